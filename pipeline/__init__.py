@@ -1,0 +1,1 @@
+"""The verbs: native logs become Records, Events, Entries, Findings and Alerts."""

@@ -1,0 +1,1 @@
+"""What every stage needs and none owns: settings, failures, topics, batches, metrics."""

@@ -1,0 +1,76 @@
+"""Settings: the environment (`WHODID_…`) and the command line become one object."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Durations in seconds, sizes in bytes."""
+
+    model_config = SettingsConfigDict(env_prefix="WHODID_", extra="ignore", validate_assignment=True)
+
+    #: Kafka bootstrap servers.
+    bootstrap: str = "127.0.0.1:9092"
+    #: Put before every topic and group name, so that several installations can share one Kafka.
+    prefix: str = ""
+    #: Partitions of the topics whodid creates; equal for all that are joined.
+    partitions: int = Field(4, ge=1, le=1024)
+    replication: int = Field(1, ge=1, le=9)
+    #: Kafka group session timeout. The embedded broker makes a group wait half of it before it starts.
+    session_timeout: float = Field(6.0, ge=1.0)
+
+    #: `chdb:///absolute/path` or `chdb://memory` (embedded), or `http(s)://user:password@host:port/database`.
+    clickhouse: str = "chdb://memory"
+    #: Where the embedded store, keys and process state live.
+    data_dir: Path = Path(os.environ.get("XDG_DATA_HOME", "~/.local/share")).expanduser() / "whodid"
+
+    #: Event time that an event of unknown credential waits for its issuance before it is shown unattributed.
+    grace: float = Field(5.0, ge=0)
+    #: Event time for which unattributed events are kept for revision, and how many a link key keeps.
+    late_window: float = Field(7 * 86400.0, ge=0)
+    late_limit: int = Field(2000, ge=0)
+    #: An input partition that is read to its end and silent this long holds no watermark back.
+    idle_after: float = Field(1.0, gt=0)
+    #: Time between checkpoints of a partition's state.
+    checkpoint_every: float = Field(1.0, gt=0)
+
+    #: HTTP address of collector and console; loopback until told otherwise.
+    host: str = "127.0.0.1"
+    port: int = Field(8470, ge=0, le=65535)
+
+    #: Bytes of a prompt, answer, result or argument that are kept in the timeline (the record keeps more).
+    text_limit: int = Field(2048, ge=0)
+    #: Largest message taken; larger ones become dead letters.
+    message_limit: int = Field(16 * 1024 * 1024, ge=1024)
+    #: Key of the hashes that stand for secrets and values; empty = made once and kept in `data_dir`.
+    hash_key: str = ""
+
+    @field_validator("clickhouse")
+    @classmethod
+    def _known_store(cls, dsn: str) -> str:
+        if not dsn.startswith(("chdb://", "http://", "https://", "clickhouse://", "clickhouses://")):
+            raise ValueError("expected chdb://…, http://… or https://…, e.g. http://user:secret@clickhouse:8123/whodid")
+        return dsn
+
+    @cached_property
+    def hashing_key(self) -> bytes:
+        """Key for keyed hashes (16 bytes or more). Made once and kept with mode 0600 if none is configured."""
+        if self.hash_key:
+            return self.hash_key.encode()
+        path = self.data_dir / "hash.key"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            except FileExistsError:
+                return path.read_bytes()
+            with os.fdopen(handle, "wb") as file:
+                file.write(secrets.token_hex(16).encode())
+        return path.read_bytes()

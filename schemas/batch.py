@@ -1,0 +1,116 @@
+"""Batch: what internal topics carry, many items in one Kafka message.
+
+Faust spends about as long on a message as on a batch, so one message holds up to a few hundred items of one
+partition. An empty batch is a heartbeat: it carries the watermarks that let waiting events expire.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from schemas.entry import Entry, Link
+from schemas.event import Event
+from schemas.rejected import Rejected
+
+
+class Attribution(msgspec.Struct, array_like=True, gc=False, kw_only=True):
+    """What the directory has learned of an event so far; becomes the attribution fields of its Entry."""
+
+    actor: str = ""
+    actor_kind: str = ""
+    actor_name: str = ""
+    human: str = ""
+    on_behalf_of: list[str] = []
+    credential_chain: list[str] = []
+    session: str = ""
+    parent_session: str = ""
+    #: The tool call that the source or a trace names as the cause, if any.
+    tool_call: str = ""
+    links: list[Link] = []
+    unbound: str = ""
+    #: Whether the credential chain ends in an issuance that needed no earlier credential.
+    rooted: bool = False
+
+
+class Use(msgspec.Struct, array_like=True, gc=False, tag="use"):
+    """An event on its way through the link keys that may tell who acted (first hop)."""
+
+    #: Link key whose partition it goes to, e.g. `credential:ASIA…`, `trace:4bf9…`.
+    key: str
+    event: Event
+    attribution: Attribution
+    #: Counts how often a link key changed its mind about this event.
+    revision: int = 0
+
+
+class Bind(msgspec.Struct, array_like=True, gc=False, tag="bind"):
+    """What a link key is now known to stand for: sent from where it was learned to where it is used."""
+
+    key: str
+    attribution: Attribution
+    #: The issuance or the first event of the session.
+    event_id: str
+    time: int
+    expires: int = 0
+    #: For a credential that passes a session name on its way: where it goes afterwards.
+    forward: str = ""
+
+
+class Own(msgspec.Struct, array_like=True, gc=False, tag="own"):
+    """An attributed event on its way to the partition of its session or actor (second hop)."""
+
+    #: `session:…` when the event belongs to one, else `actor:…`.
+    key: str
+    event: Event
+    attribution: Attribution
+    revision: int = 0
+
+
+Item = Use | Bind | Own
+
+
+class Mark(msgspec.Struct, array_like=True, gc=False):
+    """How far one sender has come: event times in microseconds, one a level (see `correlate.watermark`)."""
+
+    sender: str
+    levels: list[int]
+    #: Sender's clock when it said so; a sender that fell silent stops holding the others back.
+    wall: int
+
+
+class Batch(msgspec.Struct, array_like=True, gc=False):
+    """One message of `events-by-credential` or `events-by-actor`."""
+
+    items: list[Item]
+    marks: list[Mark] = []
+
+
+class Entries(msgspec.Struct, array_like=True, gc=False):
+    """One message of `entries`."""
+
+    entries: list[Entry]
+
+
+class RawRecord(msgspec.Struct, array_like=True, gc=False):
+    """A raw record as kept for evidence: original bytes with secrets masked."""
+
+    record_id: str
+    format: str
+    topic: str
+    partition: int
+    offset: int
+    #: Time of the record's first event, microseconds since 1970 UTC.
+    time: int
+    value: bytes
+
+
+class Records(msgspec.Struct, array_like=True, gc=False):
+    """One message of `records`."""
+
+    records: list[RawRecord]
+
+
+class DeadLetters(msgspec.Struct, array_like=True, gc=False):
+    """One message of `dead-letters`."""
+
+    rejected: list[Rejected]

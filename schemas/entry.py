@@ -1,0 +1,52 @@
+"""Entry: one timeline row, an Event plus who it is attributed to and how sure that is."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from schemas.event import Event
+
+#: How a link was made, strongest first.
+Method = Literal["stated", "credential", "session-name", "trace", "in-flight", "identity", "none"]
+Target = Literal["actor", "session", "tool_call", "prompt"]
+
+
+class Link(msgspec.Struct, array_like=True, gc=False):
+    """One attribution of an Entry: what it points to, how that was found, how sure it is."""
+
+    target: str
+    method: str
+    #: Probability that the link is right, 0 to 1.
+    confidence: float
+    #: Event ids that the link rests on.
+    evidence: list[str] = []
+    #: Other values that were possible, best first; empty when there was no ambiguity.
+    candidates: list[str] = []
+
+
+class Entry(msgspec.Struct, array_like=True, gc=False, kw_only=True):
+    """One timeline row. The row with the highest revision per event id is the current one."""
+
+    event: Event
+    revision: int = 0
+
+    actor: str = ""
+    actor_kind: str = ""
+    actor_name: str = ""
+    #: The person at the end of the on-behalf-of chain.
+    human: str = ""
+    #: RFC 8693 order: the current actor's principal first, the earliest last.
+    on_behalf_of: list[str] = []
+    #: The credential used, the one that minted it, and so on to the root.
+    credential_chain: list[str] = []
+    session: str = ""
+    parent_session: str = ""
+    #: The tool call that caused this event, and the prompt that caused that (event ids of both).
+    tool_call: str = ""
+    tool_call_event: str = ""
+    prompt_event: str = ""
+    links: list[Link] = []
+    #: Why no credential or session could be bound; empty when one was.
+    unbound: str = ""

@@ -1,0 +1,104 @@
+"""Event: one audit event in one shape, whatever its source.
+
+This is the record that flows inside the pipeline, so it is a `msgspec.Struct` encoded as a msgpack array.
+The public contract for producers is `schemas.canonical`, which is pydantic and becomes JSON Schema.
+
+An empty string means that the source did not state the field. No field is ever guessed here: guesses are
+links, they are made by `pipeline.correlate`, and each says how sure it is.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Kind = Literal["prompt", "tool_call", "token_issuance", "cloud_audit"]
+ActorKind = Literal["human", "agent", "service", "workload", "ci", ""]
+Outcome = Literal["success", "failure", "denied", ""]
+Phase = Literal["", "start", "end"]
+Origin = Literal["", "prompt", "result", "both", "agent"]
+
+
+class Argument(msgspec.Struct, array_like=True, gc=False):
+    """One argument of a tool call, leaf by leaf, with where its value came from."""
+
+    #: JSON path inside the arguments, e.g. `to[0].address`.
+    path: str
+    #: The value as text, masked and shortened.
+    value: str
+    #: Fingerprints of the value's tokens (see `pipeline.normalize.origin`), made before masking.
+    tokens: list[int] = []
+    #: Where the value occurred before, decided by `pipeline.correlate`: the user's prompt, an earlier tool
+    #: result of the session, both, or neither (`agent`); empty when the session's texts were never seen.
+    origin: str = ""
+
+
+class Event(msgspec.Struct, array_like=True, gc=False, kw_only=True):
+    """One audit event. Times are microseconds since 1970 UTC."""
+
+    #: The source's own id where it has the vendor's documented shape, else a hash of the canonical bytes.
+    event_id: str
+    kind: str
+    time: int
+    #: Native format it came in, e.g. `aws.cloudtrail`.
+    format: str
+    #: BLAKE2b-128 (hex) of the original bytes: finds the raw record in the evidence table.
+    record_id: str = ""
+
+    #: What was done: `s3:GetObject`, a tool's name, `user_message`, `chat`.
+    action: str = ""
+    #: `start` and `end` where one act is reported twice (tool call and its result), else empty.
+    phase: str = ""
+    outcome: str = ""
+    error: str = ""
+
+    #: Who acted, as the source names it (ARN, agent id, login), and what kind of actor that is.
+    actor: str = ""
+    actor_kind: str = ""
+    actor_name: str = ""
+    #: The person on whose behalf, where the source states one.
+    human: str = ""
+    #: Cloud account, tenant or organisation.
+    account: str = ""
+
+    #: Agent conversation or login session, as the source names it; and the session that spawned it.
+    session: str = ""
+    parent_session: str = ""
+
+    #: Credential used for this act (an identifier or a keyed hash, never the secret).
+    credential: str = ""
+    #: Credential this act issued, with its kind and expiry (0 = not stated).
+    issued: str = ""
+    issued_kind: str = ""
+    issued_expires: int = 0
+    #: Identity the issued credential acts as (e.g. the assumed role's ARN).
+    issued_subject: str = ""
+    #: Names chosen by the requester that travel with the issued credential.
+    session_name: str = ""
+    source_identity: str = ""
+
+    trace: str = ""
+    span: str = ""
+    parent_span: str = ""
+    request: str = ""
+
+    tool: str = ""
+    tool_call: str = ""
+    #: The tool call that spawned this event's session (sub-agents).
+    parent_tool_call: str = ""
+
+    resources: list[str] = []
+    address: str = ""
+    user_agent: str = ""
+    region: str = ""
+    #: Policy that allowed or denied it, where the source says so.
+    policy: str = ""
+
+    #: Prompt, answer or tool result, masked and shortened.
+    text: str = ""
+    #: Fingerprints of `text` before masking and shortening.
+    tokens: list[int] = []
+    arguments: list[Argument] = []
+    #: Vendor fields that have no place above, as text.
+    attributes: dict[str, str] = {}
