@@ -52,8 +52,10 @@ class Bind(msgspec.Struct, array_like=True, gc=False, tag="bind"):
     event_id: str
     time: int
     expires: int = 0
-    #: For a credential that passes a session name on its way: where it goes afterwards.
-    forward: str = ""
+    #: Link keys still to be asked on the way, the last one being the credential this is for.
+    path: list[str] = []
+    #: Counts how often the sender changed its mind about this binding.
+    revision: int = 0
 
 
 class Own(msgspec.Struct, array_like=True, gc=False, tag="own"):

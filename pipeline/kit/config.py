@@ -35,7 +35,7 @@ class Settings(BaseSettings):
     grace: float = Field(5.0, ge=0)
     #: Event time for which unattributed events are kept for revision, and how many a link key keeps.
     late_window: float = Field(7 * 86400.0, ge=0)
-    late_limit: int = Field(2000, ge=0)
+    late_limit: int = Field(2000, ge=64)
     #: An input partition that is read to its end and silent this long holds no watermark back.
     idle_after: float = Field(1.0, gt=0)
     #: Time between checkpoints of a partition's state.

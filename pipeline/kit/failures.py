@@ -1,9 +1,9 @@
 """Failures are of two kinds, and nothing else.
 
-    Failure
-    ├── Permanent      this input can never be processed: dead letter, then go on
-    │   └── Invalid    a field of the input is at fault; the message names it
-    └── Transient      the world is at fault: retry in place with backoff, drop nothing
+Failure
+├── Permanent      this input can never be processed: dead letter, then go on
+│   └── Invalid    a field of the input is at fault; the message names it
+└── Transient      the world is at fault: retry in place with backoff, drop nothing
 """
 
 from __future__ import annotations

@@ -1,0 +1,56 @@
+# Two commands matter: `make demo` and `make test`. Needs git, make and Python 3.11 or later.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+ARGS   ?=
+
+.DEFAULT_GOAL := help
+
+help: ## Show what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+install: $(VENV)/installed ## Make .venv with the locked versions
+
+$(VENV)/installed: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "whodid needs Python 3.11 or later; set PYTHON=…"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: install ## Run everything on this machine and reconstruct a bundled incident (ARGS=--exit ends by itself)
+	@$(BIN)/whodid demo $(ARGS)
+
+test: install ## Run the tests
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: install ## Style, types, and which package may import which
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: install ## Mend style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: install ## Events per second against a null pipeline, in one run
+	$(BIN)/python -m benchmarks.throughput $(ARGS)
+
+kafka: ## Run Apache Kafka (one KRaft node on 127.0.0.1:9092); needs Java 17 and Maven
+	docker/kafka/run
+
+schemas: install ## Write the JSON Schemas anew from the models
+	$(BIN)/python -m schemas.generate
+
+lock: ## Write requirements.lock anew from pyproject.toml
+	$(PYTHON) -m venv $(VENV)-lock
+	$(VENV)-lock/bin/python -m pip install --quiet --disable-pip-version-check uv
+	$(VENV)-lock/bin/uv pip compile pyproject.toml --extra embedded --group dev --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-annotate --upgrade --quiet -o requirements.lock
+	rm -rf $(VENV)-lock
+
+clean: ## Remove what was made here
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+
+.PHONY: help install demo test lint format bench kafka schemas lock clean

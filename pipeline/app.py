@@ -1,0 +1,328 @@
+"""The wiring of the stateful middle: one Faust agent per hop. The only file that knows Faust.
+
+    events-by-credential ─ directory ─► events-by-credential, events-by-actor
+    events-by-actor ─ sessions ─► entries, events-by-credential (whose session is whose)
+
+What holds whatever happens underneath (docs/decisions/0002-checkpoints-as-segments.md):
+
+* A partition's state and the input offset that it reflects are one message of its changelog, written only after all
+  outputs up to that offset are delivered. The offset in the state decides where input goes on; Kafka's committed offset
+  is a hint. A batch that comes again is skipped; a batch that was passed over (Faust acknowledges what it dropped in a
+  rebalance) is fetched again.
+* State changes only by input. The timers below send: what waits in the outbox, and marks of how far each partition is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+import faust
+import msgspec
+
+from pipeline.correlate import directory, sessions
+from pipeline.correlate.state import PartitionState, Segment
+from pipeline.correlate.watermark import PARTITION
+from pipeline.kit.config import Settings
+from pipeline.kit.metrics import Metrics
+from pipeline.kit.outbox import Outbox
+from pipeline.kit.topics import full_name, partition_of
+from schemas.batch import Batch, DeadLetters, Entries, Item, Mark, Own
+from schemas.rejected import Rejected
+
+FIRST, SECOND, ENTRIES, DEAD_LETTERS = "events-by-credential", "events-by-actor", "entries", "dead-letters"
+CHANGELOGS = {FIRST: "state-by-credential", SECOND: "state-by-actor"}
+#: Time between flushes of the outbox and between marks, seconds.
+FLUSH_EVERY, MARK_EVERY = 0.02, 0.25
+_encode = msgspec.msgpack.Encoder().encode
+_decode_batch = msgspec.msgpack.Decoder(Batch).decode
+_decode_segment = msgspec.msgpack.Decoder(Segment).decode
+
+Stage = TypeVar("Stage", directory.Directory, sessions.Sessions)
+
+
+@dataclass
+class Partition(Generic[Stage]):
+    """One partition of one hop while this process owns it."""
+
+    number: int
+    stage: Stage
+    unacknowledged: list[Any] = field(default_factory=list)
+    #: Segments that are no longer needed once the checkpoint that replaced them is durable.
+    needless: list[tuple[int, int]] = field(default_factory=list)
+    checkpointed: float = field(default_factory=time.monotonic)
+    seeking: int = -1
+
+    @property
+    def state(self) -> PartitionState:
+        """Values and offset."""
+        return self.stage.state
+
+
+class Correlator:
+    """The Faust application of `whodid run correlate`."""
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self.settings = settings
+        self.metrics = metrics
+        self.app = _faust_app(settings)
+        self._outbox: Outbox[Any] = Outbox(self._send)
+        self._pending: set[asyncio.Future[Any]] = set()
+        self._sends: list[tuple[str, int, bytes]] = []
+        self._topics = {name: self._topic(name) for name in (FIRST, SECOND, ENTRIES, DEAD_LETTERS)}
+        limits = (int(settings.grace * 1e6), int(settings.late_window * 1e6), settings.late_limit)
+        self.first = Hop(self, FIRST, lambda state: directory.Directory(state, *limits), directory.STATE_TYPES)
+        self.second = Hop(self, SECOND, lambda state: sessions.Sessions(state, *limits), sessions.STATE_TYPES)
+        self._entries_turn = 0
+        self._sending = asyncio.Lock()
+        #: Monotonic time of the last message that held items, for `--until-idle`.
+        self.active = time.monotonic()
+        self._wire()
+
+    def _wire(self) -> None:
+        app = self.app
+        self.first.agent = app.agent(self._topics[FIRST], name="directory")(self._direct)
+        self.second.agent = app.agent(self._topics[SECOND], name="sessions")(self._attend)
+        app.on_partitions_revoked.connect(self._forget)
+        app.timer(FLUSH_EVERY)(self._flush)
+        app.timer(MARK_EVERY)(self._mark)
+
+    async def _direct(self, stream: Any) -> None:
+        async for event in stream.noack().events():
+            await self.first.take(event, self._first_hop)
+
+    async def _attend(self, stream: Any) -> None:
+        async for event in stream.noack().events():
+            await self.second.take(event, self._second_hop)
+
+    def _first_hop(self, stage: directory.Directory, batch: Batch) -> None:
+        self.route(stage.apply(batch))
+        self.metrics.add("duplicates", stage.duplicates)
+        stage.duplicates = 0
+
+    def _second_hop(self, stage: sessions.Sessions, batch: Batch) -> None:
+        entries, announcements = stage.apply(batch)
+        self.route(list(announcements))
+        self.metrics.add("entries", len(entries))
+        self._entries_turn += 1
+        for entry in entries:
+            self._outbox.add(ENTRIES, self._entries_turn % self.settings.partitions, entry)
+
+    def decode(self, message: Any) -> Batch:
+        """The batch in a message of an internal topic; what is no batch becomes a dead letter and an empty one."""
+        try:
+            return _decode_batch(message.value)
+        except (msgspec.MsgspecError, TypeError) as error:
+            rejected = reject_message(message, str(error))
+            self._sends.append((DEAD_LETTERS, 0, _encode(DeadLetters([rejected]))))
+            self.metrics.add("rejected")
+            return Batch([])
+
+    async def finish(self) -> None:
+        """A last checkpoint of every partition, so that the next start has nothing to do again."""
+        await self.first.finish()
+        await self.second.finish()
+        await self.app.producer.flush()
+
+    def route(self, items: list[Item]) -> None:
+        """Put items into the outbox, each for the partition of its key."""
+        for item in items:
+            topic = SECOND if type(item) is Own else FIRST
+            self._outbox.add(topic, partition_of(item.key, self.settings.partitions), item)
+
+    def _send(self, topic: str, partition: int, items: list[Any]) -> None:
+        message = Entries(items) if topic == ENTRIES else Batch(items)
+        self._sends.append((topic, partition, _encode(message)))
+
+    async def _flush(self) -> None:
+        # One at a time: a mark must never overtake the items that it speaks of.
+        async with self._sending:
+            self._outbox.flush()
+            sends, self._sends = self._sends, []
+            for topic, partition, value in sends:
+                sent = await self._topics[topic].send(key=None, value=value, partition=partition)
+                future = asyncio.ensure_future(sent)
+                self._pending.add(future)
+                future.add_done_callback(self._delivered)
+
+    def _delivered(self, future: asyncio.Future[Any]) -> None:
+        # A failed delivery stays pending, so that the next checkpoint raises it instead of covering it up.
+        if not future.cancelled() and future.exception() is None:
+            self._pending.discard(future)
+
+    async def delivered(self) -> None:
+        """Wait until all outputs so far are with the broker; raises if one could not be delivered."""
+        await self._flush()
+        if self._pending:
+            await asyncio.gather(*self._pending)
+
+    async def _mark(self) -> None:
+        now = int(time.time() * 1e6)
+        marks = [
+            Mark(PARTITION + str(number), partition.stage.watermarks.levels, now)
+            for number, partition in self.first.partitions.items()
+        ]
+        if not marks:
+            return
+        self._outbox.flush()
+        value = _encode(Batch([], marks))
+        self._sends += [
+            (topic, number, value) for topic in (FIRST, SECOND) for number in range(self.settings.partitions)
+        ]
+        await self._flush()
+
+    async def _forget(self, *_args: Any, **_kwargs: Any) -> None:
+        """In a rebalance every partition is given up: what is not in a checkpoint is done again by its next owner."""
+        self.first.partitions.clear()
+        self.second.partitions.clear()
+
+    def _topic(self, name: str) -> Any:
+        return self.app.topic(
+            full_name(self.settings, name), key_serializer="raw", value_serializer="raw", key_type=bytes,
+            value_type=bytes, partitions=self.settings.partitions,
+        )  # fmt: skip
+
+
+class Hop(Generic[Stage]):
+    """One hop: its owned partitions, its changelog table, and the rule of taking a message."""
+
+    def __init__(
+        self, owner: Correlator, topic: str, make: Callable[[PartitionState], Stage], types: dict[str, type[Any]]
+    ) -> None:
+        self._owner = owner
+        self._topic = full_name(owner.settings, topic)
+        self._make: Callable[[PartitionState], Stage] = make
+        self._types = types
+        self.agent: Any = None
+        self.partitions: dict[int, Partition[Stage]] = {}
+        changelog = full_name(owner.settings, CHANGELOGS[topic])
+        self._table = owner.app.Table(
+            changelog, partitions=owner.settings.partitions, key_type=bytes, value_type=bytes,
+            changelog_topic=owner.app.topic(
+                changelog, key_serializer="raw", value_serializer="raw", key_type=bytes, value_type=bytes,
+                compacting=True, partitions=owner.settings.partitions,
+            ),
+        )  # fmt: skip
+
+    async def take(self, event: Any, apply: Callable[[Stage, Batch], None]) -> None:
+        """Apply one message to its partition, exactly once as far as the state is concerned."""
+        message = event.message
+        partition = self.partitions.get(message.partition)
+        if partition is None:
+            partition = self.partitions[message.partition] = self._load(message.partition)
+        state = partition.state
+        if message.offset <= state.offset:
+            self._owner.metrics.add("replayed_batches")
+            partition.unacknowledged.append(event)
+            return
+        if message.offset > state.offset + 1 and await self._fetch_again(partition, message):
+            return
+        partition.seeking = -1
+        batch = self._owner.decode(message)
+        if batch.items:
+            self._owner.active = time.monotonic()
+        apply(partition.stage, batch)
+        state.offset = message.offset
+        self._owner.metrics.add("batches")
+        partition.unacknowledged.append(event)
+        if time.monotonic() - partition.checkpointed >= self._owner.settings.checkpoint_every:
+            await self._checkpoint(partition)
+
+    async def _fetch_again(self, partition: Partition[Stage], message: Any) -> bool:
+        """A message was passed over: go back to it. False if it no longer exists."""
+        wanted = partition.state.offset + 1
+        consumer = self._owner.app.consumer
+        earliest = (await consumer.earliest_offsets(message.tp)).get(message.tp, 0)
+        if earliest > wanted:
+            lost = min(earliest, message.offset) - wanted
+            self._owner.metrics.add("lost_batches", lost)
+            self._owner.metrics.trouble(self._topic, f"{lost} batches of partition {message.partition} had expired")
+            partition.state.offset = min(earliest, message.offset) - 1
+            if earliest >= message.offset:
+                return False
+        if partition.seeking != wanted:
+            partition.seeking = wanted
+            self._owner.metrics.add("gaps")
+            await consumer.seek(message.tp, wanted)
+        return True
+
+    def _load(self, number: int) -> Partition[Stage]:
+        state = PartitionState(self._types)
+        prefix = f"{number}:".encode()
+        segments = [_decode_segment(value) for key, value in self._table.data.items() if key.startswith(prefix)]
+        needless = state.load(segments)
+        return Partition(number, self._make(state), needless=needless)
+
+    async def finish(self) -> None:
+        """A last checkpoint of every owned partition."""
+        for partition in list(self.partitions.values()):
+            await self._checkpoint(partition)
+
+    async def _checkpoint(self, partition: Partition[Stage]) -> None:
+        """Outputs delivered, then the state with its offset, then what both make needless, then the input."""
+        partition.checkpointed = time.monotonic()
+        covered, partition.unacknowledged = partition.unacknowledged, []
+        needless = partition.needless
+        segments, partition.needless = partition.state.checkpoint()
+        await self._owner.delivered()
+        writes = [
+            self._write(partition.number, (segment.epoch, segment.number), _encode(segment)) for segment in segments
+        ]
+        writes += [self._write(partition.number, name, None) for name in needless]
+        await asyncio.gather(*writes)
+        if self.partitions.get(partition.number) is partition:
+            for event in covered:
+                event.ack()
+        self._owner.metrics.add("checkpoints")
+
+    def _write(self, partition: int, name: tuple[int, int], value: bytes | None) -> Any:
+        key = f"{partition}:{name[0]}:{name[1]}".encode()
+        if value is None:
+            self._table.data.pop(key, None)
+        else:
+            self._table.data[key] = value
+        return self._table.send_changelog(partition, key, value)
+
+
+def reject_message(message: Any, reason: str) -> Rejected:
+    """A dead letter for a message of an internal topic that holds no batch."""
+    name = f"{message.topic}/{message.partition}/{message.offset}"
+    return Rejected(
+        rejected_id=hashlib.blake2b(name.encode(), digest_size=16).hexdigest(),
+        stage="correlate",
+        reason=f"value: expected a msgpack Batch, {reason}",
+        format="whodid.batch",
+        topic=message.topic,
+        partition=message.partition,
+        offset=message.offset,
+        time=int(time.time() * 1e6),
+        value=bytes(message.value or b""),
+    )
+
+
+def _faust_app(settings: Settings) -> Any:
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    return faust.App(
+        settings.prefix + "whodid-correlate",
+        broker=[f"kafka://{server}" for server in settings.bootstrap.split(",")],
+        store="memory://",
+        topic_partitions=settings.partitions,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        web_enabled=False,
+        broker_session_timeout=settings.session_timeout,
+        broker_heartbeat_interval=settings.session_timeout / 4,
+        broker_commit_interval=0.5,
+        broker_max_poll_interval=600.0,
+        consumer_auto_offset_reset="earliest",
+        consumer_max_fetch_size=settings.message_limit + 1024 * 1024,
+        producer_max_request_size=settings.message_limit + 1024 * 1024,
+        producer_linger=0,
+        stream_wait_empty=False,
+        worker_redirect_stdouts=False,
+        datadir=str(settings.data_dir / "faust"),
+    )

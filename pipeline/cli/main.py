@@ -1,0 +1,75 @@
+"""The `whodid` command and what its commands share.
+
+Exit codes: 0 done · 1 a role or a step failed · 2 wrong usage · 3 something needed is away · 4 nothing found ·
+130 interrupted.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+
+from pipeline.kit.config import Settings
+from pipeline.kit.failures import Failure, Permanent
+
+app = typer.Typer(
+    name="whodid",
+    help="Who or what acted, for whom, with which token, because of which prompt, and how sure we are.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def common(
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more on standard error.")] = False,
+) -> None:
+    """Settings come from WHODID_… environment variables; options given to a command win."""
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.WARNING,
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
+        stream=sys.stderr,
+    )
+    # Faust reports that a timer of 20 ms is late whenever a checkpoint takes longer: that is no news.
+    logging.getLogger("mode.timers").setLevel(logging.ERROR)
+    if not verbose:
+        logging.getLogger("aiokafka").setLevel(logging.ERROR)
+
+
+def settings_from(**given: object) -> Settings:
+    """Settings of the environment with the options that were given; wrong ones end the command with status 2."""
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        for fault in error.errors():
+            field = ".".join(str(part) for part in fault["loc"])
+            fail(f"setting {field} (WHODID_{field.upper()}): {fault['msg']}, got {fault['input']!r}", 2)
+        raise typer.Exit(2) from error
+
+
+def fail(message: str, status: int = 1) -> None:
+    """Say what went wrong on standard error and end."""
+    typer.echo(f"whodid: {message}", err=True)
+    raise typer.Exit(status)
+
+
+def main() -> None:
+    """Run the command; failures become one line and an exit code."""
+    from pipeline.cli import inputs, outputs, processes  # noqa: F401, PLC0415  (they register their commands)
+
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Permanent as failure:
+        typer.echo(f"whodid: {failure}", err=True)
+        sys.exit(1)
+    except Failure as failure:
+        typer.echo(f"whodid: {failure}", err=True)
+        sys.exit(3)

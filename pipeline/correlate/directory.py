@@ -1,0 +1,216 @@
+"""First hop: link keys learn what they stand for, and tell every event that used them.
+
+A credential's key learns it from its issuance, a session's from the first event of the session, a trace's from its
+spans. What is learned late revises what was emitted before: revision + 1, as often as it takes. So the outcome
+depends on what was received, never on the order in which it came; the grace only spares most events a revision.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import msgspec
+
+from pipeline.correlate import bindings, traces
+from pipeline.correlate.held import Chunk, Chunks, Held, Holding
+from pipeline.correlate.keys import CREDENTIAL, SESSION, TRACE
+from pipeline.correlate.parking import Parked, Parking
+from pipeline.correlate.route import settle
+from pipeline.correlate.state import PartitionState
+from pipeline.correlate.watermark import ENDED, Watermarks
+from schemas.batch import Batch, Bind, Item, Mark, Use
+
+
+class Passed(msgspec.Struct, array_like=True, gc=False):
+    """A binding as it came in, and how often this session's owner has changed it since."""
+
+    bind: Bind
+    changed: int = 0
+
+
+class Key(msgspec.Struct, array_like=True, gc=False):
+    """What is known of one credential or session."""
+
+    #: A credential's issuances, or a session's announcements, by event id.
+    binds: dict[str, Bind] = {}
+    #: Bindings that passed through this session on their way to a credential, by issuance and credential.
+    passed: dict[str, Passed] = {}
+
+
+class Marks(msgspec.Struct, array_like=True, gc=False):
+    """Watermarks by sender."""
+
+    marks: dict[str, Mark] = {}
+
+
+STATE_TYPES: dict[str, type[msgspec.Struct]] = {
+    "k": Key, "t": traces.Trace, "h": Chunk, "c": Chunks, "p": Parked, "m": Marks,
+}  # fmt: skip
+
+
+class Directory:
+    """One partition of the first hop. `apply` is a pure function of the state and the batch."""
+
+    def __init__(self, state: PartitionState, grace: int, late_window: int, late_limit: int) -> None:
+        self.state = state
+        self._late_window = late_window
+        self.holding = Holding(state, late_limit)
+        marks = state.get("m/", Marks)
+        self.watermarks = Watermarks(dict(marks.marks) if marks else {})
+        self._parking = Parking(state, grace)
+        self._out: list[Item] = []
+        self._traces: set[str] = set()
+        self.duplicates = 0
+
+    def apply(self, batch: Batch) -> list[Item]:
+        """Take in one batch; returns items for both hops (`Own` for the second, others for this one)."""
+        if self.watermarks.update(batch.marks):
+            self.state.put("m/", Marks(self.watermarks.marks))
+        for item in batch.items:
+            if type(item) is Use:
+                self._use(item)
+            elif type(item) is Bind:
+                self._bind(item)
+        self._resolve_traces()
+        self._expire()
+        self._parking.save()
+        out, self._out = self._out, []
+        return out
+
+    def _use(self, use: Use) -> None:
+        event = use.event
+        held = self.holding.find(use.key, event.event_id)
+        if held is None:
+            held = Held(event, use.attribution, use.revision)
+            self._let_go(self.holding.add(use.key, held))
+        elif use.revision > held.incoming:
+            held.event, held.attribution, held.incoming = event, use.attribution, use.revision
+            self.holding.touch(use.key, event.event_id)
+        else:
+            self.duplicates += 1
+            return
+        if use.key.startswith(TRACE):
+            trace = self.state.get("t/" + use.key, traces.Trace) or traces.Trace({})
+            if traces.remember(trace, event):
+                self._traces.add(use.key)
+            self.state.put("t/" + use.key, trace)
+            self._in_trace(use.key, held, trace)
+        elif self._key(use.key).binds or held.emitted or not self._park(use.key, held):
+            self._by_credential(use.key, held)
+
+    def _by_credential(self, key: str, held: Held) -> None:
+        bind = bindings.best(self._key(key).binds.values())
+        attribution = bindings.attribute(held.event, held.attribution, bind)
+        revision = held.incoming + held.changed
+        held.emitted = True
+        if held.event.trace and held.event.kind == "cloud_audit":
+            self._out.append(Use(TRACE + held.event.trace, held.event, attribution, revision))
+            return
+        self._out += settle(held.event, attribution, revision)
+
+    def _in_trace(self, key: str, held: Held, trace: traces.Trace, *, final: bool = False) -> None:
+        before = held.attribution
+        attribution, complete = traces.inherit(trace, held.event, before)
+        if not complete and not held.emitted and not final and self._park(key, held):
+            return
+        shown = hash_of(attribution)
+        if held.emitted and shown == held.shown:
+            return
+        held.changed += held.emitted
+        held.emitted, held.shown = True, shown
+        self.holding.touch(key, held.event.event_id)
+        self._out += settle(held.event, attribution, held.incoming + held.changed)
+
+    def _resolve_traces(self) -> None:
+        for key in sorted(self._traces):
+            trace = self.state.get("t/" + key, traces.Trace)
+            for held in self.holding.of(key):
+                if trace is not None:
+                    self._in_trace(key, held, trace)
+        self._traces.clear()
+
+    def _bind(self, bind: Bind) -> None:
+        key = self._key(bind.key)
+        if bind.path:
+            passing = key.passed.setdefault(f"{bind.event_id} {bind.path[-1]}", Passed(bind))
+            if passing.bind.revision <= bind.revision:
+                passing.bind = bind
+                self._put_key(bind.key, key)
+                self._pass(passing, bindings.best(key.binds.values()))
+            return
+        before = bindings.best(key.binds.values())
+        # A session has one announcer, whose newest word counts; a credential may have several issuances in the logs.
+        slot = "" if bind.key.startswith(SESSION) else bind.event_id
+        known = key.binds.get(slot)
+        if known is not None and known.revision > bind.revision:
+            return
+        key.binds[slot] = bind
+        self._put_key(bind.key, key)
+        after = bindings.best(key.binds.values())
+        if after is None or (before is not None and before.attribution == after.attribution):
+            return
+        if bind.key.startswith(SESSION):
+            self._announce(key, after)
+        elif bind.key.startswith(CREDENTIAL):
+            self._revise(bind.key)
+
+    def _announce(self, key: Key, session: Bind) -> None:
+        for passing in key.passed.values():
+            passing.changed += 1
+            self._pass(passing, session)
+
+    def _pass(self, passing: Passed, session: Bind | None) -> None:
+        adopted = bindings.adopt(passing.bind, session)
+        self._out.append(msgspec.structs.replace(adopted, revision=adopted.revision + passing.changed))
+
+    def _revise(self, key: str) -> None:
+        for held in self.holding.of(key):
+            held.changed += held.emitted
+            self.holding.touch(key, held.event.event_id)
+            self._by_credential(key, held)
+
+    def _park(self, key: str, held: Held) -> bool:
+        return self._parking.park(held.event.time, key, held.event.event_id, self.watermarks.settled)
+
+    def _expire(self) -> None:
+        settled = self.watermarks.settled
+        for key, event_id in self._parking.due(settled):
+            held = self.holding.find(key, event_id)
+            if held is not None and not held.emitted:
+                self._go_on(key, held)
+                self.holding.touch(key, event_id)
+        if settled < ENDED:
+            self._let_go(self.holding.forget_before(settled - self._late_window))
+
+    def _go_on(self, key: str, held: Held) -> None:
+        """Emit with what is known now."""
+        if key.startswith(TRACE):
+            trace = self.state.get("t/" + key, traces.Trace) or traces.Trace({})
+            self._in_trace(key, held, trace, final=True)
+        else:
+            self._by_credential(key, held)
+
+    def _let_go(self, dropped: list[tuple[str, Held]]) -> None:
+        """Events no longer kept are emitted if they still waited; what only they needed is forgotten."""
+        for key, held in dropped:
+            if not held.emitted:
+                self._go_on(key, held)
+        for key in {key for key, _ in dropped}:
+            if key.startswith(TRACE) and not self.holding.holds(key):
+                self.state.delete("t/" + key)
+
+    def _key(self, key: str) -> Key:
+        return self.state.get("k/" + key, Key) or Key({}, {})
+
+    def _put_key(self, name: str, key: Key) -> None:
+        self.state.put("k/" + name, key)
+
+
+def hash_of(value: msgspec.Struct) -> int:
+    """A fingerprint that is the same in every process."""
+    return hash_bytes(msgspec.msgpack.encode(value))
+
+
+def hash_bytes(data: bytes) -> int:
+    """63 bits of BLAKE2b."""
+    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big") >> 1

@@ -1,0 +1,44 @@
+"""Both hops in one process and one partition: what `investigate` and the tests run.
+
+The same `Directory` and `Sessions` that the stream runs; only the messages between them are function calls.
+"""
+
+from __future__ import annotations
+
+from pipeline.correlate import directory, sessions
+from pipeline.correlate.state import PartitionState
+from pipeline.correlate.watermark import ENDED, LEVELS, NORMALIZER, PARTITION
+from schemas.batch import Batch, Item, Mark, Own
+from schemas.entry import Entry
+
+MICROSECONDS = 1_000_000
+
+
+class Engine:
+    """Items in, Entries out; `end` lets everything that still waits go."""
+
+    def __init__(self, grace: float, late_window: float, late_limit: int) -> None:
+        limits = (int(grace * MICROSECONDS), int(late_window * MICROSECONDS), late_limit)
+        self.directory = directory.Directory(PartitionState(directory.STATE_TYPES), *limits)
+        self.sessions = sessions.Sessions(PartitionState(sessions.STATE_TYPES), *limits)
+
+    def feed(self, items: list[Item], marks: list[Mark] | None = None) -> list[Entry]:
+        """Take items of the first hop or the second, and follow what they cause until nothing is left to do."""
+        entries: list[Entry] = []
+        marks = marks or []
+        while items or marks:
+            first = [item for item in items if type(item) is not Own]
+            second: list[Item] = [item for item in items if type(item) is Own]
+            out = self.directory.apply(Batch(first, marks)) if first or marks else []
+            second += [item for item in out if type(item) is Own]
+            items = [item for item in out if type(item) is not Own]
+            shown, announced = self.sessions.apply(Batch(second, marks)) if second or marks else ([], [])
+            entries += shown
+            items += announced
+            marks = []
+        return entries
+
+    def end(self) -> list[Entry]:
+        """No more input: every grace is over."""
+        levels = [ENDED] * LEVELS
+        return self.feed([], [Mark(NORMALIZER + "end", levels, 1), Mark(PARTITION + "0", levels, 1)])

@@ -1,0 +1,168 @@
+"""Second hop: at the partition of its session, an event finds the prompt and the tool call that caused it.
+
+Everything that belongs to one root session meets here, sub-agents included; events without a session pass by their
+actor. As at the first hop, what comes late revises what was emitted: the outcome depends on what was received only.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from pipeline.correlate import origins
+from pipeline.correlate.belonging import announcement, belong
+from pipeline.correlate.directory import Marks, hash_of
+from pipeline.correlate.held import Chunk, Chunks, Held, Holding
+from pipeline.correlate.keys import SESSION
+from pipeline.correlate.links import Owner, causes, note_call, note_prompt
+from pipeline.correlate.parking import Parked, Parking
+from pipeline.correlate.state import PartitionState
+from pipeline.correlate.watermark import ENDED, Watermarks
+from schemas.batch import Attribution, Batch, Bind, Own
+from schemas.entry import Entry
+from schemas.event import Event
+
+#: Revisions made here per revision that came in: the highest one wins whichever owner an event moved to.
+STEP = 1024
+#: CloudTrail's clock has one second: facts reach back this far (microseconds).
+SLACK = 2_000_000
+
+STATE_TYPES: dict[str, type[msgspec.Struct]] = {
+    "o": Owner, "s": origins.Seen, "h": Chunk, "c": Chunks, "p": Parked, "m": Marks,
+}  # fmt: skip
+
+
+class Sessions:
+    """One partition of the second hop. `apply` is a pure function of the state and the batch."""
+
+    def __init__(self, state: PartitionState, grace: int, late_window: int, late_limit: int) -> None:
+        self.state = state
+        self._late_window = late_window
+        self.holding = Holding(state, late_limit)
+        marks = state.get("m/", Marks)
+        self.watermarks = Watermarks(dict(marks.marks) if marks else {})
+        self._parking = Parking(state, grace)
+        self._entries: list[Entry] = []
+        self._announcements: list[Bind] = []
+        self.duplicates = 0
+
+    def apply(self, batch: Batch) -> tuple[list[Entry], list[Bind]]:
+        """Take in one batch; returns Entries, and announcements of agents' sessions for the first hop."""
+        if self.watermarks.update(batch.marks):
+            self.state.put("m/", Marks(self.watermarks.marks))
+        news: dict[str, int] = {}
+        fresh: list[tuple[str, Held]] = []
+        for item in batch.items:
+            if type(item) is not Own:
+                continue
+            if item.key.startswith(SESSION):
+                self._take(item, news, fresh)
+            else:
+                self._entries.append(entry_of(item.event, item.attribution, item.revision * STEP))
+        for key, held in fresh:
+            self._show(key, held)
+        for key, since in news.items():
+            for held in self.holding.of(key, since - SLACK):
+                if held.event.time >= since - SLACK:
+                    self._show(key, held)
+        self._expire()
+        self._parking.save()
+        entries, self._entries = self._entries, []
+        announcements, self._announcements = self._announcements, []
+        return entries, announcements
+
+    def _take(self, own: Own, news: dict[str, int], fresh: list[tuple[str, Held]]) -> None:
+        event, key = own.event, own.key
+        held = self.holding.find(key, event.event_id)
+        if held is None:
+            held = Held(event, own.attribution, own.revision)
+            self._let_go(self.holding.add(key, held))
+        elif own.revision > held.incoming:
+            held.event, held.attribution, held.incoming, held.changed = event, own.attribution, own.revision, 0
+            self.holding.touch(key, event.event_id)
+        else:
+            self.duplicates += 1
+            return
+        fresh.append((key, held))
+        if event.kind in ("prompt", "tool_call") and self._learn(key, event, own.attribution):
+            news[key] = min(event.time, news.get(key, event.time))
+
+    def _learn(self, key: str, event: Event, attribution: Attribution) -> bool:
+        owner = self.state.get("o/" + key, Owner) or Owner({}, {}, {})
+        news = note_prompt(owner, event, attribution.session) or note_call(owner, event, attribution.session)
+        seen = self.state.get("s/" + key, origins.Seen) or origins.Seen({}, {})
+        if origins.note(seen, event):
+            self.state.put("s/" + key, seen)
+            news = True
+        if self._announce(owner, event, attribution) or news:
+            self.state.put("o/" + key, owner)
+        return news
+
+    def _announce(self, owner: Owner, event: Event, attribution: Attribution) -> bool:
+        """Tell the first hop whose session this is, when that is new."""
+        belonging = belong(owner.sessions.get(attribution.session), event, attribution)
+        if belonging is None:
+            return False
+        owner.sessions[attribution.session] = belonging
+        self._announcements.append(announcement(attribution.session, belonging))
+        return True
+
+    def _show(self, key: str, held: Held, *, final: bool = False) -> None:
+        """Emit an event's Entry if it has none yet, or if it would look different now."""
+        owner = self.state.get("o/" + key, Owner)
+        entry = entry_of(held.event, held.attribution, 0)
+        complete = causes(owner, entry)
+        if not complete and not held.emitted and not final and self._park(key, held):
+            return
+        if held.event.arguments:
+            seen = self.state.get("s/" + key, origins.Seen)
+            entry.event = msgspec.structs.replace(held.event, arguments=origins.trace_arguments(seen, held.event))
+        shown = hash_of(entry)
+        if held.emitted and shown == held.shown:
+            return
+        held.changed = min(held.changed + held.emitted, STEP - 1)
+        held.emitted, held.shown = True, shown
+        self.holding.touch(key, held.event.event_id)
+        entry.revision = held.incoming * STEP + held.changed
+        self._entries.append(entry)
+
+    def _park(self, key: str, held: Held) -> bool:
+        return self._parking.park(held.event.time, key, held.event.event_id, self.watermarks.settled)
+
+    def _expire(self) -> None:
+        settled = self.watermarks.settled
+        for key, event_id in self._parking.due(settled):
+            held = self.holding.find(key, event_id)
+            if held is not None and not held.emitted:
+                self._show(key, held, final=True)
+        if settled < ENDED:
+            self._let_go(self.holding.forget_before(settled - self._late_window))
+
+    def _let_go(self, dropped: list[tuple[str, Held]]) -> None:
+        """Events no longer kept are emitted if they still waited; a session none of whose events is kept is over."""
+        for key, held in dropped:
+            if not held.emitted:
+                self._show(key, held, final=True)
+        for key in {key for key, _ in dropped}:
+            if not self.holding.holds(key):
+                self.state.delete("o/" + key)
+                self.state.delete("s/" + key)
+
+
+def entry_of(event: Event, attribution: Attribution, revision: int) -> Entry:
+    """The timeline row of an event as attributed so far."""
+    links = list(attribution.links)
+    return Entry(
+        event=event,
+        revision=revision,
+        actor=attribution.actor,
+        actor_kind=attribution.actor_kind,
+        actor_name=attribution.actor_name,
+        human=attribution.human,
+        on_behalf_of=attribution.on_behalf_of,
+        credential_chain=attribution.credential_chain,
+        session=attribution.session,
+        parent_session=attribution.parent_session,
+        tool_call=attribution.tool_call or event.tool_call,
+        links=links,
+        unbound=attribution.unbound,
+    )

@@ -1,0 +1,39 @@
+"""Settings of the Kafka clients at the stateless ends, in librdkafka's names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline.kit.config import Settings
+
+
+def producer_config(settings: Settings) -> dict[str, Any]:
+    """Durable and ordered: acknowledged by all replicas, retried until delivered."""
+    return {
+        "bootstrap.servers": settings.bootstrap,
+        "acks": "all",
+        "enable.idempotence": True,
+        "compression.type": "lz4",
+        "linger.ms": 5,
+        "message.max.bytes": settings.message_limit + 1024 * 1024,
+        "message.timeout.ms": 0,
+        "queue.buffering.max.kbytes": 262_144,
+        "log_level": 3,
+    }
+
+
+def consumer_config(settings: Settings, group: str) -> dict[str, Any]:
+    """A member of a group that commits by hand; a store that is away for hours must not cost its partitions."""
+    return {
+        "bootstrap.servers": settings.bootstrap,
+        "group.id": settings.prefix + group,
+        "auto.offset.reset": "earliest",
+        "enable.auto.commit": False,
+        "session.timeout.ms": int(settings.session_timeout * 1000),
+        "heartbeat.interval.ms": int(settings.session_timeout * 250),
+        "max.poll.interval.ms": 86_400_000,
+        "fetch.message.max.bytes": settings.message_limit + 1024 * 1024,
+        "fetch.max.bytes": max(52_428_800, settings.message_limit + 2 * 1024 * 1024),
+        "fetch.wait.max.ms": 50,
+        "log_level": 3,
+    }

@@ -1,0 +1,39 @@
+"""The role `correlate`: the Faust application in this process's event loop, until told to stop or nothing arrives."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from pipeline.app import Correlator
+from pipeline.kit.config import Settings
+from pipeline.kit.failures import Transient
+from pipeline.kit.metrics import Metrics
+from pipeline.run.ending import Ending
+
+
+class CorrelateRole:
+    """Runs the correlator; blocks in `run`."""
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self._settings = settings
+        self._metrics = metrics
+
+    def run(self, end: Ending) -> None:
+        """Blocks; raises Transient when Faust gave up (the supervisor starts it again from the last checkpoint)."""
+        asyncio.run(self._run(end))
+
+    async def _run(self, end: Ending) -> None:
+        correlator = Correlator(self._settings, self._metrics)
+        app = correlator.app
+        app.finalize()
+        await app.start()
+        try:
+            while not app.should_stop and not end.due(correlator.active if correlator.first.partitions else None):
+                await asyncio.sleep(0.05)
+            if app.should_stop and not end.stop.is_set():
+                raise Transient(f"correlate: stopped by Faust: {app.crash_reason!r}")
+            await correlator.finish()
+        finally:
+            with contextlib.suppress(asyncio.CancelledError):
+                await app.stop()

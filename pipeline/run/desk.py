@@ -1,0 +1,75 @@
+"""The roles `console` and `collect`: one HTTP server on loopback, for analysts to read and for producers to send to."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+import uvicorn
+from confluent_kafka import Producer
+from fastapi import FastAPI
+
+from pipeline.console.app import create
+from pipeline.kit.clients import producer_config
+from pipeline.kit.config import Settings
+from pipeline.kit.metrics import Metrics
+from pipeline.run.ending import Ending
+from pipeline.run.status import report
+from pipeline.sources.collector import router
+from pipeline.store import Store
+
+
+class DeskRole:
+    """Serves until told to stop."""
+
+    def __init__(self, settings: Settings, metrics: Metrics, store: Store | None, roles: Sequence[str]) -> None:
+        self._settings = settings
+        self._metrics = metrics
+        app = create(store, settings, self._status) if store is not None else FastAPI()
+        if "collect" in roles:
+            app.include_router(router(settings, Producer(producer_config(settings))))
+        self._app = app
+        self._socket = _bind(settings.host, settings.port)
+
+    def run(self, end: Ending) -> None:
+        """Blocks; the server ends when told to or, with `--until-idle`, when the other roles have ended."""
+        config = uvicorn.Config(self._app, log_level="warning", access_log=False, timeout_graceful_shutdown=2)
+        server = _Server(config, end)
+        server.run(sockets=[self._socket])
+
+    def _status(self) -> dict[str, Any]:
+        return report(self._settings, self._metrics)
+
+
+class _Server(uvicorn.Server):
+    """Ends with the process's roles instead of taking over its signals."""
+
+    def __init__(self, config: uvicorn.Config, end: Ending) -> None:
+        super().__init__(config)
+        self._end = end
+        self._started_at = time.monotonic()
+
+    async def on_tick(self, counter: int) -> bool:
+        idle = self._end.until_idle is not None and self._end.due(self._started_at)
+        return self._end.stop.is_set() or idle or await super().on_tick(counter)
+
+    def capture_signals(self) -> Any:
+        return suppress()
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise OSError(
+            f"cannot listen on {host}:{port}: {error.strerror}. Choose another with --port or WHODID_PORT"
+        ) from error
+    listener.set_inheritable(True)
+    return listener

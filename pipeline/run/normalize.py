@@ -1,0 +1,193 @@
+"""The role `normalize`: messages of the public topics become batches for the first hop, evidence and dead letters.
+
+At-least-once: offsets are committed only after everything made of them is delivered. What is done twice after a
+crash has the same ids and changes nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+
+from pipeline.correlate.route import route
+from pipeline.correlate.watermark import ENDED, NORMALIZER
+from pipeline.kit.clients import consumer_config, producer_config
+from pipeline.kit.config import Settings
+from pipeline.kit.metrics import Metrics
+from pipeline.kit.outbox import Outbox
+from pipeline.kit.topics import PUBLIC, full_name, partition_of
+from pipeline.normalize.stage import Context, Normalized, process
+from pipeline.run.ending import Ending
+from schemas.batch import Batch, DeadLetters, Mark, Own, Records
+from schemas.rejected import Record
+
+FIRST, SECOND, RECORDS, DEAD_LETTERS = "events-by-credential", "events-by-actor", "records", "dead-letters"
+COMMIT_EVERY, MARK_EVERY = 1.0, 0.25
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class Reader:
+    """How far one input partition has been read."""
+
+    def __init__(self, idle_after: float) -> None:
+        self.latest = 0
+        self.heard = time.monotonic()
+        self._idle_after = idle_after
+
+    @property
+    def idle(self) -> bool:
+        """Silent for a while."""
+        return time.monotonic() - self.heard >= self._idle_after
+
+
+class NormalizeRole:
+    """Consumes until told to stop, or until nothing has arrived for a while."""
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self._settings = settings
+        self._metrics = metrics
+        self._context = Context.of(settings)
+        self._producer = Producer(producer_config(settings))
+        self._consumer = Consumer(consumer_config(settings, "whodid-normalize"))
+        self._outbox: Outbox[Any] = Outbox(self._send)
+        self._readers: dict[tuple[str, int], Reader] = {}
+        self._turn = 0
+        self._failed: list[str] = []
+
+    def run(self, end: Ending) -> None:
+        """Blocks; raises KafkaException when the broker refuses us for good."""
+        topics = [full_name(self._settings, topic) for topic in PUBLIC]
+        self._consumer.subscribe(topics, on_assign=self._assigned, on_revoke=self._revoked)
+        committed = marked = active = time.monotonic()
+        try:
+            while not end.due(active if self._readers else None):
+                messages = self._consumer.consume(1000, 0.05)
+                now = time.monotonic()
+                if self._take(messages):
+                    active = now
+                self._outbox.flush()
+                self._producer.poll(0)
+                if now - marked >= MARK_EVERY:
+                    marked = now
+                    self._mark(self._levels())
+                if now - committed >= COMMIT_EVERY:
+                    committed = now
+                    self._commit()
+            self._commit()
+            self._mark(dict.fromkeys(self._readers, ENDED))
+            self._producer.flush()
+        finally:
+            self._consumer.close()
+
+    def _take(self, messages: list[Message]) -> int:
+        taken = 0
+        for message in messages:
+            error = message.error()
+            if error is not None:
+                self._on_error(error)
+                continue
+            taken += 1
+            reader = self._reader(message.topic(), message.partition())
+            reader.heard = time.monotonic()
+            for normalized in process(record_of(message), self._context):
+                self._emit(normalized)
+                for event in normalized.events:
+                    reader.latest = max(reader.latest, event.time)
+        return taken
+
+    def _emit(self, normalized: Normalized) -> None:
+        count = self._metrics.add
+        count("records")
+        self._turn += 1
+        partition = self._turn // 250 % self._settings.partitions
+        if normalized.rejected is not None:
+            count("rejected")
+            self._outbox.add(DEAD_LETTERS, partition, normalized.rejected)
+            return
+        count("events", len(normalized.events))
+        if normalized.record is not None:
+            self._outbox.add(RECORDS, partition, normalized.record)
+        for event in normalized.events:
+            for item in route(event):
+                topic = SECOND if type(item) is Own else FIRST
+                self._outbox.add(topic, partition_of(item.key, self._settings.partitions), item)
+
+    def _send(self, topic: str, partition: int, items: list[Any]) -> None:
+        wrap: Callable[[list[Any]], msgspec.Struct] = {RECORDS: Records, DEAD_LETTERS: DeadLetters}.get(topic, Batch)
+        self._produce(topic, partition, _encode(wrap(items)))
+
+    def _produce(self, topic: str, partition: int, value: bytes) -> None:
+        while True:
+            try:
+                self._producer.produce(
+                    full_name(self._settings, topic), value, partition=partition, on_delivery=self._delivered
+                )
+                return
+            except BufferError:
+                self._producer.poll(0.1)
+
+    def _delivered(self, error: KafkaError | None, message: Message) -> None:
+        if error is not None:
+            self._failed.append(f"{message.topic()}: {error.str()}")
+
+    def _commit(self) -> None:
+        """Everything delivered, then the offsets of what it was made of."""
+        self._outbox.flush()
+        self._producer.flush()
+        if self._failed:
+            raise KafkaException(KafkaError(KafkaError._FAIL, "; ".join(self._failed[:3])))
+        try:
+            self._consumer.commit(asynchronous=False)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError._NO_OFFSET:
+                self._on_error(error.args[0])
+
+    def _levels(self) -> dict[tuple[str, int], int]:
+        """Watermark of each input partition. A silent one holds nobody back; when all are silent, time goes on."""
+        latest = max((reader.latest for reader in self._readers.values()), default=0)
+        busy = any(not reader.idle for reader in self._readers.values())
+        silent = time.monotonic() - max((reader.heard for reader in self._readers.values()), default=0.0)
+        rest = ENDED if busy else latest + int(silent * 1e6)
+        return {key: rest if reader.idle else reader.latest for key, reader in self._readers.items()}
+
+    def _mark(self, levels: dict[tuple[str, int], int]) -> None:
+        self._outbox.flush()
+        now = int(time.time() * 1e6)
+        marks = [Mark(f"{NORMALIZER}{topic}/{partition}", [level], now) for (topic, partition), level in levels.items()]
+        for partition in range(self._settings.partitions if marks else 0):
+            self._produce(FIRST, partition, _encode(Batch([], marks)))
+
+    def _reader(self, topic: str, partition: int) -> Reader:
+        reader = self._readers.get((topic, partition))
+        if reader is None:
+            reader = self._readers[topic, partition] = Reader(self._settings.idle_after)
+        return reader
+
+    def _assigned(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._readers = {(tp.topic, tp.partition): Reader(self._settings.idle_after) for tp in partitions}
+
+    def _revoked(self, _consumer: Consumer, _partitions: list[TopicPartition]) -> None:
+        self._commit()
+        self._readers = {}
+
+    def _on_error(self, error: KafkaError) -> None:
+        if error.fatal():
+            raise KafkaException(error)
+        self._metrics.trouble("normalize", error.str() if error.code() != KafkaError._PARTITION_EOF else "")
+
+
+def record_of(message: Message) -> Record:
+    """The Record in a Kafka message; its format is named by the header `format`."""
+    headers = dict(message.headers() or ())
+    name = headers.get("format") or b""
+    return Record(
+        value=message.value() or b"",
+        format=name.decode(errors="replace") if isinstance(name, bytes) else str(name),
+        topic=message.topic(),
+        partition=message.partition(),
+        offset=message.offset(),
+    )

@@ -1,0 +1,102 @@
+"""`whodid run ROLE…`: any mix of roles in one process, each in its thread, ended together."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from confluent_kafka import KafkaException
+
+from pipeline.kit.admin import ensure_topics
+from pipeline.kit.config import Settings
+from pipeline.kit.failures import Failure
+from pipeline.kit.metrics import Metrics
+from pipeline.run.correlate import CorrelateRole
+from pipeline.run.desk import DeskRole
+from pipeline.run.ending import Ending
+from pipeline.run.normalize import NormalizeRole
+from pipeline.run.store import StoreRole
+
+ROLES = ("normalize", "correlate", "store", "console", "collect")
+#: A process started by `whodid up` ends when its parent does, however that ends.
+PARENT = "WHODID_PARENT"
+log = logging.getLogger("whodid")
+
+
+def run_roles(settings: Settings, roles: Sequence[str], until_idle: float | None = None) -> int:
+    """Run the roles until SIGTERM, Ctrl-C or idleness; returns the exit status (1 if a role failed)."""
+    metrics = Metrics()
+    stop = threading.Event()
+    ensure_topics(settings)
+    targets = dict(_targets(settings, roles, metrics))
+    threads: dict[str, threading.Thread] = {}
+    failures: list[str] = []
+
+    def ended(name: str) -> Callable[[], bool]:
+        before = list(targets)[: list(targets).index(name)]
+        return lambda: not any(threads[other].is_alive() for other in before)
+
+    for name, target in targets.items():
+        ending = Ending(stop, until_idle, ended(name))
+        threads[name] = threading.Thread(target=_guarded, args=(name, target, ending, failures), name=name)
+    with _stopping(stop):
+        for thread in threads.values():
+            thread.start()
+        for thread in threads.values():
+            while thread.is_alive():
+                thread.join(0.2)
+    for failure in failures:
+        log.error(failure)
+    return 1 if failures else 0
+
+
+def _targets(
+    settings: Settings, roles: Sequence[str], metrics: Metrics
+) -> Iterator[tuple[str, Callable[[Ending], None]]]:
+    if "normalize" in roles:
+        yield "normalize", NormalizeRole(settings, metrics).run
+    if "correlate" in roles:
+        yield "correlate", CorrelateRole(settings, metrics).run
+    desk = [role for role in roles if role in ("console", "collect")]
+    store = StoreRole(settings, metrics) if "store" in roles or "console" in roles else None
+    if store is not None and "store" in roles:
+        yield "store", store.run
+    if desk:
+        yield "desk", DeskRole(settings, metrics, store.store if store else None, desk).run
+
+
+def _guarded(name: str, target: Callable[[Ending], None], ending: Ending, failures: list[str]) -> None:
+    try:
+        target(ending)
+    except (Failure, KafkaException, OSError) as error:
+        failures.append(f"{name}: {error}")
+        ending.stop.set()
+    except BaseException:
+        # A bug: nothing more is acknowledged, the process ends, and the trace says where.
+        failures.append(f"{name}: stopped by a bug, see the trace above")
+        ending.stop.set()
+        raise
+
+
+@contextmanager
+def _stopping(stop: threading.Event) -> Iterator[None]:
+    """Turn SIGTERM, Ctrl-C and the parent's end into an orderly stop."""
+    before = {name: signal.signal(name, lambda *_: stop.set()) for name in (signal.SIGTERM, signal.SIGINT)}
+    parent = os.environ.get(PARENT)
+    if parent:
+        threading.Thread(target=_watch, args=(int(parent), stop), daemon=True).start()
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)
+
+
+def _watch(parent: int, stop: threading.Event) -> None:
+    while not stop.wait(0.5):
+        if os.getppid() != parent:
+            stop.set()

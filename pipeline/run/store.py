@@ -1,0 +1,138 @@
+"""The role `store`: entries, raw records and dead letters go from their topics into ClickHouse.
+
+Offsets are committed after the rows are in. While ClickHouse is away the same block is tried again, health is red and
+nothing is dropped; rows written twice replace themselves.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+import msgspec
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message
+
+from pipeline.kit.clients import consumer_config
+from pipeline.kit.config import Settings
+from pipeline.kit.failures import Transient
+from pipeline.kit.metrics import Metrics
+from pipeline.kit.topics import full_name
+from pipeline.run.ending import Ending
+from pipeline.store import Store, connect
+from schemas.batch import DeadLetters, Entries, Records
+
+ENTRIES, RECORDS, DEAD_LETTERS = "entries", "records", "dead-letters"
+#: A block is written when it has so many rows or is so old (seconds).
+BLOCK_ROWS, BLOCK_AGE = 20_000, 0.1
+FIRST_WAIT, LONGEST_WAIT = 0.2, 10.0
+log = logging.getLogger("whodid")
+
+
+class StoreRole:
+    """Owns the store of its process."""
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self._settings = settings
+        self._metrics = metrics
+        self.store: Store = connect(settings)
+        self._decoders = {
+            full_name(settings, ENTRIES): msgspec.msgpack.Decoder(Entries),
+            full_name(settings, RECORDS): msgspec.msgpack.Decoder(Records),
+            full_name(settings, DEAD_LETTERS): msgspec.msgpack.Decoder(DeadLetters),
+        }
+
+    def run(self, end: Ending) -> None:
+        """Blocks until the end; what was read is written before it returns."""
+        consumer = Consumer(consumer_config(self._settings, "whodid-store"))
+        consumer.subscribe(list(self._decoders))
+        block = Block()
+        active = time.monotonic()
+        try:
+            while not end.due(active if consumer.assignment() else None):
+                for message in consumer.consume(200, 0.05):
+                    if self._read(message, block):
+                        active = time.monotonic()
+                if block.rows >= BLOCK_ROWS or (block.rows and time.monotonic() - block.started >= BLOCK_AGE):
+                    if not self._write(block, end):
+                        return
+                    self._commit(consumer)
+                    block = Block()
+            if block.rows and self._write(block, end):
+                self._commit(consumer)
+        finally:
+            consumer.close()
+
+    def _read(self, message: Message, block: Block) -> bool:
+        error = message.error()
+        if error is not None:
+            if error.fatal():
+                raise KafkaException(error)
+            return False
+        try:
+            value = self._decoders[message.topic()].decode(message.value() or b"")
+        except (msgspec.MsgspecError, TypeError) as fault:
+            log.error("%s/%d/%d: no batch: %s", message.topic(), message.partition(), message.offset(), fault)
+            self._metrics.add("bugs")
+            return True
+        block.add(value)
+        return True
+
+    def _write(self, block: Block, end: Ending) -> bool:
+        """Write until it is in; False only if told to stop while the store is away."""
+        wait = FIRST_WAIT
+        while True:
+            try:
+                self._write_once(block)
+            except Transient as error:
+                self._metrics.trouble("store", str(error))
+                self._metrics.add("store_retries")
+                log.warning("store: away, trying again in %.1f s: %s", wait, error)
+                if end.stop.wait(wait):
+                    return False
+                wait = min(2 * wait, LONGEST_WAIT)
+            else:
+                self._metrics.trouble("store", "")
+                self._metrics.add("rows", block.rows)
+                return True
+
+    def _write_once(self, block: Block) -> None:
+        if block.entries:
+            self.store.write_entries(block.entries)
+        if block.records:
+            self.store.write_records(block.records)
+        if block.rejected:
+            self.store.write_rejected(block.rejected)
+
+    def _commit(self, consumer: Consumer) -> None:
+        try:
+            consumer.commit(asynchronous=False)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError._NO_OFFSET:
+                log.warning("store: offsets not committed, rows will be written again: %s", error)
+
+
+class Block:
+    """Rows waiting to be written together."""
+
+    def __init__(self) -> None:
+        self.entries: list[Any] = []
+        self.records: list[Any] = []
+        self.rejected: list[Any] = []
+        self.started = time.monotonic()
+
+    @property
+    def rows(self) -> int:
+        """How many rows wait."""
+        return len(self.entries) + len(self.records) + len(self.rejected)
+
+    def add(self, value: Entries | Records | DeadLetters) -> None:
+        """Take in one message."""
+        if not self.rows:
+            self.started = time.monotonic()
+        if isinstance(value, Entries):
+            self.entries += value.entries
+        elif isinstance(value, Records):
+            self.records += value.records
+        else:
+            self.rejected += value.rejected

@@ -1,0 +1,94 @@
+"""Checkpoints: all or nothing, in order, cleaned, and safe from a former owner."""
+
+import msgspec
+from pipeline.correlate.state import PartitionState, Segment
+
+
+class Number(msgspec.Struct, array_like=True):
+    value: int
+
+
+def state():
+    return PartitionState({"n": Number})
+
+
+def recover(segments):
+    again = state()
+    ignored = again.load(segments)
+    return again, ignored
+
+
+def test_a_state_comes_back_as_it_was_at_its_last_checkpoint():
+    it = state()
+    for n in range(10):
+        it.put(f"n/{n}", Number(n))
+    it.delete("n/3")
+    it.offset = 41
+    segments, _ = it.checkpoint()
+    it.put("n/0", Number(99))
+    again, ignored = recover(segments)
+    assert again.offset == 41
+    assert again.get("n/0", Number) == Number(0)
+    assert again.get("n/3", Number) is None
+    assert not ignored
+    assert again.epoch == it.epoch + 1
+
+
+def test_a_checkpoint_without_its_last_part_never_happened(monkeypatch):
+    monkeypatch.setattr("pipeline.correlate.state.PART_BYTES", 10)
+    it = state()
+    it.put("n/0", Number(0))
+    it.offset = 1
+    whole, _ = it.checkpoint()
+    for n in range(100):
+        it.put(f"n/{n}", Number(n + 1000))
+    it.offset = 2
+    parts, _ = it.checkpoint()
+    assert len(parts) > 2
+    again, ignored = recover([*whole, *parts[:-1]])
+    assert again.offset == 1
+    assert again.get("n/0", Number) == Number(0)
+    assert len(ignored) == len(parts) - 1
+    complete, _ = recover([*whole, *parts])
+    assert complete.offset == 2
+
+
+def test_the_changelog_stays_within_a_factor_of_the_live_state(monkeypatch):
+    monkeypatch.setattr("pipeline.correlate.state.SLACK", 8)
+    it = state()
+    log = {}
+    for offset in range(500):
+        it.put(f"n/{offset % 7}", Number(offset))
+        it.put(f"n/once-{offset // 100}", Number(offset))
+        it.offset = offset
+        segments, dropped = it.checkpoint()
+        log |= {(segment.epoch, segment.number): segment for segment in segments}
+        for name in dropped:
+            del log[name]
+    assert sum(len(segment.changes) for segment in log.values()) <= 2 * len(it) + 8 + 7
+    again, _ = recover(log.values())
+    assert list(again.items()) == list(it.items())
+    assert again.offset == it.offset
+
+
+def test_what_a_former_owner_writes_after_its_successor_began_is_ignored():
+    former = state()
+    former.put("n/a", Number(1))
+    former.offset = 10
+    first, _ = former.checkpoint()
+    successor, _ = recover(first)
+    former.put("n/a", Number(666))
+    former.offset = 15
+    zombie, _ = former.checkpoint()
+    successor.put("n/a", Number(2))
+    successor.offset = 12
+    real, _ = successor.checkpoint()
+    again, ignored = recover([*first, *zombie, *real])
+    assert again.get("n/a", Number) == Number(2)
+    assert again.offset == 12
+    assert ignored == [(zombie[0].epoch, zombie[0].number)]
+
+
+def test_segments_survive_their_encoding():
+    segment = Segment(1, 2, 3, 4, True, {"n/x": b"y", "n/z": None})
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(segment), type=Segment) == segment
