@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from typing import Literal
 
@@ -32,13 +33,18 @@ class Metrics:
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
+        self._times: dict[str, tuple[float, float]] = {}
         self._troubles: dict[str, str] = {}
         self._lock = threading.Lock()
 
     def add(self, name: Name, amount: int = 1) -> None:
         """Count something."""
+        if not amount:
+            return
+        now = time.time()
         with self._lock:
             self._counts[name] += amount
+            self._times[name] = (self._times.get(name, (now,))[0], now)
 
     def trouble(self, part: str, reason: str) -> None:
         """Turn health red for one part of the process; an empty reason turns it green again."""
@@ -53,6 +59,12 @@ class Metrics:
         """All counters so far."""
         with self._lock:
             return dict(self._counts)
+
+    @property
+    def times(self) -> dict[str, tuple[float, float]]:
+        """When each counter was first and last added to, seconds since 1970."""
+        with self._lock:
+            return dict(self._times)
 
     @property
     def troubles(self) -> dict[str, str]:

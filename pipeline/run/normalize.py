@@ -7,6 +7,7 @@ crash has the same ids and changes nothing.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -84,31 +85,33 @@ class NormalizeRole:
             self._consumer.close()
 
     def _take(self, messages: list[Message]) -> int:
-        taken = 0
+        counts: Counter[str] = Counter()
         for message in messages:
             error = message.error()
             if error is not None:
                 self._on_error(error)
                 continue
-            taken += 1
             reader = self._reader(message.topic(), message.partition())
             reader.heard = time.monotonic()
+            counts["messages"] += 1
             for normalized in process(record_of(message), self._context):
-                self._emit(normalized)
+                self._emit(normalized, counts)
                 for event in normalized.events:
                     reader.latest = max(reader.latest, event.time)
-        return taken
+        for name in ("records", "events", "ignored", "rejected"):
+            self._metrics.add(name, counts[name])
+        return counts["messages"]
 
-    def _emit(self, normalized: Normalized) -> None:
-        count = self._metrics.add
-        count("records")
+    def _emit(self, normalized: Normalized, counts: Counter[str]) -> None:
+        counts["records"] += 1
         self._turn += 1
         partition = self._turn // 250 % self._settings.partitions
         if normalized.rejected is not None:
-            count("rejected")
+            counts["rejected"] += 1
             self._outbox.add(DEAD_LETTERS, partition, normalized.rejected)
             return
-        count("events", len(normalized.events))
+        counts["events"] += len(normalized.events)
+        counts["ignored"] += not normalized.events
         if normalized.record is not None:
             self._outbox.add(RECORDS, partition, normalized.record)
         for event in normalized.events:

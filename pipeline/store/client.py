@@ -1,0 +1,107 @@
+"""A setting becomes a store: the same ClickHouse engine in this process or behind HTTP.
+
+In:     `Settings.clickhouse`
+Out:    Store, safe to use from any number of threads
+Fails:  Transient when the store is away or overloaded; a wrong address is Invalid; a wrong query is a bug
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from clickhouse_connect.driver import Client
+
+from pipeline.kit.failures import Transient
+from pipeline.store import write
+from pipeline.store.faults import translated
+from schemas.batch import RawRecord
+from schemas.entry import Entry
+from schemas.rejected import Rejected
+
+_INSERT = {
+    # Rows replace themselves, so nothing is gained by collapsing each block before it is written.
+    "optimize_on_insert": 0,
+    # A block may hold any number of months: a replay after an outage, or times that someone made up.
+    "max_partitions_per_insert_block": 0,
+    # A deduplicated block does not reach the view: a crash between the two would leave rows without pivots for ever.
+    "insert_deduplicate": 0,
+    # The offset is committed after the insert returns, so it must be in by then.
+    "async_insert": 0,
+}
+
+
+class Store:
+    """Connections to one database.
+
+    A client serves one call at a time (a session of ClickHouse, a handle of the embedded engine), so each call borrows
+    one and gives it back; there are as many as there were calls at once.
+    """
+
+    def __init__(self, opened: Callable[[], Client], first: Client, embedded: bool) -> None:
+        self._open = opened
+        self._idle = deque([first])
+        self._closed = False
+        #: Whether the engine runs in this process, and no other process can open the store.
+        self.embedded = embedded
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def rows(self, sql: str, parameters: Mapping[str, Any] | None = None, binary: Iterable[str] = ()) -> list[Any]:
+        """Rows of a query with `{name:Type}` parameters. Columns named in `binary` come as bytes."""
+        formats = dict.fromkeys(binary, "bytes")
+        with self._borrowed() as client:
+            return list(client.query(sql, dict(parameters or {}), column_formats=formats or None).result_rows)
+
+    def command(self, sql: str, parameters: Mapping[str, Any] | None = None) -> None:
+        """Run a statement that returns nothing."""
+        with self._borrowed() as client:
+            client.command(sql, dict(parameters or {}))
+
+    def insert(self, block: write.Block) -> None:
+        """Write a block; it is visible when this returns. Written twice, it changes nothing that a query shows."""
+        if not block.payload:
+            return
+        compression = None if self.embedded else "zstd"
+        with self._borrowed() as client:
+            client.raw_insert(block.table, block.columns, block.payload, _INSERT, "MsgPack", compression)
+
+    def write_entries(self, entries: list[Entry]) -> None:
+        """Write timeline rows; of each event the highest revision counts."""
+        self.insert(write.entries_block(entries))
+
+    def write_records(self, records: list[RawRecord]) -> None:
+        """Write raw records for evidence."""
+        self.insert(write.records_block(records))
+
+    def write_rejected(self, rejected: list[Rejected]) -> None:
+        """Write dead letters."""
+        self.insert(write.rejected_block(rejected))
+
+    def close(self) -> None:
+        """Close every connection. Calls that are under way finish; later ones raise Transient."""
+        self._closed = True
+        while self._idle:
+            self._idle.pop().close()
+
+    @contextmanager
+    def _borrowed(self) -> Iterator[Client]:
+        if self._closed:
+            raise Transient("store: closed")
+        with translated():
+            try:
+                client = self._idle.pop()
+            except IndexError:
+                client = self._open()
+            try:
+                yield client
+            finally:
+                self._idle.append(client)
+        if self._closed:
+            self.close()

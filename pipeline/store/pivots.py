@@ -1,0 +1,120 @@
+"""A pivot and a value become a page of the timeline, in a stable order, current rows only."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple, Protocol, get_args
+
+from pipeline.kit.failures import Invalid
+from pipeline.store.columns import SELECTED, entry
+from schemas.entry import Entry
+
+Pivot = Literal["actor", "session", "credential", "human", "address"]
+PIVOTS: tuple[Pivot, ...] = get_args(Pivot)
+MAX_LIMIT = 10_000
+#: What ClickHouse's DateTime64 can hold, microseconds since 1970: the years 1900 to 2299.
+EARLIEST, LATEST = -2_208_988_800_000_000, 10_413_791_999_999_999
+
+_CONDITIONS = {
+    "actor": "actor = {value:String}",
+    "session": "session = {value:String}",
+    "credential": "(credential = {value:String} OR issued = {value:String})",
+    "human": "human = {value:String}",
+    "address": "address = {value:String}",
+}
+#: The next keys of the pivot. Read in the table's order, so a page reads its own granules and no more.
+_KEYS = """
+    SELECT DISTINCT time, event_id FROM pivots
+    WHERE key = sipHash64({pivot:String}, {value:String})
+      AND time >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')
+      AND time <= fromUnixTimestamp64Micro({last:Int64}, 'UTC')
+      AND (time, event_id) > (fromUnixTimestamp64Micro({after_time:Int64}, 'UTC'), {after_id:String})
+    ORDER BY time, event_id
+    LIMIT {window:UInt32}
+"""
+_PAGE = """
+SELECT {selected} FROM entries FINAL
+WHERE (time, event_id) IN ({keys}) AND {condition}
+ORDER BY time, event_id
+LIMIT {{window:UInt32}}
+"""
+_WINDOW_END = """
+SELECT count(), max((toUnixTimestamp64Micro(time), event_id)) FROM ({keys})
+"""
+
+
+class Rows(Protocol):
+    """What a query needs of a Store."""
+
+    def rows(self, sql: str, parameters: dict[str, Any]) -> list[Any]:
+        """Rows of a query."""
+
+
+class Page(NamedTuple):
+    """Part of a timeline, ordered by time and event id."""
+
+    entries: list[Entry]
+    #: Where the next page begins (`after`), None when this is the end.
+    next: tuple[int, str] | None
+
+
+def timeline(
+    store: Rows,
+    pivot: str,
+    value: str,
+    *,
+    since: int | None = None,
+    until: int | None = None,
+    after: tuple[int, str] | None = None,
+    limit: int = 1000,
+) -> Page:
+    """Current Entries of one actor, session, credential (used or issued by the event), human or address.
+
+    `since` (included) and `until` (excluded) are microseconds since 1970; `after` is the `next` of the page before.
+    Raises Invalid for an unknown pivot or a limit outside 1 to 10,000.
+    """
+    if pivot not in _CONDITIONS:
+        raise Invalid("pivot", "one of " + ", ".join(PIVOTS), pivot)
+    if not 1 <= limit <= MAX_LIMIT:
+        raise Invalid("limit", f"1 to {MAX_LIMIT}", limit)
+    found: list[Entry] = []
+    cursor = after or (EARLIEST, "")
+    # One more than asked for tells whether there is a next page.
+    while len(found) <= limit:
+        rows, end = _window(store, pivot, value, _bounds(since, until), cursor, limit + 1)
+        found += rows
+        if end is None:
+            break
+        cursor = end
+    if len(found) <= limit:
+        return Page(found, None)
+    last = found[limit - 1].event
+    return Page(found[:limit], (last.time, last.event_id))
+
+
+def _window(
+    store: Rows, pivot: str, value: str, bounds: tuple[int, int], cursor: tuple[int, str], window: int
+) -> tuple[list[Entry], tuple[int, str] | None]:
+    """Current rows among the next keys of the pivot, and where the keys after those begin (None: there are none).
+
+    Fewer rows than keys means that revisions have moved rows elsewhere; then later keys have to be looked at.
+    """
+    parameters: dict[str, Any] = {
+        "pivot": pivot, "value": value, "since": bounds[0], "last": bounds[1],
+        "after_time": cursor[0], "after_id": cursor[1], "window": window,
+    }  # fmt: skip
+    page = _PAGE.format(selected=SELECTED, keys=_KEYS, condition=_CONDITIONS[pivot])
+    rows = [entry(row) for row in store.rows(page, parameters)]
+    if len(rows) == window:
+        return rows, (rows[-1].event.time, rows[-1].event.event_id)
+    count, end = store.rows(_WINDOW_END.format(keys=_KEYS), parameters)[0]
+    if count < window:
+        return rows, None
+    # Keys that arrived between the two queries can only end the window earlier; what was returned is not read again.
+    seen = [(row.event.time, row.event.event_id) for row in rows[-1:]]
+    return rows, max([tuple(end), *seen])
+
+
+def _bounds(since: int | None, until: int | None) -> tuple[int, int]:
+    first = EARLIEST if since is None else max(since, EARLIEST)
+    last = LATEST if until is None else min(until - 1, LATEST)
+    return first, max(last, EARLIEST - 1)

