@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -15,6 +16,13 @@ from pydantic import ValidationError
 
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Failure, Permanent
+
+
+class Summary(StrEnum):
+    """How a command sums up what it did."""
+
+    JSON = "json"
+
 
 app = typer.Typer(
     name="whodid",

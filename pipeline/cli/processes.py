@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
@@ -12,8 +13,9 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.main import app, fail, settings_from
+from pipeline.cli.main import Summary, app, fail, settings_from
 from pipeline.kit.config import Settings
+from pipeline.kit.metrics import Metrics
 from pipeline.run.demo import Demo
 from pipeline.run.roles import ROLES, run_roles
 from pipeline.run.up import Up
@@ -68,6 +70,7 @@ def run(
     until_idle: Annotated[
         float | None, typer.Option(help="End when nothing has arrived for so many seconds (backfills).", min=0.5)
     ] = None,
+    summary: Annotated[Summary | None, typer.Option(help="Print counters and times at the end.")] = None,
 ) -> None:
     """Run some roles of the pipeline in this process, against Kafka and ClickHouse.
 
@@ -80,7 +83,11 @@ def run(
     if unknown:
         fail(f"no such role: {', '.join(unknown)}. There are: {', '.join(ROLES)}", 2)
     settings = settings_from(bootstrap=bootstrap, clickhouse=clickhouse, port=port, data_dir=data_dir)
-    raise typer.Exit(run_roles(settings, roles, until_idle))
+    metrics = Metrics()
+    status = run_roles(settings, roles, metrics, until_idle)
+    if summary is not None:
+        typer.echo(json.dumps({"counts": metrics.counts, "times": metrics.times, "troubles": metrics.troubles}))
+    raise typer.Exit(status)
 
 
 def _embedded(settings: Settings) -> Settings:

@@ -27,9 +27,8 @@ PARENT = "WHODID_PARENT"
 log = logging.getLogger("whodid")
 
 
-def run_roles(settings: Settings, roles: Sequence[str], until_idle: float | None = None) -> int:
+def run_roles(settings: Settings, roles: Sequence[str], metrics: Metrics, until_idle: float | None = None) -> int:
     """Run the roles until SIGTERM, Ctrl-C or idleness; returns the exit status (1 if a role failed)."""
-    metrics = Metrics()
     stop = threading.Event()
     ensure_topics(settings)
     targets = dict(_targets(settings, roles, metrics))

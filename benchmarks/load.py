@@ -1,0 +1,164 @@
+"""A load of native events of realistic size, and what a right timeline of it must contain.
+
+Deterministic by seed. Roles are assumed in chains of up to three, used, and used again; one in five events is an
+agent's OpenTelemetry span. Sizes are those of real CloudTrail records (0.8 to 1.6 KB).
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+START = 1_767_225_600  # 2026-01-01, seconds
+ACCOUNT = "123456789012"
+CALLS = (
+    ("s3", "GetObject"),
+    ("s3", "PutObject"),
+    ("dynamodb", "GetItem"),
+    ("kms", "Decrypt"),
+    ("ec2", "DescribeInstances"),
+)
+
+
+@dataclass
+class Truth:
+    """What the load holds."""
+
+    events: int = 0
+    #: Events whose credential was issued inside the load, along chains that end in a root issuance.
+    bound: int = 0
+    #: A few of them with the human-readable root they must be attributed to: event id → actor.
+    sample: dict[str, str] = field(default_factory=dict)
+
+
+class Load:
+    """Native events one by one: (topic, format, bytes)."""
+
+    def __init__(self, events: int, seed: int = 7) -> None:
+        self._events = events
+        self._chance = random.Random(seed)
+        self.truth = Truth()
+        self._live: list[tuple[str, str, str]] = []
+
+    def __iter__(self) -> Iterator[tuple[str, str, bytes]]:
+        for n in range(self._events):
+            seconds = START + n // 500
+            if n % 5 == 4:
+                yield "tool-calls", "otel.genai", self._span(n, seconds)
+            elif n < 50 or n % 100 == 0:
+                yield "token-issuance", "aws.cloudtrail", self._assume(n, seconds)
+            else:
+                yield "cloud-audit", "aws.cloudtrail", self._call(n, seconds)
+            self.truth.events += 1
+            self.truth.bound += 1
+
+    def _assume(self, n: int, seconds: int) -> bytes:
+        parent = self._chance.choice(self._live) if self._live and self._chance.random() < 0.5 else None
+        key = f"ASIA{self._chance.getrandbits(64):016X}"
+        root = parent[2] if parent else f"arn:aws:iam::{ACCOUNT}:role/root-{n}"
+        role = f"role-{n % 40}"
+        identity = self._identity(*parent[:2]) if parent else {
+            "type": "WebIdentityUser", "principalId": f"oidc:{root}", "userName": root, "arn": root,
+            "accountId": ACCOUNT,
+        }  # fmt: skip
+        self._live.append((key, role, root))
+        self._live = self._live[-400:]
+        return self._record(n, seconds, "sts", "AssumeRole" if parent else "AssumeRoleWithWebIdentity", identity, {
+            "roleArn": f"arn:aws:iam::{ACCOUNT}:role/{role}", "roleSessionName": f"session-{n}",
+            "durationSeconds": 3600,
+        }, {
+            "credentials": {"accessKeyId": key, "expiration": "Jan 1, 2026, 11:00:00 PM", "sessionToken": "HIDDEN"},
+            "assumedRoleUser": {
+                "assumedRoleId": f"AROA{n:017d}:session-{n}",
+                "arn": f"arn:aws:sts::{ACCOUNT}:assumed-role/{role}/session-{n}",
+            },
+        })  # fmt: skip
+
+    def _call(self, n: int, seconds: int) -> bytes:
+        key, role, root = self._chance.choice(self._live)
+        service, action = self._chance.choice(CALLS)
+        value = self._record(n, seconds, service, action, self._identity(key, role), {
+            "bucketName": f"bucket-{n % 97}", "key": f"in/2026/01/{n:09d}.json",
+            "Host": f"bucket-{n % 97}.s3.eu-central-1.amazonaws.com",
+        }, None)  # fmt: skip
+        if n % 997 == 0:
+            self.truth.sample[self._id(n)] = root
+        return value
+
+    def _identity(self, key: str, role: str) -> dict[str, object]:
+        return {
+            "type": "AssumedRole", "principalId": f"AROA0000000000000{role}:session", "accountId": ACCOUNT,
+            "arn": f"arn:aws:sts::{ACCOUNT}:assumed-role/{role}/session", "accessKeyId": key,
+            "sessionContext": {
+                "sessionIssuer": {
+                    "type": "Role", "principalId": f"AROA0000000000000{role}", "accountId": ACCOUNT, "userName": role,
+                    "arn": f"arn:aws:iam::{ACCOUNT}:role/{role}",
+                },
+                "webIdFederationData": {},
+                "attributes": {"creationDate": "2026-01-01T00:00:00Z", "mfaAuthenticated": "false"},
+            },
+        }  # fmt: skip
+
+    def _id(self, n: int) -> str:
+        return str(uuid.UUID(int=(n + 1) << 40, version=4))
+
+    def _record(
+        self, n: int, seconds: int, service: str, name: str, identity: object, asked: object, answered: object
+    ) -> bytes:
+        return json.dumps({
+            "eventVersion": "1.09", "userIdentity": identity, "eventTime": _iso(seconds),
+            "eventSource": f"{service}.amazonaws.com", "eventName": name, "awsRegion": "eu-central-1",
+            "sourceIPAddress": f"192.0.2.{n % 250}",
+            "userAgent": "[Boto3/1.34.19 md/Botocore#1.34.19 ua/2.0 os/linux#5.10 md/arch#x86_64 lang/python#3.11.6]",
+            "requestParameters": asked, "responseElements": answered,
+            "additionalEventData": {
+                "SignatureVersion": "SigV4", "CipherSuite": "TLS_AES_128_GCM_SHA256", "bytesTransferredIn": 0,
+                "AuthenticationMethod": "AuthHeader", "bytesTransferredOut": n,
+            },
+            "requestID": f"{n:016X}", "eventID": self._id(n), "readOnly": True,
+            "resources": [{"type": "AWS::S3::Object", "ARN": f"arn:aws:s3:::bucket-{n % 97}/in/2026/01/{n:09d}.json"}],
+            "eventType": "AwsApiCall", "managementEvent": True, "recipientAccountId": ACCOUNT,
+            "eventCategory": "Management", "tlsDetails": {
+                "tlsVersion": "TLSv1.3", "cipherSuite": "TLS_AES_128_GCM_SHA256",
+                "clientProvidedHostHeader": f"{service}.eu-central-1.amazonaws.com",
+            },
+        }).encode()  # fmt: skip
+
+    def _span(self, n: int, seconds: int) -> bytes:
+        conversation = n // 5 // 20
+        nanoseconds = seconds * 1_000_000_000 + (n % 500) * 2_000_000
+        first = n // 5 % 20 == 0
+        attributes = {
+            "gen_ai.operation.name": "invoke_agent" if first else "execute_tool",
+            "gen_ai.agent.id": f"agent-{conversation % 25}", "gen_ai.agent.name": f"agent-{conversation % 25}",
+            "gen_ai.conversation.id": f"conversation-{conversation}",
+            "user.id": f"user-{conversation % 60}@example.com",
+            **({} if first else {
+                "gen_ai.tool.name": f"tool-{n % 9}", "gen_ai.tool.call.id": f"call-{n}",
+                "gen_ai.tool.call.arguments": json.dumps({"path": f"/data/{n}", "query": f"invoice {n} of January"}),
+                "gen_ai.tool.call.result": "ok: " + "lorem ipsum dolor sit amet " * 8,
+            }),
+        }  # fmt: skip
+        return json.dumps({
+            "resource": {"attributes": [_attribute("service.name", "agents"), _attribute("service.version", "1.4.2")]},
+            "scope": {"name": "opentelemetry.instrumentation.agents", "version": "0.4.0"},
+            "span": {
+                "traceId": f"{conversation + 1:032x}", "spanId": f"{n + 1:016x}",
+                "parentSpanId": "" if first else f"{(n // 100) * 100 + 4 + 1:016x}",
+                "name": "invoke_agent" if first else "execute_tool", "kind": 1,
+                "startTimeUnixNano": str(nanoseconds), "endTimeUnixNano": str(nanoseconds + 1_500_000),
+                "attributes": [_attribute(key, value) for key, value in attributes.items()], "status": {},
+            },
+        }).encode()  # fmt: skip
+
+
+def _attribute(key: str, value: str) -> dict[str, object]:
+    return {"key": key, "value": {"stringValue": value}}
+
+
+def _iso(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

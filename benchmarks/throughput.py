@@ -1,0 +1,146 @@
+"""Events per second end to end, against a null pipeline in the same run, on the same broker and the same events.
+
+    python -m benchmarks.throughput [--events N] [--bootstrap HOST:PORT] [--json]
+
+Measured is the time from the first message consumed to the last row written. Ours runs as `whodid run` does, in
+`--processes` processes; the null pipeline is one process. What ours wrote is checked against the load's truth: a fast
+wrong answer counts as zero.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import Producer
+
+from benchmarks.load import Load, Truth
+from pipeline.kit.admin import ensure_topics
+from pipeline.kit.broker import EmbeddedBroker
+from pipeline.kit.config import Settings
+from pipeline.kit.topics import PUBLIC, full_name
+from pipeline.store import connect
+
+SHAPES = {2: [["normalize", "correlate"], ["store"]], 3: [["normalize"], ["correlate"], ["store"]]}
+
+
+def preload(settings: Settings, load: Load) -> None:
+    producer = Producer({"bootstrap.servers": settings.bootstrap, "compression.type": "lz4", "linger.ms": 20})
+    for n, (topic, name, value) in enumerate(load):
+        producer.produce(
+            full_name(settings, topic), value, headers={"format": name}, partition=n // 5 % settings.partitions
+        )
+        if n % 1000 == 0:
+            producer.poll(0)
+        if n % 50_000 == 49_999:
+            producer.flush()
+    producer.flush()
+
+
+def null(settings: Settings, events: int, home: Path, stop_after: str) -> float:
+    command = [
+        sys.executable, "-m", "benchmarks.null", "--bootstrap", settings.bootstrap, "--events", str(events),
+        "--topics", ",".join(full_name(settings, topic) for topic in PUBLIC), "--store", str(home / "null"),
+        "--partitions", str(settings.partitions), "--stop-after", stop_after,
+    ]  # fmt: skip
+    result = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    return float(result["events"] / result["seconds"])
+
+
+def ours(settings: Settings, home: Path, shape: list[list[str]], idle: float) -> dict[str, Any]:
+    environment = {
+        **os.environ, "WHODID_BOOTSTRAP": settings.bootstrap, "WHODID_CLICKHOUSE": settings.clickhouse,
+        "WHODID_PREFIX": settings.prefix, "WHODID_DATA_DIR": str(home), "WHODID_SESSION_TIMEOUT": "2",
+    }  # fmt: skip
+    children = [
+        subprocess.Popen(
+            [sys.executable, "-m", "pipeline", "run", *roles, "--until-idle", str(idle), "--summary", "json"],
+            env=environment, stdout=subprocess.PIPE,
+        )
+        for roles in shape
+    ]  # fmt: skip
+    said: dict[str, Any] = {"counts": {}, "times": {}}
+    for child in children:
+        out, _ = child.communicate()
+        if child.returncode:
+            raise SystemExit(f"a process of ours ended with status {child.returncode}")
+        report = json.loads(out.splitlines()[-1])
+        said["counts"] |= report["counts"]
+        said["times"] |= report["times"]
+    return said
+
+
+def check(settings: Settings, truth: Truth) -> dict[str, Any]:
+    store = connect(settings)
+    rows = store.query("SELECT count(), countIf(unbound = '') FROM entries FINAL")[0]
+    wrong = [
+        (event_id, actor)
+        for event_id, actor in truth.sample.items()
+        if store.query("SELECT actor FROM entries FINAL WHERE event_id = {id:String}", {"id": event_id}) != [(actor,)]
+    ]
+    store.close()
+    return {
+        "entries": rows[0],
+        "bound": rows[1],
+        "wrong": len(wrong),
+        "checked": len(truth.sample),
+        "examples": wrong[:3],
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--events", type=int, default=200_000)
+    parser.add_argument("--bootstrap", help="a running Kafka; default: the embedded broker")
+    parser.add_argument("--processes", type=int, choices=list(SHAPES), default=3)
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+    given = parser.parse_args()
+    home = Path(tempfile.mkdtemp(prefix="whodid-bench-"))
+    broker = None if given.bootstrap else EmbeddedBroker.start()
+    try:
+        settings = Settings(
+            bootstrap=given.bootstrap or broker.bootstrap, prefix=f"bench-{os.getpid()}-", session_timeout=2,
+            clickhouse=f"chdb://{home}/store", data_dir=home,
+        )  # fmt: skip
+        result = measure(settings, home, given.events, SHAPES[given.processes])
+    finally:
+        if broker is not None:
+            broker.stop()
+        shutil.rmtree(home, ignore_errors=True)
+    show(result, as_json=given.json)
+    if result["check"]["wrong"] or result["check"]["entries"] != given.events:
+        raise SystemExit("wrong answer: counts as zero")
+
+
+def measure(settings: Settings, home: Path, events: int, shape: list[list[str]]) -> dict[str, Any]:
+    ensure_topics(settings)
+    load = Load(events)
+    preload(settings, load)
+    rates = {f"null: {step}": null(settings, events, home, step) for step in ("consume", "parse", "insert")}
+    said = ours(settings, home, shape, 6.0)
+    seconds = said["times"]["rows"][1] - said["times"]["records"][0]
+    rates["ours"] = events / seconds
+    return {"events": events, "rates": rates, "counts": said["counts"], "check": check(settings, load.truth)}
+
+
+def show(result: dict[str, Any], *, as_json: bool) -> None:
+    base = result["rates"]["null: insert"]
+    result["ratio"] = round(result["rates"]["ours"] / base, 3)
+    if as_json:
+        print(json.dumps(result))
+        return
+    print(f"{result['events']:,} native events, one broker, 2 cores or what this machine has")
+    for name, rate in result["rates"].items():
+        print(f"  {name:14} {rate:12,.0f} events/s   {rate / base:5.2f} of null")
+    print(f"  checked: {result['check']}")
+
+
+if __name__ == "__main__":
+    main()
