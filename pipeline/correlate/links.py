@@ -12,6 +12,7 @@ import bisect
 import msgspec
 
 from pipeline.correlate.belonging import Belonging
+from pipeline.correlate.origins import end_of
 from schemas.entry import Entry, Link
 from schemas.event import Event
 
@@ -72,12 +73,6 @@ def note_call(owner: Owner, event: Event, session: str) -> bool:
         call.end, call.end_event = max(event.time, end_of(event)), event.event_id
     owner.calls[event.tool_call] = call
     return msgspec.structs.astuple(call) != before
-
-
-def end_of(event: Event) -> int:
-    """When a span that is reported once ended, microseconds; 0 if not stated."""
-    end = event.attributes.get("end_time", "")
-    return int(end) if end.isdecimal() else 0
 
 
 def causes(owner: Owner | None, entry: Entry) -> bool:

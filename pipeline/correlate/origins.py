@@ -34,15 +34,23 @@ def note(seen: Seen, event: Event) -> bool:
         where = seen.results if event.kind == "tool_call" and event.phase != "start" else None
     if where is None:
         return False
+    # A result reported with its call is known when the call ends.
+    time = max(event.time, end_of(event))
     news = False
     for token in event.tokens:
         known = where.get(token)
         if known is None and len(where) >= TOKEN_LIMIT:
             continue
-        if known is None or event.time < known:
-            where[token] = event.time
+        if known is None or time < known:
+            where[token] = time
             news = True
     return news
+
+
+def end_of(event: Event) -> int:
+    """When a span that is reported once ended, microseconds; 0 if not stated."""
+    end = event.attributes.get("end_time", "")
+    return int(end) if end.isdecimal() else 0
 
 
 def trace_arguments(seen: Seen | None, event: Event) -> list[Argument]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import uvicorn
@@ -53,11 +53,13 @@ class _Server(uvicorn.Server):
         self._started_at = time.monotonic()
 
     async def on_tick(self, counter: int) -> bool:
+        """Whether to end, asked ten times a second."""
         idle = self._end.until_idle is not None and self._end.due(self._started_at)
         return self._end.stop.is_set() or idle or await super().on_tick(counter)
 
-    def capture_signals(self) -> Any:
-        return suppress()
+    def capture_signals(self) -> AbstractContextManager[None]:
+        """The process handles its own signals."""
+        return nullcontext()
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from pipeline.correlate.engine import Engine
 from pipeline.correlate.route import route
 from pipeline.kit.config import Settings
-from pipeline.normalize.stage import Context, Normalized, process
+from pipeline.normalize.context import Context
+from pipeline.normalize.stage import Normalized, process
 from pipeline.store import Store
 from schemas.batch import Item, RawRecord
 from schemas.entry import Entry

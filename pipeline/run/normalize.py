@@ -21,7 +21,8 @@ from pipeline.kit.config import Settings
 from pipeline.kit.metrics import Metrics
 from pipeline.kit.outbox import Outbox
 from pipeline.kit.topics import PUBLIC, full_name, partition_of
-from pipeline.normalize.stage import Context, Normalized, process
+from pipeline.normalize.context import Context
+from pipeline.normalize.stage import Normalized, process
 from pipeline.run.ending import Ending
 from schemas.batch import Batch, DeadLetters, Mark, Own, Records
 from schemas.rejected import Record

@@ -1,0 +1,221 @@
+"""AWS CloudTrail: API calls become cloud audit events, issuing calls become token issuance.
+
+Source: CloudTrail record contents and userIdentity element, AWS documentation. Links: `userIdentity.accessKeyId` is the
+credential used; `responseElements.credentials.accessKeyId` the one issued; `roleSessionName` and `sourceIdentity` are
+names that travel with it. `addendum.originalEventID` replaces the event it corrects. Copies of one call in trails of
+two accounts have one `sharedEventID` and different event ids: both are kept.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from pipeline.kit.failures import Invalid
+from pipeline.normalize.aws_issuance import ISSUING, Issued, issued_by
+from pipeline.normalize.context import Context
+from pipeline.normalize.documents import identify, mapping, string, text_of, typed
+from pipeline.normalize.times import instant
+from schemas.event import Event
+
+FORMAT: Final = "aws.cloudtrail"
+_DENIED = ("AccessDenied", "Unauthorized", "NotAuthorized", "Forbidden", "Client.UnauthorizedOperation")
+#: What identifies a thing in request parameters, across services.
+_NAMES = (
+    "roleArn", "roleName", "userName", "secretId", "functionName", "tableName", "keyId", "modelId", "instanceId",
+    "policyArn", "groupName", "name", "accessKeyId",
+)  # fmt: skip
+_KEPT = ("eventType", "recipientAccountId", "vpcEndpointId", "sharedEventID", "sessionCredentialFromConsole")
+
+
+class SessionContext(msgspec.Struct, gc=False):
+    """userIdentity.sessionContext."""
+
+    sourceIdentity: str | None = None
+    attributes: dict[str, Any] | None = None
+
+
+class Identity(msgspec.Struct, gc=False):
+    """userIdentity."""
+
+    type: str | None = None
+    principalId: str | None = None
+    arn: str | None = None
+    accountId: str | None = None
+    accessKeyId: str | None = None
+    userName: str | None = None
+    invokedBy: str | None = None
+    sessionContext: SessionContext | None = None
+    onBehalfOf: dict[str, Any] | None = None
+
+
+class Resource(msgspec.Struct, gc=False):
+    """One of resources."""
+
+    ARN: str | None = None
+
+
+class Trail(msgspec.Struct, gc=False):
+    """The fields of a record that are read; others are skipped while decoding."""
+
+    eventTime: str | None = None
+    eventID: str | None = None
+    eventName: str | None = None
+    eventSource: str | None = None
+    userIdentity: Identity | None = None
+    awsRegion: str | None = None
+    sourceIPAddress: str | None = None
+    userAgent: str | None = None
+    requestParameters: Any = None
+    responseElements: Any = None
+    errorCode: str | None = None
+    errorMessage: str | None = None
+    requestID: str | None = None
+    resources: list[Resource] | None = None
+    readOnly: bool | str | None = None
+    eventType: str | None = None
+    recipientAccountId: str | None = None
+    vpcEndpointId: str | None = None
+    sharedEventID: str | None = None
+    sessionCredentialFromConsole: bool | str | None = None
+    addendum: dict[str, Any] | None = None
+    additionalEventData: Any = None
+
+
+class Envelope(msgspec.Struct, gc=False):
+    """A log file: {"Records": […]}, or an EventBridge event: {"detail": {…}}."""
+
+    Records: list[msgspec.Raw] | None = None
+    detail: msgspec.Raw | None = None
+
+
+_decode = msgspec.json.Decoder(Trail)
+_envelope = msgspec.json.Decoder(Envelope)
+
+
+def recognizes(found: dict[str, Any]) -> bool:
+    """Whether a JSON object looks like a record, a log file or an EventBridge event of CloudTrail."""
+    if isinstance(found.get("Records"), list) or "CloudTrail" in string(found.get("detail-type")):
+        return True
+    return ("eventSource" in found and "eventName" in found) or ("userIdentity" in found and "awsRegion" in found)
+
+
+def split(value: bytes) -> list[bytes]:
+    """The single records of a log file or an EventBridge event."""
+    if b'"Records"' not in value and b'"detail"' not in value:
+        return [value]
+    found = typed(_envelope, value)
+    if found.Records is not None:
+        return [bytes(record) for record in found.Records]
+    return [bytes(found.detail)] if found.detail is not None else [value]
+
+
+def normalize(value: bytes, context: Context) -> list[Event]:
+    """One event. Raises Invalid."""
+    trail: Trail = typed(_decode, value)
+    if not trail.eventName and not trail.eventType:
+        raise Invalid("eventName", "the name of the API call", "nothing")
+    identity = trail.userIdentity or Identity()
+    time = instant("eventTime", trail.eventTime, context)
+    issuing = ISSUING.get(trail.eventName or "")
+    is_issuing = issuing is not None and (trail.eventSource or "") in issuing.sources
+    session = identity.sessionContext or SessionContext()
+    asked = trail.requestParameters if isinstance(trail.requestParameters, dict) else {}
+    outcome = _outcome(trail)
+    granted = Issued()
+    if is_issuing and issuing is not None and outcome == "success":
+        granted = issued_by(issuing, asked, mapping(trail.responseElements))
+    actor = identity.arn or identity.invokedBy or identity.principalId or identity.userName or identity.accountId or ""
+    return [
+        Event(
+            event_id=_id(trail, value),
+            kind="token_issuance" if is_issuing else "cloud_audit",
+            time=time,
+            format=FORMAT,
+            action=f"{(trail.eventSource or '').removesuffix('.amazonaws.com')}:{trail.eventName or trail.eventType}",
+            outcome=outcome,
+            error=": ".join(part for part in (trail.errorCode, trail.errorMessage) if part)[: context.text_limit],
+            actor=actor,
+            actor_kind=_kind(identity),
+            actor_name=identity.userName or "",
+            human=_human(identity),
+            account=identity.accountId or trail.recipientAccountId or "",
+            credential=f"aws:{identity.accessKeyId}" if identity.accessKeyId else "",
+            issued=granted.credential,
+            issued_kind=granted.kind,
+            issued_expires=granted.expires,
+            issued_subject=granted.subject,
+            session_name=_session_name(asked, actor) if is_issuing else _assumed(actor),
+            source_identity=session.sourceIdentity or (string(asked.get("sourceIdentity")) if is_issuing else ""),
+            request=trail.requestID or "",
+            resources=_resources(trail, asked),
+            address=trail.sourceIPAddress or "",
+            user_agent=(trail.userAgent or "")[:512],
+            region=trail.awsRegion or "",
+            attributes=_attributes(trail, identity, session),
+        )
+    ]
+
+
+def _id(trail: Trail, value: bytes) -> str:
+    original = (trail.addendum or {}).get("originalEventID")
+    return identify(original or trail.eventID, value)
+
+
+def _outcome(trail: Trail) -> str:
+    if not trail.errorCode:
+        answered = mapping(trail.responseElements)
+        return "failure" if answered.get("ConsoleLogin") == "Failure" else "success"
+    return "denied" if any(word in trail.errorCode for word in _DENIED) else "failure"
+
+
+def _kind(identity: Identity) -> str:
+    if identity.type in ("AWSService", "AWSAccount") or (identity.type is None and identity.invokedBy):
+        return "service" if identity.type != "AWSAccount" else ""
+    return "human" if identity.type in ("SAMLUser", "IdentityCenterUser") else ""
+
+
+def _human(identity: Identity) -> str:
+    if identity.onBehalfOf:
+        return string(identity.onBehalfOf.get("userId"))
+    return identity.userName or "" if identity.type in ("SAMLUser", "IdentityCenterUser") else ""
+
+
+def _session_name(asked: dict[str, Any], actor: str) -> str:
+    return string(asked.get("roleSessionName")) or string(asked.get("name")) or ""
+
+
+def _assumed(arn: str) -> str:
+    return arn.rsplit("/", 1)[1] if ":assumed-role/" in arn and arn.count("/") >= 2 else ""
+
+
+def _resources(trail: Trail, asked: dict[str, Any]) -> list[str]:
+    found = [resource.ARN for resource in trail.resources or () if resource.ARN]
+    bucket = asked.get("bucketName")
+    if isinstance(bucket, str) and not any(":s3:::" in arn for arn in found):
+        key = asked.get("key")
+        found.append(f"arn:aws:s3:::{bucket}/{key}" if isinstance(key, str) and key else f"arn:aws:s3:::{bucket}")
+    for name in _NAMES:
+        value = asked.get(name)
+        if isinstance(value, str) and value and value not in found:
+            found.append(value)
+    return found[:16]
+
+
+def _attributes(trail: Trail, identity: Identity, session: SessionContext) -> dict[str, str]:
+    kept = {name: text_of(value) for name in _KEPT if (value := getattr(trail, name)) is not None}
+    kept.pop("eventType" if kept.get("eventType") == "AwsApiCall" else "", None)
+    if trail.readOnly is not None:
+        kept["readOnly"] = text_of(trail.readOnly)
+    if identity.type:
+        kept["identityType"] = identity.type
+    if identity.invokedBy:
+        kept["invokedBy"] = identity.invokedBy
+    if session.attributes and session.attributes.get("mfaAuthenticated") == "true":
+        kept["mfa"] = "true"
+    if mapping(trail.additionalEventData).get("callWithBearerToken"):
+        kept["callWithBearerToken"] = "true"
+    if trail.addendum:
+        kept["addendum"] = text_of(trail.addendum.get("reason")) or "correction"
+    return kept

@@ -1,0 +1,90 @@
+"""Which AWS calls issue credentials, and where their answers say what was issued.
+
+Source: AWS STS, IAM, IAM Identity Center and Cognito API references.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from pipeline.normalize.documents import mapping, string
+
+
+class Issuing(msgspec.Struct, frozen=True):
+    """One issuing call."""
+
+    sources: tuple[str, ...]
+    #: `session` (temporary), `access-key`, `service-credential`, or `login` (no credential id in the log).
+    kind: str
+    #: Where in responseElements the credential's id is.
+    credential: tuple[str, ...] = ("credentials", "accessKeyId")
+    #: Where the identity it acts as is: in responseElements, then in requestParameters.
+    subject: tuple[str, ...] = ("assumedRoleUser", "arn")
+    subject_asked: str = ""
+
+
+class Issued(msgspec.Struct, frozen=True):
+    """What a call issued; empty when the log does not say."""
+
+    credential: str = ""
+    kind: str = ""
+    #: Microseconds since 1970 UTC; 0 = not stated.
+    expires: int = 0
+    subject: str = ""
+
+
+_STS = ("sts.amazonaws.com",)
+_IAM = ("iam.amazonaws.com",)
+ISSUING = {
+    "AssumeRole": Issuing(_STS, "session", subject_asked="roleArn"),
+    "AssumeRoleWithSAML": Issuing(_STS, "session", subject_asked="roleArn"),
+    "AssumeRoleWithWebIdentity": Issuing(_STS, "session", subject_asked="roleArn"),
+    "AssumeRoot": Issuing(_STS, "session", subject_asked="targetPrincipal"),
+    "GetSessionToken": Issuing(_STS, "session"),
+    "GetFederationToken": Issuing(_STS, "session", subject=("federatedUser", "arn")),
+    "CreateAccessKey": Issuing(
+        _IAM, "access-key", ("accessKey", "accessKeyId"), ("accessKey", "userName"), subject_asked="userName"
+    ),
+    "CreateServiceSpecificCredential": Issuing(
+        _IAM, "service-credential", ("serviceSpecificCredential", "serviceSpecificCredentialId"),
+        ("serviceSpecificCredential", "userName"), subject_asked="userName",
+    ),
+    "GetRoleCredentials": Issuing(
+        ("sso.amazonaws.com",), "session", ("roleCredentials", "accessKeyId"), (), subject_asked="roleName"
+    ),
+    "GetCredentialsForIdentity": Issuing(("cognito-identity.amazonaws.com",), "session", subject=()),
+    "ConsoleLogin": Issuing(("signin.amazonaws.com",), "login", ()),
+}  # fmt: skip
+
+
+def issued_by(call: Issuing, asked: dict[str, Any], answered: dict[str, Any]) -> Issued:
+    """What a successful call issued, from its request and its answer."""
+    credential = _at(answered, call.credential)
+    if not credential:
+        return Issued()
+    subject = _at(answered, call.subject) or string(asked.get(call.subject_asked))
+    expires = _at(answered, (*call.credential[:-1], "expiration"))
+    return Issued(f"aws:{credential}", call.kind, _moment(expires), subject)
+
+
+def _at(found: Any, path: tuple[str, ...]) -> str:
+    for name in path:
+        found = mapping(found).get(name)
+    return string(found) if path else ""
+
+
+def _moment(text: str) -> int:
+    """CloudTrail writes expirations as `Jul 10, 2023, 12:42:31 PM`, with or without the second comma, or as ISO."""
+    for shape in ("%b %d, %Y, %I:%M:%S %p", "%b %d, %Y %I:%M:%S %p"):
+        try:
+            return int(datetime.strptime(text, shape).replace(tzinfo=UTC).timestamp()) * 1_000_000
+        except ValueError:
+            continue
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return 0
+    return int(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()) * 1_000_000

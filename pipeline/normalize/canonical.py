@@ -1,0 +1,103 @@
+"""whodid's own canonical events (schemas/canonical.py): validated with pydantic, whose errors people read."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from pydantic import TypeAdapter, ValidationError
+
+from pipeline.kit.failures import Invalid
+from pipeline.normalize.context import Context
+from pipeline.normalize.documents import content_id, document, string
+from pipeline.normalize.mask import preview
+from pipeline.normalize.origin import arguments, tokens
+from pipeline.normalize.times import checked
+from schemas.canonical import Canonical, CanonicalEvent, TokenIssuanceEvent, ToolCallEvent
+from schemas.event import Event
+
+FORMAT: Final = "canonical"
+_KINDS = ("prompt", "tool_call", "token_issuance", "cloud_audit")
+_adapter: TypeAdapter[CanonicalEvent] = TypeAdapter(Canonical)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def recognizes(found: dict[str, Any]) -> bool:
+    """Whether a JSON object is a canonical event."""
+    return found.get("kind") in _KINDS and "time" in found
+
+
+def split(value: bytes) -> list[bytes]:
+    """One event is one record."""
+    return [value]
+
+
+def normalize(value: bytes, context: Context) -> list[Event]:
+    """The event. Raises Invalid, naming the field by its path."""
+    document(value)
+    try:
+        model = _adapter.validate_json(value)
+    except (ValidationError, RecursionError) as error:
+        raise _invalid(error) from error
+    actor = model.actor
+    event = Event(
+        event_id=model.event_id or content_id(value),
+        kind=string(getattr(model, "kind", "")),
+        time=_micros("time", model.time, context),
+        format=FORMAT,
+        action=string(getattr(model, "action", "")),
+        outcome=model.outcome or "",
+        error=model.error or "",
+        actor=actor.id if actor else "",
+        actor_kind=(actor.kind if actor else None) or "",
+        actor_name=(actor.name if actor else None) or "",
+        human=model.human or (model.on_behalf_of[-1] if model.on_behalf_of else ""),
+        account=model.account or "",
+        session=model.session or "",
+        parent_session=model.parent_session or "",
+        credential=model.credential or "",
+        trace=model.trace or "",
+        span=model.span or "",
+        parent_span=model.parent_span or "",
+        request=model.request or "",
+        resources=model.resources,
+        address=model.address or "",
+        user_agent=model.user_agent or "",
+        region=model.region or "",
+        policy=model.policy or "",
+        attributes=dict(model.attributes),
+    )
+    _text(event, string(getattr(model, "text", "")), context)
+    if isinstance(model, ToolCallEvent):
+        event.tool = event.action = model.tool
+        event.tool_call, event.phase = model.tool_call, model.phase or ""
+        event.parent_tool_call = model.parent_tool_call or ""
+        event.arguments = arguments(model.arguments, context)
+    elif isinstance(model, TokenIssuanceEvent):
+        _issuance(event, model, context)
+    return [event]
+
+
+def _text(event: Event, text: str, context: Context) -> None:
+    event.text, event.tokens = preview(text, context), tokens(text, context)
+
+
+def _issuance(event: Event, model: TokenIssuanceEvent, context: Context) -> None:
+    event.issued, event.issued_kind = model.issued or "", model.issued_kind
+    event.issued_expires = 0 if model.expires is None else int((model.expires - _EPOCH).total_seconds()) * 1_000_000
+    event.issued_subject = model.subject or ""
+    event.session_name, event.source_identity = model.session_name or "", model.source_identity or ""
+
+
+def _micros(field: str, moment: datetime, context: Context) -> int:
+    delta = moment - _EPOCH
+    return checked(field, (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds, context, str(moment))
+
+
+def _invalid(error: ValidationError | RecursionError) -> Invalid:
+    if isinstance(error, RecursionError):
+        return Invalid("value", "fewer levels of nesting")
+    fault = error.errors(include_url=False, include_context=False)[0]
+    path = ".".join(str(part) for part in fault["loc"] if part not in _KINDS) or "kind"
+    message = fault["msg"]
+    return Invalid(path, message[0].lower() + message[1:], fault.get("input"))

@@ -1,0 +1,128 @@
+"""Claude Code transcripts, line by line, become prompts and tool calls.
+
+One line is one record. A sub-agent writes `agentId` on its lines: its session is `sessionId/agentId` under `sessionId`.
+The parent's result of the call that spawned it names it (`toolUseResult.agentId`).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from pipeline.kit.failures import Invalid
+from pipeline.normalize.context import Context
+from pipeline.normalize.documents import document, identify, mapping, sequence, string, text_of
+from pipeline.normalize.mask import preview
+from pipeline.normalize.origin import arguments, tokens
+from pipeline.normalize.otel_attributes import content
+from pipeline.normalize.times import instant
+from schemas.event import Event
+
+FORMAT: Final = "claude-code"
+IGNORES: Final = "the client's own bookkeeping (progress, snapshots, queue, system notes), no act of user or agent"
+_KEPT = ("cwd", "version", "gitBranch", "entrypoint")
+_BOOKKEEPING = (
+    "progress", "file-history-snapshot", "queue-operation", "system", "summary", "custom-title", "last-prompt",
+    "agent-name", "tag", "attachment", "permission-mode",
+)  # fmt: skip
+#: Sub-agents that compact a conversation are asked by the client, not by the user.
+_CLIENT = ("<command-", "<local-command", "<bash-", "<system-reminder", "<task-notification", "Caveat: ")
+
+
+def recognizes(found: dict[str, Any]) -> bool:
+    """Whether a JSON object is a line of a transcript."""
+    line = "sessionId" in found and "type" in found and bool({"uuid", "operation", "message"} & found.keys())
+    return line or found.get("type") == "file-history-snapshot"
+
+
+def split(value: bytes) -> list[bytes]:
+    """A line is one record."""
+    return [value]
+
+
+def normalize(value: bytes, context: Context) -> list[Event]:
+    """The events of one line, in order; none for bookkeeping. Raises Invalid."""
+    line = document(value)
+    if not isinstance(line, dict):
+        raise Invalid("value", "a JSON object", line)
+    kind = string(line.get("type"))
+    if kind in _BOOKKEEPING:
+        return []
+    if kind not in ("user", "assistant"):
+        raise Invalid("type", "user, assistant or a known kind of bookkeeping", kind or "nothing")
+    message = line.get("message")
+    if not isinstance(message, dict):
+        raise Invalid("message", "a JSON object", message)
+    session = string(line.get("sessionId"))
+    if not session:
+        raise Invalid("sessionId", "the session's id", line.get("sessionId"))
+    base = identify(line.get("uuid"), value)
+    time = instant("timestamp", line.get("timestamp"), context)
+    parts = message.get("content")
+    blocks = [{"type": "text", "text": parts}] if isinstance(parts, str) else sequence(parts)
+    events = []
+    for number, block in enumerate(blocks):
+        event = _event(line, session, base if number == 0 else f"{base}#{number}", time)
+        _fill(event, line, kind, mapping(block), context)
+        if number == 0:
+            _usage(event, message)
+        events.append(event)
+    return events
+
+
+def _event(line: dict[str, Any], session: str, event_id: str, time: int) -> Event:
+    agent = string(line.get("agentId"))
+    attributes = {name: text_of(line[name]) for name in _KEPT if line.get(name)}
+    if parent := string(line.get("parentUuid")):
+        attributes["parent"] = parent
+    return Event(
+        event_id=event_id,
+        kind="prompt",
+        time=time,
+        format=FORMAT,
+        actor="claude-code" if not agent else f"claude-code/{agent}",
+        actor_kind="agent",
+        actor_name="Claude Code",
+        session=f"{session}/{agent}" if agent else session,
+        parent_session=session if agent else "",
+        attributes=attributes,
+    )
+
+
+def _fill(event: Event, line: dict[str, Any], role: str, block: dict[str, Any], context: Context) -> None:
+    what = block.get("type")
+    if what == "tool_use":
+        event.kind, event.phase = "tool_call", "start"
+        event.tool = event.action = string(block.get("name"))
+        event.tool_call = string(block.get("id"))
+        event.arguments = arguments(block.get("input"), context)
+    elif what == "tool_result":
+        event.kind, event.phase, event.action = "tool_call", "end", "tool_result"
+        event.tool_call = string(block.get("tool_use_id"))
+        event.outcome = "failure" if block.get("is_error") is True else "success"
+        text = content(block)
+        event.text, event.tokens = preview(text, context), tokens(text, context)
+        spawned = string(mapping(line.get("toolUseResult")).get("agentId"))
+        if spawned:
+            event.attributes["spawned"] = f"{event.session}/{spawned}"
+    elif what in ("thinking", "redacted_thinking"):
+        event.action = "thinking"
+    else:
+        text = string(block.get("text"))
+        event.action = _said(line, role, text)
+        event.text = preview(text, context) if text else text_of(what)
+        event.tokens = tokens(text, context) if event.action == "user_message" else []
+
+
+def _said(line: dict[str, Any], role: str, text: str) -> str:
+    if role == "assistant":
+        return "answer"
+    meta = line.get("isMeta") is True or line.get("isCompactSummary") is True or text.startswith(_CLIENT)
+    return "context" if meta else "user_message"
+
+
+def _usage(event: Event, message: dict[str, Any]) -> None:
+    if model := string(message.get("model")):
+        event.attributes["model"] = model
+    for name in ("input_tokens", "output_tokens"):
+        if (count := mapping(message.get("usage")).get(name)) is not None:
+            event.attributes[name] = text_of(count)

@@ -1,0 +1,115 @@
+"""Bytes become JSON documents, with limits that stop hostile input before it can hurt; fields become text."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import Any
+
+import msgspec
+
+from pipeline.kit.failures import Invalid
+from pipeline.normalize.context import Context
+
+#: Nesting that no vendor's record comes near.
+DEPTH = 64
+UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
+_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+_array = msgspec.json.Decoder(list[msgspec.Raw])
+_AT = re.compile(r" - at `\$\.?(.*?)`$")
+
+
+def check(value: bytes, context: Context) -> None:
+    """Refuse what must not reach a parser: too large, empty, or nested too deeply."""
+    if len(value) > context.message_limit:
+        raise Invalid("value", f"at most {context.message_limit} bytes (WHODID_MESSAGE_LIMIT)", len(value))
+    if not value.strip():
+        raise Invalid("value", "a JSON document", value)
+    # Counting brackets costs; only a document with many of them can be deep.
+    if value.count(b"[") + value.count(b"{") > DEPTH and _depth(value) > DEPTH:
+        raise Invalid("value", f"at most {DEPTH} levels of nesting")
+
+
+def _depth(value: bytes) -> int:
+    depth = deepest = 0
+    for match in _BRACKETS.finditer(value):
+        token = match[0]
+        if token in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+            if deepest > DEPTH:
+                return deepest
+        elif token in b"]}":
+            depth -= 1
+    return deepest
+
+
+def document(value: bytes) -> Any:
+    """The JSON document in `value`; Invalid says where it is none (strict: no NaN, no lone surrogates, UTF-8 only)."""
+    try:
+        return msgspec.json.decode(value)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Invalid("value", "a JSON document", str(error)) from error
+
+
+def elements(value: bytes) -> list[bytes]:
+    """The elements of a JSON array, each as its own bytes."""
+    return [bytes(element) for element in typed(_array, value)]
+
+
+def typed(decoder: msgspec.json.Decoder[Any], value: bytes) -> Any:
+    """Decode with types; a field of another type is named."""
+    try:
+        return decoder.decode(value)
+    except msgspec.ValidationError as error:
+        text = str(error)
+        at = _AT.search(text)
+        field = at[1] if at else "value"
+        raise Invalid(field or "value", _AT.sub("", text).removeprefix("Expected ")) from error
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Invalid("value", "a JSON document", str(error)) from error
+
+
+def identify(stated: object, value: bytes) -> str:
+    """The source's own id if it is a UUID, else a hash of the record: test data and forgers use `1` for everything."""
+    if isinstance(stated, str) and UUID.fullmatch(stated):
+        return stated.lower()
+    return content_id(value)
+
+
+def content_id(value: bytes) -> str:
+    """A hash of the record that does not depend on the order of keys or on white space."""
+    try:
+        canonical = json.dumps(msgspec.json.decode(value), sort_keys=True, separators=(",", ":")).encode()
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        canonical = value
+    return hashlib.blake2b(canonical, digest_size=16).hexdigest()
+
+
+def text_of(value: object, limit: int = 256) -> str:
+    """A scalar or a small structure as text, for attributes."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value[:limit]
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return str(value)
+    return json.dumps(value, ensure_ascii=False, default=str)[:limit]
+
+
+def string(value: object) -> str:
+    """A string, or nothing if it is something else."""
+    return value if isinstance(value, str) else ""
+
+
+def mapping(value: object) -> dict[str, Any]:
+    """A JSON object, or an empty one if it is something else."""
+    return value if isinstance(value, dict) else {}
+
+
+def sequence(value: object) -> list[Any]:
+    """A JSON array, or an empty one if it is something else."""
+    return value if isinstance(value, list) else []

@@ -1,0 +1,52 @@
+"""The native formats, by name. Adding one is a module with the same five names and a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from pipeline.kit.failures import Invalid
+from pipeline.normalize import aws_cloudtrail, canonical, claude_code, langfuse, mcp, otel_genai
+from pipeline.normalize.context import Context
+from schemas.event import Event
+
+
+class Format(msgspec.Struct, frozen=True):
+    """One native format."""
+
+    name: str
+    recognizes: Callable[[dict[str, Any]], bool]
+    split: Callable[[bytes], list[bytes]]
+    normalize: Callable[[bytes, Context], list[Event]]
+    #: What a record of this format is that gives no event.
+    ignores: str = ""
+
+
+FORMATS = {
+    form.name: form
+    for form in (
+        Format(canonical.FORMAT, canonical.recognizes, canonical.split, canonical.normalize),
+        Format(aws_cloudtrail.FORMAT, aws_cloudtrail.recognizes, aws_cloudtrail.split, aws_cloudtrail.normalize),
+        Format(otel_genai.FORMAT, otel_genai.recognizes, otel_genai.split, otel_genai.normalize, otel_genai.IGNORES),
+        Format(mcp.FORMAT, mcp.recognizes, mcp.split, mcp.normalize, mcp.IGNORES),
+        Format(
+            claude_code.FORMAT, claude_code.recognizes, claude_code.split, claude_code.normalize, claude_code.IGNORES
+        ),
+        Format(langfuse.FORMAT, langfuse.recognizes, langfuse.split, langfuse.normalize, langfuse.IGNORES),
+    )
+}
+
+
+def detect(found: object) -> str:
+    """The format of a JSON document; Invalid if it is none that is known."""
+    first = found[0] if isinstance(found, list) and found else found
+    if not isinstance(first, dict):
+        raise Invalid("value", "a JSON object or an array of them", first)
+    for form in FORMATS.values():
+        if form.recognizes(first):
+            return form.name
+    raise Invalid(
+        "format", "a header `format`, or a record of a known shape (" + ", ".join(FORMATS) + ")", sorted(first)[:8]
+    )

@@ -1,0 +1,136 @@
+"""OpenTelemetry attributes become plain names and values, whichever convention wrote them.
+
+Current and deprecated GenAI names (semantic-conventions-genai), OpenInference, OpenLLMetry (traceloop), MCP. The first
+name that a span carries wins.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from pipeline.normalize.documents import mapping, sequence, string, text_of
+
+NAMES: dict[str, tuple[str, ...]] = {
+    "session": ("gen_ai.conversation.id", "session.id", "conversation.id", "mcp.session.id",
+                "traceloop.association.properties.session_id", "langfuse.session.id"),
+    "human": ("user.id", "enduser.id", "user.email", "user.account_uuid", "traceloop.association.properties.user_id",
+              "langfuse.user.id"),
+    "agent": ("gen_ai.agent.id", "agent.id", "agent_id", "gen_ai.agent.name", "agent.name"),
+    "agent_name": ("gen_ai.agent.name", "agent.name"),
+    "tool": ("gen_ai.tool.name", "tool.name", "tool_name", "mcp.tool.name"),
+    "tool_call": ("gen_ai.tool.call.id", "tool_call.id", "tool_use_id", "mcp.request.id", "jsonrpc.request.id"),
+    "arguments": ("gen_ai.tool.call.arguments", "tool.parameters", "mcp.request.argument", "tool_parameters",
+                  "traceloop.entity.input", "input.value"),
+    "result": ("gen_ai.tool.call.result", "mcp.response.value", "traceloop.entity.output", "output.value"),
+    "input": ("gen_ai.input.messages", "gen_ai.prompt", "traceloop.entity.input", "input.value"),
+    "output": ("gen_ai.output.messages", "gen_ai.completion", "traceloop.entity.output", "output.value"),
+    "model": ("gen_ai.request.model", "gen_ai.response.model", "llm.model_name"),
+    "provider": ("gen_ai.provider.name", "gen_ai.system", "llm.provider", "llm.system"),
+    "address": ("client.address", "client.socket.address", "net.peer.ip"),
+    "request": ("aws.request_id", "aws.requestId"),
+    "parent_session": ("parent_agent_id", "parent_thread_id"),
+}  # fmt: skip
+#: Kept as attributes of the event when stated.
+KEPT = (
+    "gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens", "gen_ai.usage.prompt_tokens",
+    "gen_ai.usage.completion_tokens", "gen_ai.agent.version", "gen_ai.response.id", "server.address",
+    "gen_ai.response.finish_reasons", "mcp.protocol.version", "network.transport", "gen_ai.tool.type",
+)  # fmt: skip
+
+
+def plain(attributes: Any) -> dict[str, Any]:
+    """OTLP's list of key and typed value as a dict; a dict is taken as it is."""
+    if isinstance(attributes, dict):
+        return attributes
+    found: dict[str, Any] = {}
+    for attribute in sequence(attributes):
+        name = mapping(attribute).get("key")
+        if isinstance(name, str):
+            found[name] = _value(mapping(attribute).get("value"))
+    return found
+
+
+def _value(value: Any) -> Any:
+    for name, inner in mapping(value).items():
+        if name == "intValue":
+            return int(inner) if isinstance(inner, (int, str)) and str(inner).lstrip("-").isdecimal() else inner
+        if name == "arrayValue":
+            return [_value(item) for item in sequence(mapping(inner).get("values"))]
+        if name == "kvlistValue":
+            return plain(mapping(inner).get("values"))
+        return inner
+    return None
+
+
+def first(attributes: dict[str, Any], what: str) -> str:
+    """The first of the names for `what` that is stated, as text."""
+    for name in NAMES[what]:
+        value = attributes.get(name)
+        if value not in (None, "", [], {}):
+            return value if isinstance(value, str) else text_of(value, 1_000_000)
+    return ""
+
+
+def parsed(text: str) -> Any:
+    """Text that holds JSON as a structure, other text as itself."""
+    if text[:1] in ("{", "["):
+        try:
+            return msgspec.json.decode(text)
+        except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError):
+            return text
+    return text
+
+
+def kept(attributes: dict[str, Any]) -> dict[str, str]:
+    """The attributes that an event keeps."""
+    found = {name: text_of(attributes[name]) for name in KEPT if attributes.get(name) is not None}
+    for name in ("model", "provider"):
+        if value := first(attributes, name):
+            found[name] = value[:256]
+    return found
+
+
+def messages(attributes: dict[str, Any], what: str) -> list[tuple[str, str]]:
+    """(role, text) of the messages of a model call, in order; a bare text is one message without role."""
+    text = first(attributes, what)
+    if not text:
+        return _indexed(attributes, what)
+    found = parsed(text)
+    if isinstance(found, dict):
+        found = found.get("messages", found)
+    if not isinstance(found, list):
+        return [("", text)]
+    return [(string(mapping(message).get("role")), content(message)) for message in found]
+
+
+def content(message: Any) -> str:
+    """The text of one message: OpenTelemetry's parts, OpenAI's and Anthropic's content, or a bare text."""
+    if isinstance(message, str):
+        return message
+    fields = mapping(message)
+    inner = fields.get("parts", fields.get("content"))
+    if isinstance(inner, str):
+        return inner
+    texts = []
+    for part in sequence(inner):
+        if isinstance(part, str):
+            texts.append(part)
+        else:
+            texts.append(string(mapping(part).get("content")) or string(mapping(part).get("text")))
+    return "\n".join(text for text in texts if text)
+
+
+def _indexed(attributes: dict[str, Any], what: str) -> list[tuple[str, str]]:
+    """OpenInference and old OpenLLMetry flatten messages into numbered names."""
+    found = []
+    for number in range(64):
+        for base in (f"llm.{what}_messages.{number}.message.", f"gen_ai.{_OLD.get(what, what)}.{number}."):
+            text = string(attributes.get(base + "content"))
+            if text:
+                found.append((string(attributes.get(base + "role")), text))
+    return found
+
+
+_OLD = {"input": "prompt", "output": "completion"}

@@ -1,0 +1,173 @@
+"""OpenTelemetry spans and log records of agents become prompts and tool calls.
+
+A native record is one span or one log record with its resource and scope, as OTLP/JSON has them:
+`{"resource": {…}, "scope": {…}, "span": {…}}`. Who runs a span is often said only by its parent, which ends (and is
+sent) later: that is for `pipeline.correlate.traces`, which has the whole trace.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from pipeline.kit.failures import Invalid
+from pipeline.normalize.context import Context
+from pipeline.normalize.documents import document, mapping, sequence, string
+from pipeline.normalize.mask import preview
+from pipeline.normalize.origin import arguments, tokens
+from pipeline.normalize.otel_attributes import first, kept, messages, parsed, plain
+from pipeline.normalize.otel_logs import log_event
+from pipeline.normalize.times import epoch
+from schemas.event import Event
+
+FORMAT: Final = "otel.genai"
+IGNORES: Final = "a span or log record that is neither an agent's, a model's nor a tool's"
+_OPENINFERENCE = {
+    "TOOL": "execute_tool", "LLM": "chat", "AGENT": "invoke_agent", "RETRIEVER": "retrieval", "EMBEDDING": "embeddings",
+    "GUARDRAIL": "guardrail",
+}  # fmt: skip
+_TRACELOOP = {"tool": "execute_tool", "agent": "invoke_agent", "workflow": "invoke_workflow"}
+
+
+def recognizes(found: dict[str, Any]) -> bool:
+    """Whether a JSON object is an OTLP envelope, or one span or log record of it."""
+    return bool({"resourceSpans", "resourceLogs"} & found.keys()) or ("span" in found and "resource" in found) or (
+        "logRecord" in found
+    ) or ("traceId" in found and "spanId" in found)  # fmt: skip
+
+
+def split(value: bytes) -> list[bytes]:
+    """The spans and log records of an envelope, each with its resource and scope."""
+    found = document(value)
+    if not isinstance(found, dict):
+        raise Invalid("value", "a JSON object", found)
+    if "resourceSpans" not in found and "resourceLogs" not in found:
+        return [value]
+    parts = []
+    for outer, inner, many, one in (
+        ("resourceSpans", "scopeSpans", "spans", "span"),
+        ("resourceLogs", "scopeLogs", "logRecords", "logRecord"),
+    ):
+        for by_resource in sequence(found.get(outer)):
+            for by_scope in sequence(mapping(by_resource).get(inner)):
+                for item in sequence(mapping(by_scope).get(many)):
+                    parts.append({
+                        "resource": mapping(mapping(by_resource).get("resource")),
+                        "scope": mapping(mapping(by_scope).get("scope")), one: item,
+                    })  # fmt: skip
+    return [msgspec.json.encode(part) for part in parts]
+
+
+def normalize(value: bytes, context: Context) -> list[Event]:
+    """The events of one span or log record; none if it is not an agent's. Raises Invalid."""
+    found = document(value)
+    if not isinstance(found, dict):
+        raise Invalid("value", "a JSON object", found)
+    resource = plain(mapping(found.get("resource")).get("attributes"))
+    if "logRecord" in found:
+        return log_event(mapping(found["logRecord"]), resource, value, context, FORMAT)
+    span = mapping(found.get("span", found))
+    attributes = plain(span.get("attributes"))
+    operation = _operation(attributes)
+    if not operation:
+        return []
+    return _span(span, attributes, resource, operation, context)
+
+
+def _operation(attributes: dict[str, Any]) -> str:
+    stated = string(attributes.get("gen_ai.operation.name"))
+    if stated:
+        return stated
+    if string(attributes.get("mcp.method.name")):
+        return "execute_tool" if attributes["mcp.method.name"] == "tools/call" else attributes["mcp.method.name"]
+    inference = _OPENINFERENCE.get(string(attributes.get("openinference.span.kind")).upper())
+    loop = _TRACELOOP.get(string(attributes.get("traceloop.span.kind")))
+    if inference or loop:
+        return inference or loop or ""
+    if first(attributes, "provider") or string(attributes.get("llm.request.type")):
+        return "chat"
+    if string(attributes.get("rpc.system")) == "aws-api" and first(attributes, "request"):
+        return "aws-api"
+    return ""
+
+
+def _span(
+    span: dict[str, Any], attributes: dict[str, Any], resource: dict[str, Any], operation: str, context: Context
+) -> list[Event]:
+    trace, name = string(span.get("traceId")), string(span.get("spanId"))
+    if not trace or not name:
+        raise Invalid("span.traceId" if not trace else "span.spanId", "hexadecimal digits", span.get("traceId"))
+    start = epoch("span.startTimeUnixNano", span.get("startTimeUnixNano"), 1_000_000_000, context)
+    event = Event(
+        event_id=f"{trace}:{name}",
+        kind="prompt",
+        time=start,
+        format=FORMAT,
+        action=operation,
+        actor=_agent(attributes, resource, operation),
+        actor_name=first(attributes, "agent_name"),
+        human=first(attributes, "human"),
+        session=first(attributes, "session"),
+        trace=trace,
+        span=name,
+        parent_span=string(span.get("parentSpanId")),
+        request=first(attributes, "request"),
+        address=first(attributes, "address"),
+        attributes=kept(attributes),
+    )
+    event.actor_kind = "agent" if event.actor else ""
+    _outcome(event, span, attributes)
+    if span.get("endTimeUnixNano"):
+        end = epoch("span.endTimeUnixNano", span["endTimeUnixNano"], 1_000_000_000, context)
+        event.attributes["end_time"] = str(end)
+    if operation == "execute_tool":
+        return [_tool_call(event, span, attributes, context)]
+    if operation == "aws-api":
+        event.kind, event.actor, event.actor_kind = "cloud_audit", "", ""
+        event.action = f"{string(attributes.get('rpc.service')).lower()}:{string(attributes.get('rpc.method'))}"
+        return [event]
+    return _model_call(event, attributes, context)
+
+
+def _agent(attributes: dict[str, Any], resource: dict[str, Any], operation: str) -> str:
+    agent = first(attributes, "agent")
+    if agent or operation == "execute_tool":
+        return agent
+    service = string(resource.get("service.name"))
+    return "" if service.startswith("unknown_service") else service
+
+
+def _outcome(event: Event, span: dict[str, Any], attributes: dict[str, Any]) -> None:
+    status = mapping(span.get("status"))
+    error = string(attributes.get("error.type")) or string(status.get("message"))
+    failed = status.get("code") in (2, "STATUS_CODE_ERROR") or bool(attributes.get("error.type"))
+    event.outcome, event.error = ("failure", error) if failed else ("success", "")
+
+
+def _tool_call(event: Event, span: dict[str, Any], attributes: dict[str, Any], context: Context) -> Event:
+    tool = first(attributes, "tool") or string(attributes.get("traceloop.entity.name"))
+    event.kind = "tool_call"
+    event.tool = tool or string(span.get("name")).removeprefix("execute_tool ")
+    event.action = event.tool
+    event.tool_call = first(attributes, "tool_call") or event.span
+    asked = first(attributes, "arguments")
+    event.arguments = arguments(parsed(asked), context) if asked else []
+    result = first(attributes, "result")
+    event.text, event.tokens = preview(result, context), tokens(result, context)
+    return event
+
+
+def _model_call(event: Event, attributes: dict[str, Any], context: Context) -> list[Event]:
+    """A model's or an agent's turn: the answer, and before it the user's message that it answers, if it carries one."""
+    answer = "\n".join(text for _, text in messages(attributes, "output"))
+    event.text = preview(answer, context)
+    asked = [(role, text) for role, text in messages(attributes, "input") if role != "system"]
+    if not asked or asked[-1][0] not in ("", "user", "human"):
+        return [event]
+    text = asked[-1][1]
+    message = msgspec.structs.replace(
+        event, event_id=event.event_id + "#prompt", action="user_message", text=preview(text, context),
+        tokens=tokens(text, context), span="", parent_span=event.span, attributes={},
+    )  # fmt: skip
+    return [message, event]

@@ -1,0 +1,98 @@
+"""One Record becomes its Events, or exactly one Rejected per record that cannot be understood."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import traceback
+from collections.abc import Callable
+from typing import TypeVar
+
+import msgspec
+
+from pipeline.kit.failures import Invalid, Permanent
+from pipeline.normalize.context import Context
+from pipeline.normalize.documents import check, document, elements
+from pipeline.normalize.formats import FORMATS, Format, detect
+from pipeline.normalize.mask import mask_bytes
+from schemas.batch import RawRecord
+from schemas.event import Event
+from schemas.rejected import Record, Rejected
+
+STAGE, BUG = "normalize", "normalize/bug"
+T = TypeVar("T")
+log = logging.getLogger("whodid")
+
+
+class Normalized(msgspec.Struct):
+    """What became of one native record."""
+
+    #: Evidence: the record with its secrets masked; None when rejected.
+    record: RawRecord | None
+    events: list[Event]
+    rejected: Rejected | None = None
+    #: Why a record that was understood gives no event.
+    ignored: str = ""
+
+
+def process(record: Record, context: Context) -> list[Normalized]:
+    """Split an envelope and normalize each record of it; one bad record costs the others nothing."""
+    parts = _guarded(record, record.value, context, lambda: _split(record, context))
+    if isinstance(parts, Rejected):
+        return [Normalized(None, [], parts)]
+    form, values = parts
+    return [_one(record, form, value, context) for value in values]
+
+
+def _split(record: Record, context: Context) -> tuple[Format, list[bytes]]:
+    check(record.value, context)
+    name = record.format or detect(document(record.value))
+    if name not in FORMATS:
+        raise Invalid("format", "one of " + ", ".join(FORMATS), name)
+    form = FORMATS[name]
+    if record.value.lstrip()[:1] == b"[":
+        return form, [part for element in elements(record.value) for part in form.split(element)]
+    return form, form.split(record.value)
+
+
+def _one(record: Record, form: Format, value: bytes, context: Context) -> Normalized:
+    result = _guarded(record, value, context, lambda: form.normalize(value, context))
+    if isinstance(result, Rejected):
+        return Normalized(None, [], result)
+    record_id = hashlib.blake2b(value, digest_size=16).hexdigest()
+    for event in result:
+        event.record_id = record_id
+    time = result[0].time if result else context.now
+    raw = RawRecord(
+        record_id, form.name, record.topic, record.partition, record.offset, time, mask_bytes(value, context)
+    )
+    return Normalized(raw, result, None, "" if result else form.ignores)
+
+
+def _guarded(record: Record, value: bytes, context: Context, work: Callable[[], T]) -> T | Rejected:
+    try:
+        return work()
+    except Permanent as failure:
+        return reject(record, value, STAGE, str(failure), context)
+    # The only place that catches everything: input is hostile, and a bug in one normalizer must cost one record, not
+    # the stream. It has a stage of its own, so that it is counted and seen.
+    except Exception as error:  # noqa: BLE001
+        where = f"{record.topic}/{record.partition}/{record.offset}"
+        log.error("bug in normalizing %s\n%s", where, traceback.format_exc())
+        return reject(record, value, BUG, f"bug: {type(error).__name__}: {error}", context)
+
+
+def reject(record: Record, value: bytes, stage: str, reason: str, context: Context) -> Rejected:
+    """The dead letter for some bytes of a record; the same record is always given the same id."""
+    name = f"{record.topic}\0{record.partition}\0{record.offset}\0".encode() + value
+    return Rejected(
+        rejected_id=hashlib.blake2b(name, digest_size=16).hexdigest(),
+        stage=stage,
+        reason=reason,
+        format=record.format,
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        time=context.now,
+        value=value,
+    )

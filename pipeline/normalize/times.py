@@ -1,0 +1,58 @@
+"""Timestamps of every kind become microseconds since 1970 UTC, and must lie in a plausible range."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime
+from functools import lru_cache
+
+from pipeline.kit.failures import Invalid
+from pipeline.normalize.context import DAY, Context
+
+EARLIEST = 946_684_800_000_000  # 2000-01-01
+_SECONDS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+RANGE = "a time between 2000-01-01 and tomorrow"
+
+
+def instant(field: str, value: object, context: Context) -> int:
+    """Microseconds of an ISO 8601 text (`Z` or offset) or a datetime; Invalid names the field."""
+    if not isinstance(value, str) or not value:
+        raise Invalid(field, "a time in ISO 8601, e.g. 2026-01-31T12:00:00Z", value if value is not None else "nothing")
+    if _SECONDS.fullmatch(value):
+        try:
+            seconds = _day(value[:10]) + int(value[11:13]) * 3600 + int(value[14:16]) * 60 + int(value[17:19])
+        except ValueError as error:
+            raise Invalid(field, "a time in ISO 8601, e.g. 2026-01-31T12:00:00Z", value) from error
+        return checked(field, seconds * 1_000_000, context, value)
+    try:
+        moment = datetime.fromisoformat(value)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        delta = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
+        raise Invalid(field, "a time in ISO 8601, e.g. 2026-01-31T12:00:00Z", value) from error
+    return checked(field, (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds, context, value)
+
+
+def epoch(field: str, value: object, per_second: int, context: Context) -> int:
+    """Microseconds of a number since 1970, given as int, float or digits; `per_second` is its unit."""
+    try:
+        if isinstance(value, bool) or value is None:
+            raise ValueError
+        exact = int(value) if isinstance(value, (int, str)) else float(value)  # type: ignore[arg-type]
+        microseconds = int(exact * 1_000_000 // per_second)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise Invalid(field, f"a number since 1970, {per_second} a second", value) from error
+    return checked(field, microseconds, context, value)
+
+
+def checked(field: str, microseconds: int, context: Context, value: object) -> int:
+    """The time itself if it is plausible; clocks that are years off would drag every watermark along."""
+    if not EARLIEST <= microseconds <= context.now + DAY:
+        raise Invalid(field, RANGE, value)
+    return microseconds
+
+
+@lru_cache(maxsize=4096)
+def _day(text: str) -> int:
+    return (date.fromisoformat(text) - date(1970, 1, 1)).days * 86_400

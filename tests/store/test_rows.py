@@ -1,0 +1,100 @@
+import typing
+
+import msgspec
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pipeline.store import columns, queries, timeline
+from schemas.batch import RawRecord
+from schemas.entry import Entry, Link
+from schemas.event import Argument, Event
+from tests.store.entries import entry
+
+HOSTILE = (
+    "", " ", "'", '"', "\\", "\\N", "\\'", "`", "\t", "\n", "\r\n", "\0", "\x1b[31m", "\x7f", "\u202eevil", "\u2028",
+    "é", "\U0001f600", "{value:String}", "%(actor)s", "$1", "'; DROP TABLE entries; --", "<script>", "=1+1", "NULL",
+    "[]", "\ufeff",
+)  # fmt: skip
+text = st.one_of(st.sampled_from(HOSTILE), st.text(st.characters(exclude_categories=["Cs"]), max_size=20))
+whole = st.integers(-(2**63), 2**63 - 1)
+texts = st.lists(text, max_size=3)
+
+
+def fields(struct, **special):
+    known = {str: text, int: whole, list[str]: texts, dict[str, str]: st.dictionaries(text, text, max_size=3)}
+    hints = typing.get_type_hints(struct)
+    return {name: special[name] if name in special else known[hints[name]] for name in struct.__struct_fields__}
+
+
+nothing = st.just([])
+arguments = st.lists(st.builds(Argument, **fields(Argument, tokens=nothing)), max_size=3)
+events = st.builds(Event, **fields(Event, tokens=nothing, arguments=arguments, event_id=st.uuids().map(str)))
+links = st.lists(st.builds(Link, **fields(Link, confidence=st.floats(0, 1))), max_size=3)
+entries = st.builds(
+    Entry, **fields(Entry, event=events, links=links, revision=st.integers(0, 2**64 - 1), actor=st.just("the actor"))
+)
+
+
+def test_every_field_of_an_entry_has_a_column_but_fingerprints():
+    plain = {*Event.__struct_fields__} - {"tokens"} | {*Entry.__struct_fields__} - {"event"}
+    stated = {name for name in columns.COLUMNS if name.startswith("stated_")}
+    assert {*columns.COLUMNS} - stated == plain | {"link", "confidence"}
+    assert {name.removeprefix("stated_") for name in stated} == {*Event.__struct_fields__} & {*Entry.__struct_fields__}
+
+
+def test_every_column_written_exists_in_the_table(store):
+    table = {
+        row[0]
+        for row in store.rows(
+            "SELECT name FROM system.columns WHERE database = currentDatabase() AND table = 'entries'"
+        )
+    }
+    assert table == {*columns.COLUMNS} | {"is_deleted"}
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.lists(entries, min_size=1, max_size=5, unique_by=lambda item: item.event.event_id))
+def test_whatever_is_written_is_read_back_unchanged(store, written):
+    store.write_entries(written)
+    for item in written:
+        assert queries.event(store, item.event.event_id) == item
+
+
+def test_hostile_text_is_found_by_every_pivot(store):
+    items = []
+    for number, value in enumerate(filter(None, HOSTILE)):
+        items.append(entry(f"e{number}", actor=value, human=value, session=value, credential=value, address=value))
+    store.write_entries(items)
+    for item in items:
+        for pivot in ("actor", "human", "session", "credential", "address"):
+            assert timeline(store, pivot, item.actor).entries == [item]
+
+
+def test_an_unpaired_surrogate_does_not_stop_the_block(store):
+    store.write_entries([entry("a"), entry("b", text="x\ud800y", attributes={"\udfff": "v"}, resources=["\ud801"])])
+    read = queries.event(store, "b")
+    assert (read.event.text, read.event.attributes, read.event.resources) == ("x?y", {"?": "v"}, ["?"])
+    assert queries.event(store, "a")
+
+
+def test_the_actor_link_has_columns_of_its_own(store):
+    others = [Link("session", "trace", 0.5), Link("actor", "session-name", 0.75), Link("actor", "identity", 0.3)]
+    store.write_entries([msgspec.structs.replace(entry("a"), links=others), entry("b", sure=0)])
+    read = store.rows("SELECT event_id, link, confidence FROM entries ORDER BY event_id")
+    assert read == [("a", "session-name", 0.75), ("b", "none", 0.0)]
+
+
+def test_raw_records_keep_their_bytes(store):
+    item = RawRecord("id", "aws.cloudtrail", "cloud-audit", 3, 2**40, 5, bytes(range(256)) * 3)
+    store.write_records([item, item])
+    store.write_records([item])
+    assert queries.record(store, "id") == item
+    assert queries.record(store, "other") is None
+    assert queries.counts(store).records == 1
+
+
+def test_nothing_to_write_is_no_write(store):
+    store.write_entries([])
+    store.write_records([])
+    store.write_rejected([])
+    assert queries.counts(store).entries == 0
