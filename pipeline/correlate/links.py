@@ -43,6 +43,8 @@ class Owner(msgspec.Struct, array_like=True, gc=False):
     #: User prompts by session, sorted: (time, event id).
     prompts: dict[str, list[tuple[int, str]]] = {}
     calls: dict[str, Call] = {}
+    #: The tool call that started a sub-agent, by the sub-agent's session.
+    spawned: dict[str, str] = {}
     #: Whose each session is, and what the first hop was told of it.
     sessions: dict[str, Belonging] = {}
 
@@ -58,6 +60,15 @@ def note_prompt(owner: Owner, event: Event, session: str) -> bool:
         return False
     prompts.insert(at, entry)
     return True
+
+
+def note_spawn(owner: Owner, event: Event, session: str) -> bool:
+    """Remember which tool call started a sub-agent's session; True if it is news."""
+    if not event.parent_tool_call:
+        return False
+    known = owner.spawned.get(session)
+    owner.spawned[session] = min(known or event.parent_tool_call, event.parent_tool_call)
+    return owner.spawned[session] != known
 
 
 def note_call(owner: Owner, event: Event, session: str) -> bool:
@@ -99,9 +110,11 @@ def _tool_call(owner: Owner, entry: Entry) -> bool:
         return True
     if event.kind in ("cloud_audit", "token_issuance"):
         _in_flight(owner, entry)
-    elif event.parent_tool_call in owner.calls:
-        entry.tool_call_event = owner.calls[event.parent_tool_call].start_event
-        entry.links.append(Link("tool_call", "stated", 1.0, [entry.tool_call_event]))
+    else:
+        parent = owner.calls.get(owner.spawned.get(entry.session, ""))
+        if parent is not None and parent.start_event:
+            entry.tool_call_event = parent.start_event
+            entry.links.append(Link("tool_call", "stated", 1.0, [entry.tool_call_event]))
     return True
 
 

@@ -13,7 +13,7 @@ from pipeline.correlate.belonging import announcement, belong
 from pipeline.correlate.directory import Marks, hash_of
 from pipeline.correlate.held import Chunk, Chunks, Held, Holding
 from pipeline.correlate.keys import SESSION
-from pipeline.correlate.links import Owner, causes, note_call, note_prompt
+from pipeline.correlate.links import Owner, causes, note_call, note_prompt, note_spawn
 from pipeline.correlate.parking import Parked, Parking
 from pipeline.correlate.state import PartitionState
 from pipeline.correlate.watermark import ENDED, Watermarks
@@ -25,6 +25,8 @@ from schemas.event import Event
 STEP = 1024
 #: CloudTrail's clock has one second: facts reach back this far (microseconds).
 SLACK = 2_000_000
+
+NEVER = 2**62
 
 STATE_TYPES: dict[str, type[msgspec.Struct]] = {
     "o": Owner, "s": origins.Seen, "h": Chunk, "c": Chunks, "p": Parked, "m": Marks,
@@ -61,6 +63,8 @@ class Sessions:
         for key, held in fresh:
             self._show(key, held)
         for key, since in news.items():
+            if since == NEVER:
+                continue
             for held in self.holding.of(key, since - SLACK):
                 if held.event.time >= since - SLACK:
                     self._show(key, held)
@@ -83,19 +87,24 @@ class Sessions:
             self.duplicates += 1
             return
         fresh.append((key, held))
-        if event.kind in ("prompt", "tool_call") and self._learn(key, event, own.attribution):
-            news[key] = min(event.time, news.get(key, event.time))
+        if event.kind in ("prompt", "tool_call"):
+            since = self._learn(key, event, own.attribution)
+            news[key] = min(since, news.get(key, since))
 
-    def _learn(self, key: str, event: Event, attribution: Attribution) -> bool:
-        owner = self.state.get("o/" + key, Owner) or Owner({}, {}, {})
+    def _learn(self, key: str, event: Event, attribution: Attribution) -> int:
+        """Take in what an event tells of its session; returns from which event time on that may matter."""
+        owner = self.state.get("o/" + key, Owner) or Owner({}, {}, {}, {})
         news = note_prompt(owner, event, attribution.session) or note_call(owner, event, attribution.session)
+        spawned = note_spawn(owner, event, attribution.session)
         seen = self.state.get("s/" + key, origins.Seen) or origins.Seen({}, {})
         if origins.note(seen, event):
             self.state.put("s/" + key, seen)
             news = True
-        if self._announce(owner, event, attribution) or news:
+        if self._announce(owner, event, attribution) or news or spawned:
             self.state.put("o/" + key, owner)
-        return news
+        if spawned:
+            return 0
+        return event.time if news else NEVER
 
     def _announce(self, owner: Owner, event: Event, attribution: Attribution) -> bool:
         """Tell the first hop whose session this is, when that is new."""

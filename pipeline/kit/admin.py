@@ -1,81 +1,196 @@
-"""Topics are created, and how far a group is behind is asked: what needs Kafka's admin interface."""
+"""The catalogue of topics becomes topics in Kafka; groups and their offsets become lag."""
 
 from __future__ import annotations
 
-from collections import Counter
+import time
+from collections.abc import Iterable, Sequence
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, ClusterMetadata, NewTopic, OffsetSpec
 
+from pipeline.kit.broker import EMBEDDED_CLUSTER
 from pipeline.kit.config import Settings
-from pipeline.kit.failures import Invalid, Transient
-from pipeline.kit.topics import catalogue, full_name, kafka_config
+from pipeline.kit.failures import Permanent, Transient
+from pipeline.kit.topics import catalogue, kafka_config
 
-TIMEOUT = 10.0
+#: Seconds for one answer of the broker, and for new topics to be seen everywhere.
+ANSWER, APPEAR = 10.0, 30.0
+#: librdkafka's mock cluster has no CreateTopics; it makes a topic when a client asks about it.
+MOCK_CLUSTER = "mockCluster"
+TANSU_CLUSTERS = (EMBEDDED_CLUSTER, "tansu_cluster")
+Partition = tuple[str, int]
 
 
 def ensure_topics(settings: Settings) -> None:
-    """Create what is missing. Raises Transient when the broker is away, Invalid when partitions do not fit together."""
-    admin = _admin(settings)
-    known = _partitions(settings, admin)
-    missing = {name: topic for name, topic in catalogue().items() if full_name(settings, name) not in known}
-    if missing:
-        requests = [
-            NewTopic(
-                full_name(settings, name),
-                settings.partitions,
-                settings.replication,
-                config=kafka_config(settings, topic),
-            )
-            for name, topic in missing.items()
-        ]
-        for name, future in admin.create_topics(requests, request_timeout=TIMEOUT).items():
-            try:
-                future.result()
-            except KafkaException as error:
-                if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                    raise Transient(f"kafka: cannot create topic {name}: {error.args[0].str()}") from error
-        known = _partitions(settings, admin)
-    for name, topic in catalogue().items():
-        count = known.get(full_name(settings, name), settings.partitions)
-        if topic.group == "joined" and count != settings.partitions:
-            raise Invalid(
-                f"topic {full_name(settings, name)}",
-                f"{settings.partitions} partitions as WHODID_PARTITIONS says (all joined topics need the same number)",
-                count,
-            )
+    """Create what is missing and check that joined topics have `settings.partitions` partitions.
+
+    May be called by any number of processes at once. Raises Transient when the broker is away, Permanent when it
+    refuses or an existing joined topic has another number of partitions.
+    """
+    client = _client(settings)
+    metadata = _metadata(client, settings)
+    missing = [name for name in catalogue() if settings.prefix + name not in metadata.topics]
+    if missing and str(metadata.cluster_id).startswith(MOCK_CLUSTER):
+        for name in missing:
+            client.list_topics(settings.prefix + name, timeout=ANSWER)
+    elif missing:
+        _create(client, settings, missing)
+    _check_partitions(settings, _await_topics(client, settings))
 
 
-def lag(settings: Settings, group: str) -> dict[str, int]:
-    """Messages between a group's committed offsets and the ends of its topics, by topic."""
-    admin = _admin(settings)
-    asked = ConsumerGroupTopicPartitions(group)
-    try:
-        offsets = admin.list_consumer_group_offsets([asked], request_timeout=TIMEOUT)[group].result().topic_partitions
-    except KafkaException as error:
-        raise Transient(f"kafka: {error.args[0].str()}") from error
-    behind: Counter[str] = Counter()
-    if not offsets:
-        return behind
-    ends = admin.list_offsets({TopicPartition(tp.topic, tp.partition): OffsetSpec.latest() for tp in offsets})
-    for tp in offsets:
-        try:
-            end = ends[TopicPartition(tp.topic, tp.partition)].result().offset
-        except KafkaException as error:
-            raise Transient(f"kafka: {error.args[0].str()}") from error
-        behind[tp.topic] += max(0, end - max(tp.offset, 0))
-    return behind
+def lag(settings: Settings, group: str, topics: Sequence[str] = ()) -> dict[str, int]:
+    """Messages that a group has not yet committed, per topic without prefix (see `lag_by_partition`)."""
+    result: dict[str, int] = {}
+    for (topic, _), behind in lag_by_partition(settings, group, topics).items():
+        result[topic] = result.get(topic, 0) + behind
+    return result
 
 
-def _admin(settings: Settings) -> AdminClient:
+def lag_by_partition(settings: Settings, group: str, topics: Sequence[str] = ()) -> dict[Partition, int]:
+    """Messages between a group's committed offset and the end, per (topic without prefix, partition).
+
+    Args:
+        settings: names the broker and the prefix.
+        group: full name of the group.
+        topics: topics it reads, without prefix; left out, those it has committed an offset of. A partition without
+            a commit counts from its first message.
+
+    Raises Transient when the broker is away or the group cannot be asked about.
+    """
+    client = _client(settings)
+    metadata = _metadata(client, settings)
+    names = [settings.prefix + name for name in topics or catalogue() if settings.prefix + name in metadata.topics]
+    partitions = [TopicPartition(name, number) for name in names for number in metadata.topics[name].partitions]
+    if not partitions:
+        return {}
+    committed = _committed(client, settings, group, partitions)
+    read = {topic for (topic, _), offset in committed.items() if offset >= 0} if not topics else set(names)
+    wanted = [part for part in partitions if part.topic in read]
+    ends = _offsets(client, settings, wanted, OffsetSpec.latest())
+    starts = _offsets(client, settings, wanted, OffsetSpec.earliest())
+    if metadata.cluster_id in TANSU_CLUSTERS:
+        ends = _second_look(settings, ends)
+    cut = len(settings.prefix)
+    return {
+        (topic[cut:], number): max(0, end - max(committed[topic, number], starts[topic, number], 0))
+        for (topic, number), end in ends.items()
+    }
+
+
+def _client(settings: Settings) -> AdminClient:
     return AdminClient({"bootstrap.servers": settings.bootstrap, "log_level": 2})
 
 
-def _partitions(settings: Settings, admin: AdminClient) -> dict[str, int]:
+def _metadata(client: AdminClient, settings: Settings) -> ClusterMetadata:
     try:
-        topics = admin.list_topics(timeout=TIMEOUT).topics
+        return client.list_topics(timeout=ANSWER)
     except KafkaException as error:
-        raise Transient(
-            f"kafka: no answer from {settings.bootstrap}: {error.args[0].str()}. Is the broker up? (WHODID_BOOTSTRAP)"
-        ) from error
-    return {name: len(topic.partitions) for name, topic in topics.items()}
+        raise _away(settings, error) from error
+
+
+def _create(client: AdminClient, settings: Settings, names: Iterable[str]) -> None:
+    entries = {settings.prefix + name: catalogue()[name] for name in names}
+    wanted = [
+        NewTopic(name, settings.partitions, settings.replication, config=kafka_config(settings, topic))
+        for name, topic in entries.items()
+    ]
+    for name, future in client.create_topics(wanted, request_timeout=ANSWER).items():
+        try:
+            future.result()
+        except KafkaException as error:
+            cause = error.args[0]
+            if cause.code() == KafkaError.TOPIC_ALREADY_EXISTS:
+                continue
+            if cause.retriable() or cause.code() in (KafkaError._TIMED_OUT, KafkaError._TRANSPORT):
+                raise _away(settings, error) from error
+            raise Permanent(f"topic {name} cannot be created: {cause.str()}") from error
+
+
+def _await_topics(client: AdminClient, settings: Settings) -> ClusterMetadata:
+    """A topic is created before every broker tells of it."""
+    deadline = time.monotonic() + APPEAR
+    while True:
+        metadata = _metadata(client, settings)
+        hidden = [name for name in catalogue() if not _visible(metadata, settings.prefix + name)]
+        if not hidden:
+            return metadata
+        if time.monotonic() > deadline:
+            raise Transient(f"topics were created but did not appear within {APPEAR:.0f} s: {', '.join(hidden)}")
+        time.sleep(0.1)
+
+
+def _visible(metadata: ClusterMetadata, name: str) -> bool:
+    topic = metadata.topics.get(name)
+    return topic is not None and topic.error is None and bool(topic.partitions)
+
+
+def _check_partitions(settings: Settings, metadata: ClusterMetadata) -> None:
+    for name, topic in catalogue().items():
+        found = len(metadata.topics[settings.prefix + name].partitions)
+        if topic.group == "joined" and found != settings.partitions:
+            raise Permanent(
+                f"topic {settings.prefix + name} has {found} partitions, the settings say {settings.partitions}: set "
+                f"WHODID_PARTITIONS={found}, or use another WHODID_PREFIX, or stop all workers and delete the topics "
+                f"of the group 'joined'"
+            )
+
+
+def _committed(
+    client: AdminClient, settings: Settings, group: str, partitions: list[TopicPartition]
+) -> dict[Partition, int]:
+    # Asked partition by partition, since the mock cluster answers "all" with nothing.
+    (future,) = client.list_consumer_group_offsets(
+        [ConsumerGroupTopicPartitions(group, partitions)], request_timeout=ANSWER
+    ).values()
+    try:
+        return {(part.topic, part.partition): part.offset for part in future.result().topic_partitions}
+    except KafkaException as error:
+        raise _away(settings, error) from error
+
+
+def _offsets(
+    client: AdminClient, settings: Settings, partitions: list[TopicPartition], spec: OffsetSpec
+) -> dict[Partition, int]:
+    if not partitions:
+        return {}
+    futures = client.list_offsets(dict.fromkeys(partitions, spec), request_timeout=ANSWER)
+    try:
+        return {(part.topic, part.partition): future.result().offset for part, future in futures.items()}
+    except KafkaException as error:
+        raise _away(settings, error) from error
+
+
+def _second_look(settings: Settings, ends: dict[Partition, int]) -> dict[Partition, int]:
+    """Tansu tells the start of the last batch plus one; read on from there to find the end."""
+    reader = Consumer(
+        {
+            "bootstrap.servers": settings.bootstrap,
+            "group.id": settings.prefix + "whodid-lag",
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "fetch.wait.max.ms": 20,
+            "log_level": 2,
+        }
+    )
+    found = dict(ends)
+    open_ends = {key for key, end in ends.items() if end > 0}
+    try:
+        reader.assign([TopicPartition(topic, number, ends[topic, number]) for topic, number in open_ends])
+        deadline = time.monotonic() + ANSWER
+        while open_ends and time.monotonic() < deadline:
+            message = reader.poll(0.1)
+            if message is None:
+                continue
+            key = (message.topic(), message.partition())
+            if message.error() is None:
+                found[key] = max(found[key], message.offset() + 1)
+            elif message.error().code() == KafkaError._PARTITION_EOF:
+                found[key] = max(found[key], message.offset())
+                open_ends.discard(key)
+    finally:
+        reader.close()
+    return found
+
+
+def _away(settings: Settings, error: KafkaException) -> Transient:
+    return Transient(f"Kafka at {settings.bootstrap} does not answer: {error.args[0].str()}")

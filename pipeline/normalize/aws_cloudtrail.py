@@ -87,7 +87,7 @@ class Envelope(msgspec.Struct, gc=False):
     """A log file: {"Records": […]}, or an EventBridge event: {"detail": {…}}."""
 
     Records: list[msgspec.Raw] | None = None
-    detail: msgspec.Raw | None = None
+    detail: msgspec.Raw = msgspec.Raw()
 
 
 _decode = msgspec.json.Decoder(Trail)
@@ -108,7 +108,7 @@ def split(value: bytes) -> list[bytes]:
     found = typed(_envelope, value)
     if found.Records is not None:
         return [bytes(record) for record in found.Records]
-    return [bytes(found.detail)] if found.detail is not None else [value]
+    return [bytes(found.detail)] if bytes(found.detail)[:1] == b"{" else [value]
 
 
 def normalize(value: bytes, context: Context) -> list[Event]:

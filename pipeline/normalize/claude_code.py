@@ -1,7 +1,7 @@
 """Claude Code transcripts, line by line, become prompts and tool calls.
 
 One line is one record. A sub-agent writes `agentId` on its lines: its session is `sessionId/agentId` under `sessionId`.
-The parent's result of the call that spawned it names it (`toolUseResult.agentId`).
+Which tool call spawned it is said by the parent's first `agent_progress` line (`parentToolUseID`, `data.agentId`).
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ _BOOKKEEPING = (
     "progress", "file-history-snapshot", "queue-operation", "system", "summary", "custom-title", "last-prompt",
     "agent-name", "tag", "attachment", "permission-mode",
 )  # fmt: skip
-#: Sub-agents that compact a conversation are asked by the client, not by the user.
-_CLIENT = ("<command-", "<local-command", "<bash-", "<system-reminder", "<task-notification", "Caveat: ")
+#: What the client writes in the user's place. (`<command-…` is a slash command, which the user typed.)
+_CLIENT = ("<local-command", "<bash-std", "<system-reminder", "<task-notification", "Caveat: ", "[Request interrupted")
 
 
 def recognizes(found: dict[str, Any]) -> bool:
@@ -46,7 +46,7 @@ def normalize(value: bytes, context: Context) -> list[Event]:
         raise Invalid("value", "a JSON object", line)
     kind = string(line.get("type"))
     if kind in _BOOKKEEPING:
-        return []
+        return _spawn(line, value, context)
     if kind not in ("user", "assistant"):
         raise Invalid("type", "user, assistant or a known kind of bookkeeping", kind or "nothing")
     message = line.get("message")
@@ -67,6 +67,21 @@ def normalize(value: bytes, context: Context) -> list[Event]:
             _usage(event, message)
         events.append(event)
     return events
+
+
+def _spawn(line: dict[str, Any], value: bytes, context: Context) -> list[Event]:
+    """The one progress line of a sub-agent that carries its first prompt says which tool call started it."""
+    data = mapping(line.get("data"))
+    session, agent = string(line.get("sessionId")), string(data.get("agentId"))
+    first = mapping(data.get("message"))
+    spawns = data.get("type") == "agent_progress" and first.get("type") == "user" and session and agent
+    blocks = sequence(mapping(first.get("message")).get("content"))
+    if not spawns or any(mapping(block).get("type") == "tool_result" for block in blocks):
+        return []
+    time = instant("timestamp", line.get("timestamp"), context)
+    event = _event({**line, "agentId": agent}, session, identify(line.get("uuid"), value), time)
+    event.action, event.parent_tool_call = "spawn", string(line.get("parentToolUseID"))
+    return [event]
 
 
 def _event(line: dict[str, Any], session: str, event_id: str, time: int) -> Event:
@@ -101,9 +116,6 @@ def _fill(event: Event, line: dict[str, Any], role: str, block: dict[str, Any], 
         event.outcome = "failure" if block.get("is_error") is True else "success"
         text = content(block)
         event.text, event.tokens = preview(text, context), tokens(text, context)
-        spawned = string(mapping(line.get("toolUseResult")).get("agentId"))
-        if spawned:
-            event.attributes["spawned"] = f"{event.session}/{spawned}"
     elif what in ("thinking", "redacted_thinking"):
         event.action = "thinking"
     else:

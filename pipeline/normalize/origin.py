@@ -20,6 +20,8 @@ TEXT_TOKENS, ARGUMENT_TOKENS, LEAVES = 4096, 64, 64
 #: Characters of a text that are looked at.
 LOOKED_AT = 200_000
 _PIECE = re.compile(r"[^\s\"'`<>(){}\[\],;|]+")
+#: Punctuation and currency signs around a value are not part of it.
+_AROUND = ".:!?-*#=€$£¥"
 _WORD = re.compile(r"\w+")
 _NUMBER = re.compile(r"[\d.,' -]*\d")
 
@@ -48,7 +50,7 @@ def tokens(text: str, context: Context, limit: int = TEXT_TOKENS) -> list[int]:
 
 def _tokens(text: str) -> Iterator[str]:
     for raw in _PIECE.findall(text):
-        piece = raw.strip(".:!?-*#=")
+        piece = raw.strip(_AROUND)
         if piece.isalnum():
             if len(piece) >= 3 or piece.isdigit():
                 yield piece

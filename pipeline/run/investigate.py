@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from pipeline.correlate.engine import Engine
@@ -13,6 +13,7 @@ from pipeline.kit.config import Settings
 from pipeline.normalize.context import Context
 from pipeline.normalize.stage import Normalized, process
 from pipeline.store import Store
+from pipeline.store.queries import counts
 from schemas.batch import Item, RawRecord
 from schemas.entry import Entry
 from schemas.rejected import Record, Rejected
@@ -25,11 +26,17 @@ KEEP = 100_000_000
 
 @dataclass
 class Summary:
-    """What became of the input; `records = recorded + ignored + rejected` and `events = entries + duplicates`."""
+    """What became of the input: a record has events, a reason or a rejection; an event is an entry or a duplicate."""
 
     records: int = 0
     events: int = 0
     rejected: int = 0
+    #: Events with an id that was there before, in this run.
+    duplicates: int = 0
+    #: Current entries of this run, and those that are bound to a credential or a session; for the rest, why not.
+    entries: int = 0
+    bound: int = 0
+    unbound: Counter[str] = field(default_factory=Counter)
     ignored: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
@@ -43,8 +50,10 @@ class Investigation:
         self._context = Context.of(settings)
         self._engine = Engine(settings.grace, KEEP, KEEP)
         self.summary = Summary()
+        #: Why each event is unbound ("" = bound), by event id: what is current when the run is over.
+        self._outcomes: dict[str, tuple[int, str]] = {}
 
-    def run(self, records: Iterable[Record], progress: Callable[[int], None] = lambda _: None) -> Summary:
+    def run(self, records: Iterable[Record]) -> Summary:
         """Blocks until all is in the store. Raises Transient when the store is away."""
         started = time.monotonic()
         items: list[Item] = []
@@ -56,8 +65,8 @@ class Investigation:
             if len(items) >= BATCH or len(raw) >= BATCH or len(rejected) >= BATCH:
                 self._write(self._engine.feed(items), raw, rejected)
                 items, raw, rejected = [], [], []
-                progress(self.summary.records)
         self._write(self._engine.feed(items) + self._engine.end(), raw, rejected)
+        self._conclude()
         self.summary.seconds = round(time.monotonic() - started, 3)
         return self.summary
 
@@ -77,10 +86,27 @@ class Investigation:
             summary.events += 1
             items += route(event)
 
+    def _conclude(self) -> None:
+        summary = self.summary
+        summary.entries = len(self._outcomes)
+        summary.duplicates = summary.events - summary.entries
+        reasons = Counter(reason for _, reason in self._outcomes.values())
+        summary.bound = reasons.pop("", 0)
+        summary.unbound = reasons
+
     def _write(self, entries: list[Entry], raw: list[RawRecord], rejected: list[Rejected]) -> None:
+        for entry in entries:
+            known = self._outcomes.get(entry.event.event_id)
+            if known is None or known[0] <= entry.revision:
+                self._outcomes[entry.event.event_id] = (entry.revision, entry.unbound)
         if entries:
             self._store.write_entries(entries)
         if raw:
             self._store.write_records(raw)
         if rejected:
             self._store.write_rejected(rejected)
+
+
+def current_counts(store: Store) -> dict[str, int]:
+    """How many current entries a store holds, of this run and of earlier ones."""
+    return {"entries": counts(store).entries}

@@ -55,7 +55,7 @@ class Store:
 
     def rows(self, sql: str, parameters: Mapping[str, Any] | None = None, binary: Iterable[str] = ()) -> list[Any]:
         """Rows of a query with `{name:Type}` parameters. Columns named in `binary` come as bytes."""
-        formats = dict.fromkeys(binary, "bytes")
+        formats: dict[str, str | dict[str, str]] = dict.fromkeys(binary, "bytes")
         with self._borrowed() as client:
             return list(client.query(sql, dict(parameters or {}), column_formats=formats or None).result_rows)
 
@@ -68,9 +68,8 @@ class Store:
         """Write a block; it is visible when this returns. Written twice, it changes nothing that a query shows."""
         if not block.payload:
             return
-        compression = None if self.embedded else "zstd"
         with self._borrowed() as client:
-            client.raw_insert(block.table, block.columns, block.payload, _INSERT, "MsgPack", compression)
+            client.raw_insert(block.table, block.columns, block.payload, _INSERT, "MsgPack")
 
     def write_entries(self, entries: list[Entry]) -> None:
         """Write timeline rows; of each event the highest revision counts."""

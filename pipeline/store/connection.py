@@ -55,9 +55,9 @@ def _embedded(address: str) -> tuple[str, Callable[[str | None], Client]]:
         try:
             return clickhouse_connect.get_client(interface="chdb", path=path, database=database, settings=_SESSION)
         except ImportError as error:
-            raise Invalid("clickhouse", "an installed chdb (pip install 'whodid[embedded]') or an http:// address") from (
-                error
-            )
+            raise Invalid(
+                "clickhouse", "an installed chdb (pip install 'whodid[embedded]') or an http:// address"
+            ) from (error)
         except ProgrammingError as error:
             if "Error initializing" not in str(error):
                 raise

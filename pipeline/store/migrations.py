@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from importlib.resources import files
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from pipeline.kit.failures import Permanent
 
@@ -45,10 +46,10 @@ class Migration(NamedTuple):
 class Target(Protocol):
     """What `migrate` needs of a Store."""
 
-    def rows(self, sql: str) -> list[tuple[int, str, str]]:
+    def rows(self, sql: str) -> list[Any]:
         """Rows of a query."""
 
-    def command(self, sql: str, parameters: dict[str, object] | None = None) -> None:
+    def command(self, sql: str, parameters: Mapping[str, Any] | None = None) -> None:
         """Run a statement."""
 
 
@@ -62,9 +63,7 @@ def migrate(store: Target, migrations: list[Migration] | None = None) -> list[in
     for migration in missing:
         for statement in statements(migration.sql):
             store.command(statement)
-        store.command(
-            _RECORD, {"version": migration.version, "name": migration.name, "checksum": migration.checksum}
-        )
+        store.command(_RECORD, {"version": migration.version, "name": migration.name, "checksum": migration.checksum})
     return [migration.version for migration in missing]
 
 

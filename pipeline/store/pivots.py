@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NamedTuple, Protocol, get_args
 
 from pipeline.kit.failures import Invalid
@@ -11,8 +12,8 @@ from schemas.entry import Entry
 Pivot = Literal["actor", "session", "credential", "human", "address"]
 PIVOTS: tuple[Pivot, ...] = get_args(Pivot)
 MAX_LIMIT = 10_000
-#: What ClickHouse's DateTime64 can hold, microseconds since 1970: the years 1900 to 2299.
-EARLIEST, LATEST = -2_208_988_800_000_000, 10_413_791_999_999_999
+#: Any time that fits the column, also those before 1900 and after 2299 that ClickHouse shows wrongly.
+EARLIEST, LATEST = -(2**63), 2**63 - 1
 
 _CONDITIONS = {
     "actor": "actor = {value:String}",
@@ -45,8 +46,8 @@ SELECT count(), max((toUnixTimestamp64Micro(time), event_id)) FROM ({keys})
 class Rows(Protocol):
     """What a query needs of a Store."""
 
-    def rows(self, sql: str, parameters: dict[str, Any]) -> list[Any]:
-        """Rows of a query."""
+    def rows(self, sql: str, parameters: Mapping[str, Any], binary: Iterable[str] = ()) -> list[Any]:
+        """Rows of a query; columns named in `binary` as bytes."""
 
 
 class Page(NamedTuple):
@@ -115,6 +116,6 @@ def _window(
 
 
 def _bounds(since: int | None, until: int | None) -> tuple[int, int]:
-    first = EARLIEST if since is None else max(since, EARLIEST)
-    last = LATEST if until is None else min(until - 1, LATEST)
-    return first, max(last, EARLIEST - 1)
+    first = EARLIEST if since is None else max(EARLIEST, min(since, LATEST))
+    last = LATEST if until is None else max(EARLIEST, min(until - 1, LATEST))
+    return first, last

@@ -64,7 +64,7 @@ def _row(row: tuple[Any, ...]) -> bytes:
         return _encode(_valid(row))
 
 
-def _valid(value: Any) -> Any:
+def _valid(value: object) -> object:
     """The same value without lone surrogates, which JSON can hold and UTF-8 cannot."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()

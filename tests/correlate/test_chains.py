@@ -1,6 +1,7 @@
 """Credential chains of any depth, in any order of arrival."""
 
 import pytest
+
 from pipeline.correlate.engine import Engine
 from pipeline.correlate.route import route
 from tests.events import call, issuance, prompt, tool

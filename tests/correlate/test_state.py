@@ -1,6 +1,7 @@
 """Checkpoints: all or nothing, in order, cleaned, and safe from a former owner."""
 
 import msgspec
+
 from pipeline.correlate.state import PartitionState, Segment
 
 

@@ -1,6 +1,7 @@
 """Real brokers for the flow tests, each started once."""
 
 import pytest
+
 from pipeline.kit.broker import ApacheKafka, EmbeddedBroker, MockBroker
 
 

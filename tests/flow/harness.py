@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 import msgspec
 from confluent_kafka import Producer
+
 from pipeline.kit.admin import ensure_topics
 from pipeline.kit.config import Settings
 from pipeline.kit.topics import full_name

@@ -5,6 +5,7 @@ import random
 import time
 
 import pytest
+
 from benchmarks.load import Load
 from pipeline.kit.topics import PUBLIC
 from pipeline.run.investigate import Investigation

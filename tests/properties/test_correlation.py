@@ -5,6 +5,7 @@ import random
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from pipeline.correlate import directory, sessions
 from pipeline.correlate.directory import Directory
 from pipeline.correlate.engine import Engine

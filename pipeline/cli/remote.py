@@ -1,0 +1,203 @@
+"""Commands that read get a Reader: of the store itself or, when a running desk owns it, of the desk's HTTP API.
+
+In:     settings
+Out:    Reader, whose rows have the shapes of `pipeline.console.shapes`
+Fails:  Transient, saying what to start, when neither the store nor a desk can be reached; Invalid for a wrong parameter
+"""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import quote, urlencode
+
+from pipeline.console import asked, shapes, state
+from pipeline.kit.config import Settings
+from pipeline.kit.failures import Invalid, Transient
+from pipeline.store import Store, connect, queries
+from pipeline.store.pivots import MAX_LIMIT
+
+Shape = dict[str, Any]
+_PAGE = 1000
+_TIMEOUT = 60.0
+
+
+class Reader(Protocol):
+    """What the commands that read need."""
+
+    def timeline(self, pivot: str, value: str, *, since: str = "", until: str = "", limit: int) -> Iterator[Shape]:
+        """Entries of one pivot, oldest first, at most `limit`; `since` and `until` in ISO 8601."""
+
+    def event(self, event_id: str) -> Shape | None:
+        """The current entry of an event."""
+
+    def dead_letters(self, *, stage: str = "", limit: int = 100) -> list[Shape]:
+        """Dead letters, latest first."""
+
+    def dead_letter(self, rejected_id: str) -> Shape | None:
+        """One dead letter with its bytes."""
+
+    def status(self) -> Shape:
+        """What the process says of itself, if it can be asked, and what the store holds."""
+
+    def close(self) -> None:
+        """Give back what it holds."""
+
+
+def open_reader(settings: Settings) -> Reader:
+    """A Reader of the store that the settings name."""
+    if not settings.clickhouse.startswith("chdb:"):
+        return StoreReader(connect(settings, migrated=False))
+    desk = DeskReader(f"http://{_bracketed(settings.host)}:{settings.port}")
+    if desk.owns(settings.clickhouse):
+        return desk
+    return StoreReader(_alone(settings, desk.address))
+
+
+class StoreReader:
+    """Reads the store itself."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def timeline(self, pivot: str, value: str, *, since: str = "", until: str = "", limit: int) -> Iterator[Shape]:
+        """See Reader."""
+        after = ""
+        while limit > 0:
+            given = {"since": since, "until": until, "after": after, "limit": str(min(limit, _PAGE))}
+            page = asked.bounded(pivot, value, given).answer(self._store)
+            yield from map(shapes.entry, page.entries)
+            limit -= len(page.entries)
+            if page.next is None:
+                return
+            after = asked.cursor(page.next)
+
+    def event(self, event_id: str) -> Shape | None:
+        """See Reader."""
+        found = queries.event(self._store, event_id)
+        return shapes.entry(found) if found else None
+
+    def dead_letters(self, *, stage: str = "", limit: int = 100) -> list[Shape]:
+        """See Reader."""
+        return [shapes.dead_letter(item) for item in queries.dead_letters(self._store, stage=stage, limit=limit)]
+
+    def dead_letter(self, rejected_id: str) -> Shape | None:
+        """See Reader."""
+        found = queries.dead_letter(self._store, rejected_id)
+        return shapes.dead_letter(found) if found else None
+
+    def status(self) -> Shape:
+        """See Reader. No process was asked, so there is only `store`."""
+        return state.report(self._store, dict)
+
+    def close(self) -> None:
+        """See Reader."""
+        self._store.close()
+
+
+class DeskReader:
+    """Reads through the HTTP API of a running desk."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        # Without proxies: the desk is on this machine.
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+    def owns(self, clickhouse: str) -> bool:
+        """Whether a desk answers there, and this is its store."""
+        try:
+            health = self._get("/healthz", (HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE), timeout=10.0)
+        except (Transient, Invalid):
+            return False
+        return isinstance(health, dict) and health.get("embedded_store") == clickhouse
+
+    def timeline(self, pivot: str, value: str, *, since: str = "", until: str = "", limit: int) -> Iterator[Shape]:
+        """See Reader."""
+        after = ""
+        while limit > 0:
+            given = {pivot: value, "since": since, "until": until, "after": after, "limit": min(limit, _PAGE)}
+            page = self._get("/v1/timeline?" + urlencode({name: item for name, item in given.items() if item}))
+            yield from page["entries"]
+            limit -= len(page["entries"])
+            if page["next"] is None:
+                return
+            after = page["next"]
+
+    def event(self, event_id: str) -> Shape | None:
+        """See Reader."""
+        return self._find("/v1/events/", event_id)
+
+    def dead_letters(self, *, stage: str = "", limit: int = 100) -> list[Shape]:
+        """See Reader."""
+        given = urlencode({"stage": stage, "limit": min(limit, MAX_LIMIT)})
+        found: list[Shape] = self._get("/v1/dead-letters?" + given)["dead_letters"]
+        return found
+
+    def dead_letter(self, rejected_id: str) -> Shape | None:
+        """See Reader."""
+        return self._find("/v1/dead-letters/", rejected_id)
+
+    def status(self) -> Shape:
+        """See Reader."""
+        found: Shape = self._get("/v1/status")
+        return found
+
+    def close(self) -> None:
+        """See Reader. Nothing is held."""
+
+    def _find(self, path: str, name: str) -> Shape | None:
+        found = self._get(path + quote(name, safe=""), (HTTPStatus.OK, HTTPStatus.NOT_FOUND))
+        return None if "error" in found and "time" not in found else dict(found)
+
+    def _get(self, path: str, expected: tuple[int, ...] = (HTTPStatus.OK,), timeout: float = _TIMEOUT) -> Any:  # noqa: ANN401
+        try:
+            with self._opener.open(self.address + path, timeout=timeout) as response:
+                return json.load(response)
+        except urllib.error.HTTPError as error:
+            with error:
+                return self._refused(error.code, error.read(), expected)
+        except (OSError, ValueError) as error:
+            raise Transient(f"desk: {self.address} does not answer as one: {error}") from error
+
+    def _refused(self, code: int, body: bytes, expected: tuple[int, ...]) -> Any:  # noqa: ANN401
+        try:
+            answer = json.loads(body)
+            if code in expected:
+                return answer
+            fault = answer["error"]
+        except (ValueError, TypeError, KeyError) as error:
+            raise Transient(f"desk: {self.address} answered {code} and no reason") from error
+        if code == HTTPStatus.BAD_REQUEST:
+            raise _Refusal(fault["parameter"], fault["message"])
+        raise Transient(f"desk: {fault['message']}")
+
+
+class _Refusal(Invalid):
+    """A parameter that the desk refused, in its own words."""
+
+    def __init__(self, field: str, message: str) -> None:
+        Exception.__init__(self, message)
+        self.field = field
+
+
+def _alone(settings: Settings, address: str) -> Store:
+    path = Path(settings.clickhouse.removeprefix("chdb://"))
+    start = f"start one with `whodid up`, or name where it listens with WHODID_HOST and WHODID_PORT (tried {address})"
+    if not path.is_absolute():
+        raise Transient(f"store: {settings.clickhouse} lives inside a running desk and none answers; {start}")
+    if not path.is_dir():
+        raise Transient(f"store: there is none at {path}; set WHODID_CLICKHOUSE to yours, or {start}")
+    try:
+        return connect(settings, migrated=False)
+    except Transient as error:
+        raise Transient(f"{error}. If a desk has it open: {start}") from error
+
+
+def _bracketed(host: str) -> str:
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    return f"[{host}]" if ":" in host else host

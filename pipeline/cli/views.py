@@ -1,0 +1,183 @@
+"""Rows become what a terminal, a program or a spreadsheet reads.
+
+Every function takes the JSON objects of `pipeline.console.shapes`, whichever Reader they came from.
+
+* `table` fits the width and is coloured only on a terminal.
+* `json` is one array (or one object), `jsonl` one object a line: the shapes as they are.
+* `csv` has the columns of `CSV_COLUMNS`. A cell that begins with = + - @, tab or carriage return gets a ' in front,
+  because spreadsheets run such cells as formulas.
+
+Characters that command a terminal (escapes, direction overrides, zero width) are written out in every format:
+`\\x1b` in tables and CSV, `\\u001b` in JSON, where it reads back as the character.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from typing import Any, Literal, TextIO
+
+from pipeline.cli.tables import Column, grid, pairs
+from pipeline.console.inert import inert, json_inert
+
+Format = Literal["table", "json", "jsonl", "csv"]
+Shape = Mapping[str, Any]
+
+#: Who, for whom, did what, how we know, how sure, because of what; then where to look further.
+CSV_COLUMNS = (
+    "time", "actor", "actor_kind", "actor_name", "human", "on_behalf_of", "action", "outcome", "resources", "link",
+    "confidence", "unbound", "tool_call", "prompt_event", "session", "credential", "credential_chain", "issued",
+    "address", "policy", "kind", "format", "revision", "event_id", "record_id",
+)  # fmt: skip
+DEAD_LETTER_COLUMNS = (
+    "time", "stage", "reason", "format", "topic", "partition", "offset", "size", "rejected_id",
+)  # fmt: skip
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+#: A table is measured as a whole before it is drawn; a longer one is drawn in pieces of so many rows.
+_PIECE = 500
+
+
+def timeline(rows: Iterable[Shape], format: Format, out: TextIO) -> int:
+    """Timeline rows with their attribution; returns how many there were. Written while they arrive."""
+    return _listing(rows, format, out, _TIMELINE, CSV_COLUMNS)
+
+
+def dead_letters(rows: Iterable[Shape], format: Format, out: TextIO) -> int:
+    """Dead letters without their bytes; returns how many there were."""
+    return _listing(rows, format, out, _DEAD_LETTERS, DEAD_LETTER_COLUMNS)
+
+
+def dead_letter(row: Shape, format: Format, out: TextIO) -> None:
+    """One dead letter with its bytes (`value`, and `encoding`: utf-8 or base64)."""
+    if format == "table":
+        pairs([(name, row[name]) for name in row if name != "value"], out)
+        out.write("\n" + "\n".join(map(inert, str(row["value"]).splitlines())) + "\n")
+    else:
+        _listing([row], format, out, _DEAD_LETTERS, (*DEAD_LETTER_COLUMNS, "encoding", "value"))
+
+
+def event(row: Shape, format: Format, out: TextIO) -> None:
+    """One timeline row with every field that is not empty."""
+    if format == "table":
+        pairs([(name, _text(value)) for name, value in row.items() if value not in ("", [], {}, None)], out)
+    else:
+        _listing([row], format, out, _TIMELINE, CSV_COLUMNS)
+
+
+def status(report: Shape, format: Format, out: TextIO) -> None:
+    """The report of `/v1/status`: as JSON it is one object as it came; a table or CSV has a line a figure."""
+    if format in ("json", "jsonl"):
+        out.write(_json(report, indent=2 if format == "json" else None) + "\n")
+        return
+    figures = list(_figures("", report))
+    if format == "csv":
+        csv.writer(out, lineterminator="\n").writerows([("name", "value"), *((_cell(n), _cell(v)) for n, v in figures)])
+    else:
+        pairs(figures, out)
+
+
+def _listing(
+    rows: Iterable[Shape], format: Format, out: TextIO, columns: Sequence[Column], names: Sequence[str]
+) -> int:
+    if format == "json":
+        return _array(rows, out)
+    amount = 0
+    if format == "csv":
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(names)
+        for row in rows:
+            amount += 1
+            writer.writerow([_cell(row.get(name)) for name in names])
+    elif format == "jsonl":
+        for row in rows:
+            amount += 1
+            out.write(_json(row) + "\n")
+    else:
+        remaining = iter(rows)
+        while piece := list(islice(remaining, _PIECE)):
+            amount += len(piece)
+            grid(piece, columns, out)
+    return amount
+
+
+def _array(rows: Iterable[Shape], out: TextIO) -> int:
+    amount = 0
+    out.write("[")
+    for amount, row in enumerate(rows, 1):
+        out.write(("\n" if amount == 1 else ",\n") + _json(row))
+    out.write("\n]\n" if amount else "]\n")
+    return amount
+
+
+def _json(value: object, indent: int | None = None) -> str:
+    return json_inert(json.dumps(value, ensure_ascii=False, indent=indent))
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, int | float):
+        return str(value)
+    text = _text(value)
+    return ("'" if text.startswith(_FORMULA) else "") + inert(text)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return " ".join(value)
+    if isinstance(value, list | dict):
+        return json.dumps(value, ensure_ascii=False)
+    return "" if value is None else str(value)
+
+
+def _figures(prefix: str, value: object) -> Iterable[tuple[str, object]]:
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            yield from _figures(f"{prefix}.{name}" if prefix else str(name), item)
+    elif isinstance(value, list) and value and isinstance(value[0], Mapping):
+        for item in value:
+            yield f"{prefix}.{item.get('stage', '')}", f"{item.get('amount', '')} × {item.get('reason', '')}"
+    else:
+        yield prefix, _text(value) or "none"
+
+
+def _who(row: Shape) -> str:
+    return str(row["actor"] or row["stated_actor"] or "unknown")
+
+
+def _for_whom(row: Shape) -> str:
+    return str(row["human"] or " ".join(row["on_behalf_of"]))
+
+
+def _what(row: Shape) -> str:
+    outcome = row["outcome"] if row["outcome"] not in ("", "success") else ""
+    return "\n".join(filter(None, (row["action"], outcome, *row["resources"][:1])))
+
+
+def _how(row: Shape) -> str:
+    return "\n".join(filter(None, (row["link"], row["unbound"])))
+
+
+def _because(row: Shape) -> str:
+    call = f"call {row['tool_call']}" if row["tool_call"] else ""
+    prompt = f"prompt {row['prompt_event']}" if row["prompt_event"] else ""
+    return "\n".join(filter(None, (call, prompt)))
+
+
+_TIMELINE = (
+    Column("Time (UTC)", lambda row: row["time"].replace("T", " ").removesuffix("Z"), whole=True),
+    Column("Who", _who, weight=3),
+    Column("For whom", _for_whom, weight=3),
+    Column("Did what", _what, weight=4),
+    Column("How we know", _how, weight=2),
+    Column("Sure", lambda row: f"{row['confidence']:.2f}", whole=True, surety=lambda row: float(row["confidence"])),
+    Column("Because of", _because, weight=3),
+)
+_DEAD_LETTERS = (
+    Column("Time (UTC)", lambda row: row["time"].replace("T", " ").removesuffix("Z"), whole=True),
+    Column("Id", lambda row: row["rejected_id"], weight=2),
+    Column("Stage", lambda row: row["stage"], whole=True),
+    Column("Reason", lambda row: row["reason"], weight=5),
+    Column("From", lambda row: f"{row['topic']}/{row['partition']}/{row['offset']}", weight=2),
+    Column("Bytes", lambda row: str(row["size"]), whole=True),
+)

@@ -1,0 +1,1 @@
+"""What the store holds, for people and programs: the HTTP API and the console page."""

@@ -1,0 +1,76 @@
+"""Questions over HTTP become JSON.
+
+In:     GET requests
+Out:    the shapes of `pipeline.console.shapes`
+Fails:  400 with the parameter at fault, 404, 503 while the store is away; always `{"error": {"parameter", "message"}}`
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, HTTPException, Request
+from fastapi.responses import JSONResponse
+
+from pipeline.console import asked, shapes, state
+from pipeline.kit.config import Settings
+from pipeline.store import Store, queries
+from pipeline.store.pivots import MAX_LIMIT
+
+
+def router(store: Store, settings: Settings, status: state.Status) -> APIRouter:
+    """The routes under `/v1`, and `/healthz`."""
+    routes = APIRouter()
+
+    @routes.get("/v1/timeline")
+    def timeline(request: Request) -> dict[str, Any]:
+        """Entries of one pivot, oldest first; `next` is the `after` of the next page, null at the end."""
+        question = asked.question(request.query_params)
+        page = question.answer(store)
+        return {
+            "pivot": question.pivot,
+            "value": question.value,
+            "entries": [shapes.entry(entry) for entry in page.entries],
+            "next": asked.cursor(page.next) if page.next else None,
+        }
+
+    @routes.get("/v1/events/{event_id:path}")
+    def event(event_id: str) -> dict[str, Any]:
+        """The current entry of one event."""
+        found = queries.event(store, event_id)
+        if found is None:
+            raise HTTPException(404, f"event_id: no event has the id {event_id[:200]!r}")
+        return shapes.entry(found)
+
+    @routes.get("/v1/dead-letters")
+    def dead_letters(request: Request) -> dict[str, Any]:
+        """Dead letters, latest first."""
+        given = request.query_params
+        asked.only(given, ("stage", "limit", "offset"))
+        limit = asked.number(given, "limit", 100, 1, MAX_LIMIT)
+        offset = asked.number(given, "offset", 0, 0, 2**62)
+        found = queries.dead_letters(store, stage=given.get("stage", ""), limit=limit, offset=offset)
+        return {"dead_letters": [shapes.dead_letter(item) for item in found]}
+
+    @routes.get("/v1/dead-letters/{rejected_id:path}")
+    def dead_letter(rejected_id: str) -> dict[str, Any]:
+        """One dead letter with its bytes."""
+        found = queries.dead_letter(store, rejected_id)
+        if found is None:
+            raise HTTPException(404, f"rejected_id: no dead letter has the id {rejected_id[:200]!r}")
+        return shapes.dead_letter(found)
+
+    @routes.get("/v1/status")
+    def status_report() -> dict[str, Any]:
+        """What the process says of itself and what the store holds."""
+        return state.report(store, status)
+
+    @routes.get("/healthz")
+    def healthz() -> JSONResponse:
+        """200 when all is well, else 503 with reasons. Names the embedded store, so that a client knows whose it is."""
+        reasons = state.troubles(store, status)
+        embedded = settings.clickhouse if store.embedded else None
+        body = {"service": "whodid", "healthy": not reasons, "reasons": reasons, "embedded_store": embedded}
+        return JSONResponse(body, 503 if reasons else 200)
+
+    return routes

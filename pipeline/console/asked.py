@@ -1,0 +1,88 @@
+"""Query parameters become a question to the store; what is wrong with one is said by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+
+from pipeline.console.shapes import moment
+from pipeline.kit.failures import Invalid
+from pipeline.store.pivots import MAX_LIMIT, PIVOTS, Page, Rows, timeline
+
+DEFAULT_LIMIT = 200
+#: Also of the largest value that is looked up: no identifier is longer, and a row of hostile ones stays cheap.
+MAX_VALUE = 4096
+
+
+class Question(NamedTuple):
+    """A part of the timeline that somebody asks for; times in microseconds since 1970."""
+
+    pivot: str
+    value: str
+    since: int | None = None
+    until: int | None = None
+    after: tuple[int, str] | None = None
+    limit: int = DEFAULT_LIMIT
+
+    def answer(self, store: Rows) -> Page:
+        """The entries."""
+        return timeline(
+            store, self.pivot, self.value, since=self.since, until=self.until, after=self.after, limit=self.limit
+        )
+
+
+def question(given: Mapping[str, str]) -> Question:
+    """Exactly one pivot by its name, and perhaps `since`, `until`, `after` and `limit`. Raises Invalid."""
+    only(given, (*PIVOTS, "since", "until", "after", "limit"))
+    named = [pivot for pivot in PIVOTS if pivot in given]
+    if len(named) != 1:
+        raise Invalid("actor|session|credential|human|address", "exactly one of them", ", ".join(named) or None)
+    return bounded(named[0], given[named[0]], given)
+
+
+def bounded(pivot: str, value: str, given: Mapping[str, str]) -> Question:
+    """A question about one value of a pivot, bounded by the other parameters."""
+    if pivot not in PIVOTS:
+        raise Invalid("pivot", "one of " + ", ".join(PIVOTS), pivot)
+    if not 0 < len(value) <= MAX_VALUE:
+        raise Invalid(pivot, f"1 to {MAX_VALUE} characters", f"{len(value)} characters")
+    times = {name: moment(given[name], name) for name in ("since", "until") if given.get(name)}
+    return Question(
+        pivot=pivot,
+        value=value,
+        **times,
+        after=_cursor(given["after"]) if given.get("after") else None,
+        limit=number(given, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT),
+    )
+
+
+def number(given: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
+    """A whole number within bounds."""
+    text = given.get(name, "").strip()
+    if not text:
+        return default
+    value = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+    if value is None or not least <= value <= most:
+        raise Invalid(name, f"a whole number from {least} to {most}", text)
+    return value
+
+
+def only(given: Mapping[str, str], known: Collection[str]) -> None:
+    """Refuse a parameter that is not known: a misspelt `untill` would otherwise be ignored."""
+    for name in given:
+        if name not in known:
+            raise Invalid(name[:40], "no such parameter; there are " + ", ".join(known))
+
+
+def cursor(end: tuple[int, str]) -> str:
+    """Where the next page begins, as the `after` parameter that asks for it."""
+    return f"{end[0]}:{end[1]}"
+
+
+def _cursor(text: str) -> tuple[int, str]:
+    time, colon, event_id = text.partition(":")
+    digits = time.removeprefix("-")
+    # 19 digits are all that 64 bits need; Python refuses to read thousands of them, and with another exception.
+    if not (colon and digits.isascii() and digits.isdigit() and len(digits) < 20) or int(digits) > 2**63:
+        raise Invalid("after", "the `next` of the page before", text)
+    return int(time), event_id

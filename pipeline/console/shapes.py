@@ -1,0 +1,98 @@
+"""Entries and dead letters become the JSON objects of the API and of the command line: one shape for both.
+
+An entry is flat. Its keys are the columns of the table `entries`, none is ever absent:
+
+* `event_id`, `time` (ISO 8601, UTC, with microseconds only when there are any), `kind`, `action`, `phase`, `outcome`,
+  `error`, `format`, `record_id`, `revision`
+* who: `actor`, `actor_kind`, `actor_name`; for whom: `human`, `on_behalf_of` (the acting principal first)
+* how sure: `link` (method of the actor link), `confidence` (0 to 1), `unbound` (why nothing could be bound), `links`
+  (`target`, `method`, `confidence`, `evidence`, `candidates`)
+* because of: `tool_call`, `tool_call_event`, `prompt_event`, `session`, `parent_session`
+* with what: `credential`, `credential_chain`, `issued`, `issued_kind`, `issued_expires` (time or null), …
+* what the source itself said: `stated_actor`, `stated_human`, `stated_session`, …
+* and the rest of the event: `resources`, `address`, `policy`, `text`, `arguments` (`path`, `value`, `origin`),
+  `attributes`, …
+
+Keys may be added; none changes its meaning or goes away within `/v1`.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from pipeline.kit.failures import Invalid
+from pipeline.store import columns
+from pipeline.store.queries import DeadLetter
+from schemas.entry import Entry
+from schemas.rejected import Rejected
+
+Shape = Mapping[str, Any]
+#: Keys that people look for come first.
+_FIRST = (
+    "time",
+    "event_id",
+    "kind",
+    "action",
+    "outcome",
+    "actor",
+    "actor_kind",
+    "human",
+    "link",
+    "confidence",
+    "unbound",
+)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def entry(item: Entry) -> dict[str, Any]:
+    """The JSON object of one timeline row."""
+    values = dict(zip(columns.COLUMNS, next(iter(columns.rows([item]))), strict=True))
+    shape = {name: values.pop(name) for name in _FIRST} | values
+    shape["time"] = iso(item.event.time)
+    shape["issued_expires"] = iso(item.event.issued_expires) if item.event.issued_expires else None
+    shape["links"] = [msgspec.structs.asdict(link) for link in item.links]
+    shape["arguments"] = [
+        dict(zip(("path", "value", "origin"), argument, strict=True)) for argument in shape["arguments"]
+    ]
+    return shape
+
+
+def dead_letter(item: DeadLetter | Rejected) -> dict[str, Any]:
+    """The JSON object of one dead letter.
+
+    In a list it has `size` (bytes). On its own it has the bytes too: `value`, and `encoding`, which is `utf-8` or
+    `base64`.
+    """
+    shape = item._asdict() if isinstance(item, DeadLetter) else msgspec.structs.asdict(item)
+    shape["time"] = iso(item.time)
+    if isinstance(item, Rejected):
+        shape["size"] = len(item.value)
+        try:
+            shape["value"], shape["encoding"] = item.value.decode(), "utf-8"
+        except UnicodeDecodeError:
+            shape["value"], shape["encoding"] = base64.b64encode(item.value).decode(), "base64"
+    return shape
+
+
+def iso(time: int) -> str:
+    """Microseconds since 1970 as ISO 8601 in UTC; a time outside the years 1 to 9999 as `1970-01-01T00:00:00Z+…us`."""
+    try:
+        return (_EPOCH + timedelta(microseconds=time)).isoformat().replace("+00:00", "Z")
+    except OverflowError:
+        return f"1970-01-01T00:00:00Z{time:+d}us"
+
+
+def moment(text: str, parameter: str) -> int:
+    """ISO 8601 as microseconds since 1970; without a zone it is UTC. Raises Invalid naming the parameter."""
+    try:
+        parsed = datetime.fromisoformat(text.strip())
+    except ValueError as error:
+        raise Invalid(parameter, "a time such as 2026-01-31 or 2026-01-31T12:00:00Z", text) from error
+    # A plus sign in a query string arrives as a blank, which fromisoformat has refused above.
+    aware = parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+    return (aware - _EPOCH) // timedelta(microseconds=1)

@@ -1,0 +1,45 @@
+"""What the process says of itself and what the store holds become one report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pipeline.console.shapes import iso
+from pipeline.kit.failures import Transient
+from pipeline.store import Store, queries
+
+Status = Callable[[], dict[str, Any]]
+
+
+def report(store: Store, status: Status) -> dict[str, Any]:
+    """The process's own report, and under `store` what it holds (or `error`).
+
+    `store`: `entries`, `revisions`, `unbound`, `records`, `rejected`, `last_event` (time or null), `links` (entries by
+    method of the actor link), `rejections` (`stage`, `reason`, `amount`; most frequent first, at most 100).
+    """
+    return {**status(), "store": holdings(store)}
+
+
+def holdings(store: Store) -> dict[str, Any]:
+    """What the store holds; `error` alone while it is away."""
+    try:
+        counts = queries.counts(store)
+        return {
+            **counts._asdict(),
+            "last_event": None if counts.last_event is None else iso(counts.last_event),
+            "links": queries.link_methods(store),
+            "rejections": [rejection._asdict() for rejection in queries.rejections(store)],
+        }
+    except Transient as error:
+        return {"error": str(error)}
+
+
+def troubles(store: Store, status: Status) -> list[str]:
+    """Why this process is not healthy; empty when it is."""
+    found = [f"{part}: {reason}" for part, reason in status().get("troubles", {}).items()]
+    try:
+        store.rows("SELECT 1")
+    except Transient as error:
+        found.append(str(error))
+    return found

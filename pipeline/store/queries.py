@@ -1,0 +1,150 @@
+"""Single rows, counts and inventories: every other query of the store as one named function."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from pipeline.kit.failures import Invalid
+from pipeline.store.columns import SELECTED, entry
+from pipeline.store.pivots import MAX_LIMIT, Rows
+from schemas.batch import RawRecord
+from schemas.entry import Entry
+from schemas.rejected import Rejected
+
+InventoryOf = Literal["identities", "credentials", "sessions"]
+
+_EVENT = f"""
+SELECT {SELECTED} FROM entries FINAL
+WHERE (time, event_id) IN (SELECT time, event_id FROM pivots WHERE key = sipHash64('event', {{event_id:String}}))
+  AND event_id = {{event_id:String}}
+"""  # noqa: S608
+_RECORD = """
+SELECT record_id, format, topic, partition, offset, toUnixTimestamp64Micro(time), value
+FROM records FINAL WHERE record_id = {record_id:String} LIMIT 1
+"""
+_DEAD_LETTERS = """
+SELECT rejected_id, stage, reason, format, topic, partition, offset, toUnixTimestamp64Micro(time) AS at, length(value)
+FROM dead_letters FINAL
+WHERE {stage:String} IN ('', stage)
+ORDER BY at DESC, rejected_id
+LIMIT {limit:UInt32} OFFSET {offset:UInt64}
+"""
+_DEAD_LETTER = """
+SELECT rejected_id, stage, reason, format, topic, partition, offset, toUnixTimestamp64Micro(time), value
+FROM dead_letters FINAL
+WHERE rejected_id = {rejected_id:String}
+"""
+_COUNTS = """
+SELECT
+    (SELECT count() FROM entries FINAL),
+    (SELECT sum(revision) FROM entries FINAL),
+    (SELECT countIf(unbound != '') FROM entries FINAL),
+    (SELECT uniqExact(record_id) FROM records),
+    (SELECT uniqExact(rejected_id) FROM dead_letters),
+    (SELECT if(count() = 0, NULL, toUnixTimestamp64Micro(max(time))) FROM entries)
+"""
+_REJECTIONS = """
+SELECT stage, reason, count() AS amount FROM dead_letters FINAL
+GROUP BY stage, reason ORDER BY amount DESC, stage, reason LIMIT {limit:UInt32}
+"""
+_LINKS = "SELECT link, count() AS amount FROM entries FINAL GROUP BY link ORDER BY amount DESC, link"
+_INVENTORY = """
+SELECT {column} AS name, toUnixTimestamp64Micro(min(time)), toUnixTimestamp64Micro(max(time)), count() AS amount
+FROM entries FINAL WHERE {column} != ''
+GROUP BY name ORDER BY amount DESC, name LIMIT {{limit:UInt32}}
+"""
+_INVENTORIES: dict[InventoryOf, str] = {"identities": "actor", "credentials": "credential", "sessions": "session"}
+
+
+class Counts(NamedTuple):
+    """What the store holds. Conservation: every Record became Entries or one Rejected."""
+
+    #: Current entries, one per event.
+    entries: int
+    #: How often one of them was revised.
+    revisions: int
+    #: Entries for which no credential or session could be bound.
+    unbound: int
+    records: int
+    rejected: int
+    #: Latest event time, microseconds since 1970; None when there are no entries.
+    last_event: int | None
+
+
+class Rejections(NamedTuple):
+    """How many dead letters one stage made for one reason."""
+
+    stage: str
+    reason: str
+    amount: int
+
+
+class DeadLetter(NamedTuple):
+    """A Rejected as it is listed: with the size of its bytes instead of the bytes."""
+
+    rejected_id: str
+    stage: str
+    reason: str
+    format: str
+    topic: str
+    partition: int
+    offset: int
+    time: int
+    size: int
+
+
+class Seen(NamedTuple):
+    """One identity, credential or session as the stream saw it; times in microseconds since 1970."""
+
+    name: str
+    first: int
+    last: int
+    events: int
+
+
+def event(store: Rows, event_id: str) -> Entry | None:
+    """The current Entry of an event; None if there is none."""
+    found = store.rows(_EVENT, {"event_id": event_id})
+    return entry(found[0]) if found else None
+
+
+def record(store: Rows, record_id: str) -> RawRecord | None:
+    """The raw record that an event came from (`record_id`); None if it is not kept."""
+    found = store.rows(_RECORD, {"record_id": record_id}, ("value",))
+    return RawRecord(*found[0]) if found else None
+
+
+def dead_letters(store: Rows, *, stage: str = "", limit: int = 100, offset: int = 0) -> list[DeadLetter]:
+    """Dead letters, latest first, of one stage or of all. Raises Invalid for a limit outside 1 to 10,000."""
+    if not 1 <= limit <= MAX_LIMIT:
+        raise Invalid("limit", f"1 to {MAX_LIMIT}", limit)
+    if offset < 0:
+        raise Invalid("offset", "0 or more", offset)
+    found = store.rows(_DEAD_LETTERS, {"stage": stage, "limit": limit, "offset": offset})
+    return [DeadLetter(*row) for row in found]
+
+
+def dead_letter(store: Rows, rejected_id: str) -> Rejected | None:
+    """One dead letter with its bytes; None if there is none of that id."""
+    found = store.rows(_DEAD_LETTER, {"rejected_id": rejected_id}, ("value",))
+    return Rejected(**dict(zip(Rejected.__struct_fields__, found[0], strict=True))) if found else None
+
+
+def counts(store: Rows) -> Counts:
+    """What the store holds, current rows only. Reads the key columns of the whole table."""
+    return Counts(*store.rows(_COUNTS, {})[0])
+
+
+def rejections(store: Rows, limit: int = 100) -> list[Rejections]:
+    """Dead letters by stage and reason, most frequent first."""
+    return [Rejections(*row) for row in store.rows(_REJECTIONS, {"limit": limit})]
+
+
+def link_methods(store: Rows) -> dict[str, int]:
+    """How many current entries were attributed to their actor by which method, most frequent first."""
+    return dict(store.rows(_LINKS, {}))
+
+
+def inventory(store: Rows, of: InventoryOf, limit: int = 1000) -> list[Seen]:
+    """Identities, credentials or sessions by number of events. Reads one column of the whole table."""
+    return [Seen(*row) for row in store.rows(_INVENTORY.format(column=_INVENTORIES[of]), {"limit": limit})]

@@ -1,0 +1,39 @@
+"""What the normalizer tests share."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipeline.normalize.context import Context
+from pipeline.normalize.stage import process
+from schemas.rejected import Record
+
+NOW = 1_795_000_000_000_000
+CONTEXT = Context(b"0123456789abcdef", fixed_now=NOW)
+SHARED = Path(__file__).parents[3] / "shared" / "data"
+
+
+def shared(name):
+    """A file of the real data that lies beside the checkout on some machines."""
+    path = SHARED / name
+    if not path.exists():
+        pytest.skip(f"no real data here: {name} is not beside the checkout")
+    return path
+
+
+def events(document, name=""):
+    """Events of one document that must be accepted."""
+    results = process(Record(document if isinstance(document, bytes) else json.dumps(document).encode(), name), CONTEXT)
+    assert [one.rejected for one in results] == [None] * len(results)
+    return [event for one in results for event in one.events]
+
+
+def reason(document, name=""):
+    """Why one document is rejected."""
+    value = document if isinstance(document, bytes) else json.dumps(document).encode()
+    (one,) = process(Record(value, name), CONTEXT)
+    assert one.rejected is not None
+    assert one.rejected.value == value
+    assert one.rejected.stage == "normalize"
+    return one.rejected.reason

@@ -1,0 +1,137 @@
+"""CloudTrail: calls, issuance, corrections, copies."""
+
+import copy
+import gzip
+import json
+
+import pytest
+
+from tests.normalize.common import events, reason, shared
+
+CALL = {
+    "eventVersion": "1.09", "eventTime": "2026-01-31T09:00:04Z", "eventSource": "s3.amazonaws.com",
+    "eventName": "GetObject", "awsRegion": "eu-central-1", "sourceIPAddress": "192.0.2.7", "userAgent": "aws-cli/2",
+    "userIdentity": {
+        "type": "AssumedRole", "principalId": "AROAEXAMPLEEXAMPLE12:conv-7", "accountId": "123456789012",
+        "arn": "arn:aws:sts::123456789012:assumed-role/agent/conv-7", "accessKeyId": "ASIAEXAMPLEEXAMPLE12",
+        "sessionContext": {"sourceIdentity": "ana", "attributes": {"mfaAuthenticated": "true"}},
+    },
+    "requestParameters": {"bucketName": "invoices", "key": "2026/1.pdf"}, "responseElements": None,
+    "requestID": "R1", "eventID": "7d9ee8d2-2e33-4c05-a21d-a9d8dc3c5c4e", "readOnly": True, "eventType": "AwsApiCall",
+    "recipientAccountId": "123456789012",
+}  # fmt: skip
+ASSUME = {
+    **CALL, "eventSource": "sts.amazonaws.com", "eventName": "AssumeRole",
+    "eventID": "8d9ee8d2-2e33-4c05-a21d-a9d8dc3c5c4e",
+    "requestParameters": {"roleArn": "arn:aws:iam::123456789012:role/pay", "roleSessionName": "conv-7"},
+    "responseElements": {
+        "credentials": {"accessKeyId": "ASIANEWEXAMPLE123456", "expiration": "Jan 31, 2026, 10:00:04 AM"},
+        "assumedRoleUser": {"arn": "arn:aws:sts::123456789012:assumed-role/pay/conv-7"},
+    },
+}  # fmt: skip
+
+
+def test_a_call_keeps_every_field_that_links():
+    (event,) = events(CALL)
+    assert (event.kind, event.action, event.outcome) == ("cloud_audit", "s3:GetObject", "success")
+    assert event.event_id == CALL["eventID"]
+    assert event.time == 1_769_850_004_000_000
+    assert event.credential == "aws:ASIAEXAMPLEEXAMPLE12"
+    assert event.actor == "arn:aws:sts::123456789012:assumed-role/agent/conv-7"
+    assert (event.session_name, event.source_identity) == ("conv-7", "ana")
+    assert event.resources == ["arn:aws:s3:::invoices/2026/1.pdf"]
+    assert (event.address, event.region, event.request) == ("192.0.2.7", "eu-central-1", "R1")
+
+
+def test_an_issuing_call_names_what_it_issued_until_when_and_as_whom():
+    (event,) = events(ASSUME)
+    assert (event.kind, event.action) == ("token_issuance", "sts:AssumeRole")
+    assert (event.issued, event.issued_kind) == ("aws:ASIANEWEXAMPLE123456", "session")
+    assert event.issued_expires == 1_769_853_604_000_000
+    assert event.issued_subject == "arn:aws:sts::123456789012:assumed-role/pay/conv-7"
+    assert (event.credential, event.session_name) == ("aws:ASIAEXAMPLEEXAMPLE12", "conv-7")
+
+
+def test_a_denied_issuing_call_issues_nothing():
+    (event,) = events({**ASSUME, "errorCode": "AccessDenied", "responseElements": None})
+    assert (event.kind, event.outcome, event.issued) == ("token_issuance", "denied", "")
+
+
+def test_a_new_access_key_belongs_to_its_user():
+    (event,) = events({
+        **CALL, "eventSource": "iam.amazonaws.com", "eventName": "CreateAccessKey",
+        "requestParameters": {"userName": "backup"},
+        "responseElements": {"accessKey": {"accessKeyId": "AKIAEXAMPLE123456789", "userName": "backup"}},
+    })  # fmt: skip
+    assert (event.issued, event.issued_kind) == ("aws:AKIAEXAMPLE123456789", "access-key")
+    assert event.issued_subject == "backup"
+
+
+def test_an_empty_access_key_id_is_no_credential():
+    event = copy.deepcopy(CALL)
+    event["userIdentity"]["accessKeyId"] = ""
+    assert events(event)[0].credential == ""
+
+
+def test_a_correction_takes_the_place_of_the_event_it_corrects():
+    addendum = {"reason": "UPDATED_DATA", "originalEventID": CALL["eventID"]}
+    (event,) = events({**CALL, "eventID": "9d9ee8d2-2e33-4c05-a21d-a9d8dc3c5c4e", "addendum": addendum})
+    assert event.event_id == CALL["eventID"]
+    assert event.attributes["addendum"] == "UPDATED_DATA"
+
+
+def test_copies_in_two_accounts_stay_two_events_that_name_what_they_share():
+    (event,) = events({**CALL, "sharedEventID": "share-1"})
+    assert event.attributes["sharedEventID"] == "share-1"
+
+
+def test_an_id_that_is_no_uuid_is_not_trusted_to_be_unique():
+    one, two = events({**CALL, "eventID": "1"})[0], events({**CALL, "eventID": "1", "eventName": "PutObject"})[0]
+    assert one.event_id != two.event_id
+    again = events(json.dumps({**CALL, "eventID": "1"}, indent=3, sort_keys=True).encode())[0]
+    assert again.event_id == one.event_id
+
+
+@pytest.mark.parametrize("envelope", [{"Records": [CALL, ASSUME]}, [CALL, ASSUME]])
+def test_a_log_file_is_taken_record_by_record(envelope):
+    assert [event.action for event in events(envelope)] == ["s3:GetObject", "sts:AssumeRole"]
+
+
+def test_an_eventbridge_event_is_unwrapped():
+    assert events({"detail-type": "AWS API Call via CloudTrail", "detail": CALL})[0].action == "s3:GetObject"
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"eventTime": None}, "eventTime: "), ({"eventTime": "yesterday"}, "eventTime: "),
+        ({"eventTime": "1970-01-01T00:00:00Z"}, "eventTime: "), ({"eventTime": "2262-01-01T00:00:00Z"}, "eventTime: "),
+        ({"eventTime": 5}, "eventTime: "), ({"userIdentity": "root"}, "userIdentity: "),
+        ({"userIdentity": {"arn": 5}}, "userIdentity.arn: "), ({"eventName": None, "eventType": None}, "eventName: "),
+    ],
+)  # fmt: skip
+def test_a_reason_names_the_field_at_fault(change, field):
+    assert reason({**CALL, **change}, "aws.cloudtrail").startswith(field)
+
+
+@pytest.mark.parametrize("name", ["invictus", "stratus"])
+def test_all_real_records_are_accepted(name):
+    with gzip.open(shared(f"cloudtrail/{name}.jsonl.gz")) as lines:
+        for line in lines:
+            (event,) = events(line.strip(), "aws.cloudtrail")
+            assert event.actor
+            assert event.event_id == json.loads(line)["eventID"]
+
+
+def test_vendors_partial_records_are_rejected_only_for_what_they_lack():
+    reasons = set()
+    with gzip.open(shared("adapters/vendor-events.jsonl.gz"), "rt") as lines:
+        rows = [json.loads(line) for line in lines]
+    for row in rows:
+        if row["log_type"] != "AWS.CloudTrail":
+            continue
+        if "eventTime" in row["event"] and {"eventName", "eventType"} & row["event"].keys():
+            events(row["event"], "aws.cloudtrail")
+        else:
+            reasons.add(reason(row["event"], "aws.cloudtrail").split(":")[0])
+    assert reasons <= {"eventTime", "eventName"}

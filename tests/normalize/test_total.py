@@ -1,0 +1,149 @@
+"""For any bytes: events, nothing with a reason, or exactly one Rejected; never an exception, never a hang."""
+
+import json
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.kit.failures import Invalid
+from pipeline.normalize import stage
+from pipeline.normalize.formats import FORMATS
+from pipeline.normalize.stage import process
+from schemas.rejected import Record
+from tests.normalize.common import CONTEXT, NOW
+from tests.normalize.test_agents import TOOL, line, span
+from tests.normalize.test_aws_cloudtrail import ASSUME, CALL
+
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.sampled_from(
+    ["", "2026-01-31T09:00:00Z", "user", "tool_use", "tools/call", "execute_tool", "user_message", "prompt"]
+)  # fmt: skip
+documents = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
+    max_leaves=20,
+)  # fmt: skip
+REAL = {
+    "aws.cloudtrail": [CALL, ASSUME, {"Records": [CALL]}],
+    "otel.genai": [span(TOOL), span({"gen_ai.system": "x", "gen_ai.prompt": "y"})],
+    "mcp": [{"timestamp": 1769850004, "message": {"jsonrpc": "2.0", "id": 1, "method": "tools/call",
+             "params": {"name": "a", "arguments": {"b": [1]}}}},
+            {"timestamp": 1769850004, "message": {"jsonrpc": "2.0", "id": 1, "result": {"content": [{"text": "x"}]}}}],
+    "claude-code": [line("user", "x"), line("assistant", [{"type": "tool_use", "id": "t", "name": "B", "input": {}}]),
+                    line("progress", None, data={"type": "agent_progress", "agentId": "a"})],
+    "langfuse": [{"trace": {"id": "t", "timestamp": "2026-01-31T09:00:00Z", "input": "x"}, "observations": [
+        {"id": "o", "type": "TOOL", "startTime": "2026-01-31T09:00:00Z", "input": {"a": 1}}]}],
+    "canonical": [{"kind": "tool_call", "time": "2026-01-31T09:00:00Z", "tool_call": "c", "arguments": {"a": [1]}}],
+}  # fmt: skip
+
+
+def holds(value, name):
+    for one in process(Record(value, name, "t", 1, 2), CONTEXT):
+        if one.rejected is not None:
+            assert one.events == []
+            assert one.rejected.stage == stage.STAGE, one.rejected.reason
+            assert ": " in one.rejected.reason
+        else:
+            assert one.events or one.ignored
+            for event in one.events:
+                assert event.event_id
+                assert event.kind in ("prompt", "tool_call", "token_issuance", "cloud_audit")
+                assert event.format in FORMATS
+                assert 0 < event.time <= NOW + 86_400_000_000
+                for text in (event.actor, event.action, event.text, event.session, event.credential):
+                    assert isinstance(text, str)
+
+
+@settings(max_examples=300, deadline=None)
+@given(documents, st.sampled_from(["", *FORMATS, "nonsense"]))
+def test_any_json_is_normalized_or_rejected(document, name):
+    holds(json.dumps(document).encode(), name)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=200), st.sampled_from(["", *FORMATS]))
+def test_any_bytes_are_normalized_or_rejected(value, name):
+    holds(value, name)
+
+
+def paths(document, at=()):
+    yield at
+    if isinstance(document, dict):
+        for key, inner in document.items():
+            yield from paths(inner, (*at, key))
+    elif isinstance(document, list):
+        for number, inner in enumerate(document):
+            yield from paths(inner, (*at, number))
+
+
+def changed(document, at, value):
+    if not at:
+        return value
+    copy = dict(document) if isinstance(document, dict) else list(document)
+    copy[at[0]] = changed(document[at[0]], at[1:], value)
+    return copy
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.data())
+def test_real_records_with_any_part_replaced_are_normalized_or_rejected(data):
+    name = data.draw(st.sampled_from(sorted(REAL)))
+    document = data.draw(st.sampled_from(REAL[name]))
+    at = data.draw(st.sampled_from(list(paths(document))))
+    holds(json.dumps(changed(document, at, data.draw(documents))).encode(), data.draw(st.sampled_from(["", name])))
+
+
+@pytest.mark.parametrize("name", sorted(REAL))
+def test_unmutated_records_are_accepted_and_recognised(name):
+    for document in REAL[name]:
+        for given_name in ("", name):
+            for one in process(Record(json.dumps(document).encode(), given_name), CONTEXT):
+                assert one.rejected is None
+                assert all(event.format == name for event in one.events)
+
+
+@pytest.mark.parametrize(
+    ("value", "field"),
+    [
+        (b"", "value"), (b"{", "value"), (b"7", "value"), (b'{"a": NaN}', "value"), (b'{"a": "\\ud800"}', "value"),
+        (b'{"a": "\xff"}', "value"), (b"[" * 100_000, "value"), (b'{"a":' * 5000 + b"1" + b"}" * 5000, "value"),
+        (b'{"a": "' + b"x" * 17_000_000 + b'"}', "value"), (b'{"strange": 1}', "format"),
+    ],
+    ids=lambda value: repr(value)[:16],
+)  # fmt: skip
+def test_poison_is_rejected_with_the_field_at_fault(value, field):
+    (one,) = process(Record(value), CONTEXT)
+    assert one.rejected.reason.startswith(field + ": ")
+    assert one.rejected.value == value
+
+
+def test_one_bad_record_of_an_envelope_costs_the_others_nothing():
+    envelope = {"Records": [CALL, {**CALL, "eventTime": 1}, ASSUME]}
+    good, bad, other = process(Record(json.dumps(envelope).encode()), CONTEXT)
+    assert good.events
+    assert other.events
+    assert bad.rejected.reason.startswith("eventTime: ")
+    assert json.loads(bad.rejected.value)["eventTime"] == 1
+
+
+def test_a_bug_costs_one_record_and_has_a_stage_of_its_own(monkeypatch):
+    def broken(_value, _context):
+        raise ZeroDivisionError("oops")
+
+    form = FORMATS["aws.cloudtrail"]
+    replaced = type(form)(form.name, form.recognizes, form.split, broken)
+    monkeypatch.setitem(FORMATS, "aws.cloudtrail", replaced)
+    (one,) = process(Record(json.dumps(CALL).encode(), "aws.cloudtrail"), CONTEXT)
+    assert (one.rejected.stage, one.rejected.reason) == (stage.BUG, "bug: ZeroDivisionError: oops")
+
+
+def test_a_large_hostile_record_takes_no_longer_than_its_size_warrants():
+    started = time.monotonic()
+    for name in REAL:
+        holds(json.dumps({"kind": "prompt", "time": "2026-01-31T09:00:00Z", "text": "a:/" * 300_000}).encode(), name)
+    assert time.monotonic() - started < 20, "quadratic somewhere"
+
+
+def test_failures_name_the_field_and_shorten_what_they_show():
+    assert str(Invalid("a.b", "a number", "x" * 500)).startswith("a.b: expected a number, got 'xxx")
+    assert len(str(Invalid("a.b", "a number", "x" * 500))) < 120
