@@ -137,7 +137,11 @@ class Load:
             "gen_ai.agent.id": f"agent-{conversation % 25}", "gen_ai.agent.name": f"agent-{conversation % 25}",
             "gen_ai.conversation.id": f"conversation-{conversation}",
             "user.id": f"user-{conversation % 60}@example.com",
-            **({} if first else {
+            **({
+                "gen_ai.input.messages": json.dumps([{
+                    "role": "user", "parts": [{"type": "text", "content": f"Look after invoice {conversation}."}],
+                }]),
+            } if first else {
                 "gen_ai.tool.name": f"tool-{n % 9}", "gen_ai.tool.call.id": f"call-{n}",
                 "gen_ai.tool.call.arguments": json.dumps({"path": f"/data/{n}", "query": f"invoice {n} of January"}),
                 "gen_ai.tool.call.result": "ok: " + "lorem ipsum dolor sit amet " * 8,

@@ -79,11 +79,11 @@ def ours(settings: Settings, home: Path, shape: list[list[str]], idle: float) ->
 
 def check(settings: Settings, truth: Truth) -> dict[str, Any]:
     store = connect(settings)
-    rows = store.query("SELECT count(), countIf(unbound = '') FROM entries FINAL")[0]
+    rows = store.rows("SELECT count(), countIf(unbound = '') FROM entries FINAL")[0]
     wrong = [
         (event_id, actor)
         for event_id, actor in truth.sample.items()
-        if store.query("SELECT actor FROM entries FINAL WHERE event_id = {id:String}", {"id": event_id}) != [(actor,)]
+        if store.rows("SELECT actor FROM entries FINAL WHERE event_id = {id:String}", {"id": event_id}) != [(actor,)]
     ]
     store.close()
     return {
@@ -127,6 +127,7 @@ def measure(settings: Settings, home: Path, events: int, shape: list[list[str]])
     said = ours(settings, home, shape, 6.0)
     seconds = said["times"]["rows"][1] - said["times"]["records"][0]
     rates["ours"] = events / seconds
+    print({k: [round(x - said["times"]["records"][0], 2) for x in v] for k, v in said["times"].items()}, said["counts"])
     return {"events": events, "rates": rates, "counts": said["counts"], "check": check(settings, load.truth)}
 
 

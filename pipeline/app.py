@@ -26,7 +26,7 @@ import msgspec
 
 from pipeline.correlate import directory, sessions
 from pipeline.correlate.state import PartitionState, Segment
-from pipeline.correlate.watermark import PARTITION
+from pipeline.correlate.watermark import LEVELS, PARTITION
 from pipeline.kit.config import Settings
 from pipeline.kit.metrics import Metrics
 from pipeline.kit.outbox import Outbox
@@ -55,6 +55,8 @@ class Partition(Generic[Stage]):
     #: Segments that are no longer needed once the checkpoint that replaced them is durable.
     needless: list[tuple[int, int]] = field(default_factory=list)
     checkpointed: float = field(default_factory=time.monotonic)
+    #: The checkpoint that is being made durable while further input is taken.
+    saving: asyncio.Task[None] | None = None
     seeking: int = -1
 
     @property
@@ -162,10 +164,13 @@ class Correlator:
 
     async def _mark(self) -> None:
         now = int(time.time() * 1e6)
-        marks = [
-            Mark(PARTITION + str(number), partition.stage.watermarks.levels, now)
-            for number, partition in self.first.partitions.items()
-        ]
+        topic = full_name(self.settings, FIRST)
+        marks = []
+        for number in {tp.partition for tp in self.app.consumer.assignment() if tp.topic == topic}:
+            partition = self.first.partitions.get(number)
+            # A partition of which nothing was read yet has come nowhere, and must hold the others back.
+            levels = partition.stage.watermarks.levels if partition else [0] * LEVELS
+            marks.append(Mark(PARTITION + str(number), levels, now))
         if not marks:
             return
         self._outbox.flush()
@@ -230,7 +235,7 @@ class Hop(Generic[Stage]):
         self._owner.metrics.add("batches")
         partition.unacknowledged.append(event)
         if time.monotonic() - partition.checkpointed >= self._owner.settings.checkpoint_every:
-            await self._checkpoint(partition)
+            self._checkpoint(partition)
 
     async def _fetch_again(self, partition: Partition[Stage], message: Any) -> bool:
         """A message was passed over: go back to it. False if it no longer exists."""
@@ -260,14 +265,28 @@ class Hop(Generic[Stage]):
     async def finish(self) -> None:
         """A last checkpoint of every owned partition."""
         for partition in list(self.partitions.values()):
-            await self._checkpoint(partition)
+            if partition.saving is not None:
+                await partition.saving
+            self._checkpoint(partition)
+            if partition.saving is not None:
+                await partition.saving
 
-    async def _checkpoint(self, partition: Partition[Stage]) -> None:
-        """Outputs delivered, then the state with its offset, then what both make needless, then the input."""
+    def _checkpoint(self, partition: Partition[Stage]) -> None:
+        """Take the changes now and make them durable in the background; one checkpoint of a partition at a time."""
+        if partition.saving is not None:
+            if not partition.saving.done():
+                return
+            partition.saving.result()
         partition.checkpointed = time.monotonic()
         covered, partition.unacknowledged = partition.unacknowledged, []
         needless = partition.needless
         segments, partition.needless = partition.state.checkpoint()
+        partition.saving = asyncio.ensure_future(self._save(partition, segments, needless, covered))
+
+    async def _save(
+        self, partition: Partition[Stage], segments: list[Segment], needless: list[tuple[int, int]], covered: list[Any]
+    ) -> None:
+        """Outputs delivered, then the state with its offset, then what that makes needless, then the input."""
         await self._owner.delivered()
         writes = [
             self._write(partition.number, (segment.epoch, segment.number), _encode(segment)) for segment in segments

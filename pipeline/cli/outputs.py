@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal
 
 import typer
 
@@ -31,7 +31,7 @@ class Shown(StrEnum):
     @property
     def view(self) -> Literal["table", "json", "jsonl", "csv"]:
         """As the views name it."""
-        return cast('Literal["table", "json", "jsonl", "csv"]', self.value)
+        return self.value
 
 
 Format = Annotated[Shown, typer.Option("--format", help="table, json, jsonl or csv.")]

@@ -82,7 +82,9 @@ class Directory:
         held = self.holding.find(use.key, event.event_id)
         if held is None:
             held = Held(event, use.attribution, use.revision)
-            self._let_go(self.holding.add(use.key, held))
+            dropped = self.holding.add(use.key, held)
+            if dropped:
+                self._let_go(dropped)
         elif use.revision > held.incoming:
             held.event, held.attribution, held.incoming = event, use.attribution, use.revision
             self.holding.touch(use.key, event.event_id)

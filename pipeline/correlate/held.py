@@ -18,7 +18,7 @@ from schemas.event import Event
 
 CHUNK = 64
 #: Events a partition keeps at most, over all keys.
-PARTITION_LIMIT = 200_000
+PARTITION_LIMIT = 50_000
 
 
 class Held(msgspec.Struct, array_like=True, gc=False):
@@ -42,6 +42,11 @@ class Chunk(msgspec.Struct, array_like=True, gc=False):
     #: Latest event time in it, microseconds.
     until: int
     items: dict[str, Held]
+
+    @property
+    def sealed(self) -> bool:
+        """Nothing more is added to it."""
+        return len(self.items) >= CHUNK
 
 
 class Chunks(msgspec.Struct, array_like=True, gc=False):

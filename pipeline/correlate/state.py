@@ -86,6 +86,9 @@ class PartitionState:
         for key in self._dirty:
             value = self._values.get(key)
             data = value if value is None or type(value) is bytes else self._encoder.encode(value)
+            if getattr(value, "sealed", False):
+                # Rarely needed again: as bytes it takes a quarter of the memory.
+                self._values[key] = data
             if size > PART_BYTES:
                 parts.append({})
                 size = 0

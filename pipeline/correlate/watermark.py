@@ -53,11 +53,15 @@ class Watermarks:
         return self.levels[-1]
 
     def _compute(self) -> list[int]:
-        now = max((mark.wall for mark in self.marks.values()), default=0)
-        heard = [mark for mark in self.marks.values() if now - mark.wall <= SILENT]
-        read = [mark.levels[0] for mark in heard if mark.sender.startswith(NORMALIZER)]
-        peers = [mark.levels for mark in heard if mark.sender.startswith(PARTITION)]
+        read = [mark.levels[0] for mark in self._heard(NORMALIZER)]
+        peers = [mark.levels for mark in self._heard(PARTITION)]
         levels = [min(read, default=0)]
         for level in range(LEVELS - 1):
             levels.append(min((peer[level] for peer in peers), default=0))
         return levels
+
+    def _heard(self, kind: str) -> list[Mark]:
+        """Senders of a kind that are not silent. Each kind by its own clock: a backlog of one is old to the other."""
+        marks = [mark for mark in self.marks.values() if mark.sender.startswith(kind)]
+        now = max((mark.wall for mark in marks), default=0)
+        return [mark for mark in marks if now - mark.wall <= SILENT]

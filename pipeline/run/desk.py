@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import uvicorn
@@ -57,9 +57,10 @@ class _Server(uvicorn.Server):
         idle = self._end.until_idle is not None and self._end.due(self._started_at)
         return self._end.stop.is_set() or idle or await super().on_tick(counter)
 
-    def capture_signals(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
         """The process handles its own signals."""
-        return nullcontext()
+        yield
 
 
 def _bind(host: str, port: int) -> socket.socket:

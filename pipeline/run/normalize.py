@@ -35,15 +35,32 @@ _encode = msgspec.msgpack.Encoder().encode
 class Reader:
     """How far one input partition has been read."""
 
-    def __init__(self, idle_after: float) -> None:
+    #: A partition of which not even the end is known holds the others back no longer than this (seconds).
+    UNKNOWN = 10.0
+
+    def __init__(self, consumer: Consumer, partition: TopicPartition, idle_after: float) -> None:
         self.latest = 0
         self.heard = time.monotonic()
+        self._next = -1
+        self._consumer = consumer
+        self._partition = partition
         self._idle_after = idle_after
+
+    def hear(self, offset: int) -> None:
+        """Note a message."""
+        self.heard = time.monotonic()
+        self._next = offset + 1
 
     @property
     def idle(self) -> bool:
-        """Silent for a while."""
-        return time.monotonic() - self.heard >= self._idle_after
+        """Read to its end, and silent for a while. (Silence alone may mean that the broker sends others first.)"""
+        silent = time.monotonic() - self.heard
+        if silent < self._idle_after:
+            return False
+        _, end = self._consumer.get_watermark_offsets(self._partition, cached=True)
+        if end < 0:
+            return silent >= self.UNKNOWN
+        return max(self._next, 0) >= end or (self._next < 0 and silent >= self.UNKNOWN)
 
 
 class NormalizeRole:
@@ -59,6 +76,7 @@ class NormalizeRole:
         self._readers: dict[tuple[str, int], Reader] = {}
         self._turn = 0
         self._failed: list[str] = []
+        self._ready = 0.0
 
     def run(self, end: Ending) -> None:
         """Blocks; raises KafkaException when the broker refuses us for good."""
@@ -66,7 +84,7 @@ class NormalizeRole:
         self._consumer.subscribe(topics, on_assign=self._assigned, on_revoke=self._revoked)
         committed = marked = active = time.monotonic()
         try:
-            while not end.due(active if self._readers else None):
+            while not end.due(max(active, self._ready) if self._at_end() else None):
                 messages = self._consumer.consume(1000, 0.05)
                 now = time.monotonic()
                 if self._take(messages):
@@ -93,7 +111,7 @@ class NormalizeRole:
                 self._on_error(error)
                 continue
             reader = self._reader(message.topic(), message.partition())
-            reader.heard = time.monotonic()
+            reader.hear(message.offset())
             counts["messages"] += 1
             for normalized in process(record_of(message), self._context):
                 self._emit(normalized, counts)
@@ -165,14 +183,22 @@ class NormalizeRole:
         for partition in range(self._settings.partitions if marks else 0):
             self._produce(FIRST, partition, _encode(Batch([], marks)))
 
+    def _at_end(self) -> bool:
+        """Whether every assigned partition is read to its end."""
+        return bool(self._readers) and all(reader.idle for reader in self._readers.values())
+
     def _reader(self, topic: str, partition: int) -> Reader:
         reader = self._readers.get((topic, partition))
         if reader is None:
-            reader = self._readers[topic, partition] = Reader(self._settings.idle_after)
+            tp = TopicPartition(topic, partition)
+            reader = self._readers[topic, partition] = Reader(self._consumer, tp, self._settings.idle_after)
         return reader
 
     def _assigned(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self._readers = {(tp.topic, tp.partition): Reader(self._settings.idle_after) for tp in partitions}
+        self._readers = {}
+        self._ready = time.monotonic()
+        for tp in partitions:
+            self._reader(tp.topic, tp.partition)
 
     def _revoked(self, _consumer: Consumer, _partitions: list[TopicPartition]) -> None:
         self._commit()

@@ -36,7 +36,7 @@ class StoreRole:
         self._settings = settings
         self._metrics = metrics
         self.store: Store = connect(settings)
-        self._decoders = {
+        self._decoders: dict[str, msgspec.msgpack.Decoder[Any]] = {
             full_name(settings, ENTRIES): msgspec.msgpack.Decoder(Entries),
             full_name(settings, RECORDS): msgspec.msgpack.Decoder(Records),
             full_name(settings, DEAD_LETTERS): msgspec.msgpack.Decoder(DeadLetters),
