@@ -59,7 +59,8 @@ class Directory:
         self.watermarks = Watermarks(dict(marks.marks) if marks else {})
         self._parking = Parking(state, grace)
         self._out: list[Item] = []
-        self._traces: set[str] = set()
+        #: Events of traces that something was learned for in this batch: (key, event id).
+        self._traces: list[tuple[str, str]] = []
         self.duplicates = 0
 
     def apply(self, batch: Batch) -> list[Item]:
@@ -92,9 +93,11 @@ class Directory:
             self.duplicates += 1
             return
         if use.key.startswith(TRACE):
-            trace = self.state.get("t/" + use.key, traces.Trace) or traces.Trace({})
-            if traces.remember(trace, event):
-                self._traces.add(use.key)
+            trace = self.state.get("t/" + use.key, traces.Trace) or traces.Trace({}, {}, [])
+            concerned = traces.remember(trace, event)
+            if concerned is None:
+                concerned = [held.event.event_id for held in self.holding.of(use.key)]
+            self._traces += [(use.key, event_id) for event_id in concerned]
             self.state.put("t/" + use.key, trace)
             self._in_trace(use.key, held, trace)
         elif self._key(use.key).binds or held.emitted or not self._park(use.key, held):
@@ -124,12 +127,12 @@ class Directory:
         self._out += settle(held.event, attribution, held.incoming + held.changed)
 
     def _resolve_traces(self) -> None:
-        for key in sorted(self._traces):
-            trace = self.state.get("t/" + key, traces.Trace)
-            for held in self.holding.of(key):
-                if trace is not None:
-                    self._in_trace(key, held, trace)
-        self._traces.clear()
+        concerned, self._traces = dict.fromkeys(self._traces), []
+        for key, event_id in concerned:
+            trace, held = self.state.get("t/" + key, traces.Trace), self.holding.find(key, event_id)
+            if trace is not None and held is not None:
+                self._in_trace(key, held, trace)
+                self.state.put("t/" + key, trace)
 
     def _bind(self, bind: Bind) -> None:
         key = self._key(bind.key)
@@ -187,7 +190,7 @@ class Directory:
     def _go_on(self, key: str, held: Held) -> None:
         """Emit with what is known now."""
         if key.startswith(TRACE):
-            trace = self.state.get("t/" + key, traces.Trace) or traces.Trace({})
+            trace = self.state.get("t/" + key, traces.Trace) or traces.Trace({}, {}, [])
             self._in_trace(key, held, trace, final=True)
         else:
             self._by_credential(key, held)

@@ -38,31 +38,43 @@ class Trace(msgspec.Struct, array_like=True, gc=False):
     """All spans of one trace by span id."""
 
     spans: dict[str, Span] = {}
+    #: Events that wait for a span to become known, by that span's id.
+    waiting: dict[str, list[str]] = {}
+    #: Events whose session is only inferred from the others of the trace.
+    adrift: list[str] = []
 
 
-def remember(trace: Trace, event: Event) -> bool:
-    """Note what an agent's span states; True if that is news to the trace."""
+def remember(trace: Trace, event: Event) -> list[str] | None:
+    """Note what an agent's span states; returns the events it is news to (None = maybe all)."""
     if not event.span or (event.kind == "cloud_audit" and not event.request):
-        return False
+        return []
     tool_call = (event.tool_call or event.span) if event.kind == "tool_call" else ""
     span = Span(
         event.event_id, event.parent_span, event.session, event.actor,
         event.actor_kind, event.actor_name, event.human, tool_call,
     )  # fmt: skip
-    if trace.spans.get(event.span) == span or len(trace.spans) >= SPAN_LIMIT:
-        return False
+    known = trace.spans.get(event.span)
+    if known == span or len(trace.spans) >= SPAN_LIMIT:
+        return []
     trace.spans[event.span] = span
-    return True
+    if known is not None:
+        return None
+    concerned = trace.waiting.pop(event.span, [])
+    return concerned + trace.adrift if span.session else concerned
 
 
 def inherit(trace: Trace, event: Event, before: Attribution) -> tuple[Attribution, bool]:
-    """Attribution of an event inside a trace, and whether a missing parent may still improve it."""
-    line, complete = _ancestors(trace, event)
+    """Attribution of an event inside a trace, and whether nothing that is still missing can improve it."""
+    line, missing = _ancestors(trace, event)
+    if missing and event.event_id not in trace.waiting.setdefault(missing, []):
+        trace.waiting[missing].append(event.event_id)
     session = event.session or next((span.session for span in line if span.session), "")
     agent = next((span for span in line if span.actor), None)
     human = event.human or next((span.human for span in line if span.human), "") or before.human
     method, confidence, evidence = "trace", PARENT_CONFIDENCE, [span.event_id for span in line if span.session][:1]
     agent_plane = event.kind in ("prompt", "tool_call")
+    if not session and event.event_id not in trace.adrift:
+        trace.adrift.append(event.event_id)
     if not session and agent_plane:
         named = sorted({span.session for span in trace.spans.values() if span.session})
         session = named[0] if len(named) == 1 else TRACE_SESSION + event.trace
@@ -95,7 +107,7 @@ def inherit(trace: Trace, event: Event, before: Attribution) -> tuple[Attributio
         unbound="" if agent_plane else before.unbound,
         rooted=before.rooted,
     )
-    return attribution, complete and bool(session) and not session.startswith(TRACE_SESSION)
+    return attribution, not missing and bool(session) and not session.startswith(TRACE_SESSION)
 
 
 def _actor(event: Event, before: Attribution, agent: Span | None) -> str:
@@ -104,8 +116,8 @@ def _actor(event: Event, before: Attribution, agent: Span | None) -> str:
     return agent.actor if agent else before.actor or event.actor
 
 
-def _ancestors(trace: Trace, event: Event) -> tuple[list[Span], bool]:
-    """Known spans from the event's own up to the root, and whether the root was reached."""
+def _ancestors(trace: Trace, event: Event) -> tuple[list[Span], str]:
+    """Known spans from the event's own up to the root, and the id of the first that is missing ("" = none)."""
     line: list[Span] = []
     seen: set[str] = set()
     span_id = event.span or event.parent_span
@@ -116,7 +128,7 @@ def _ancestors(trace: Trace, event: Event) -> tuple[list[Span], bool]:
             if span_id == event.span and event.parent_span:
                 span_id = event.parent_span
                 continue
-            return line, False
+            return line, span_id
         line.append(span)
         span_id = span.parent
-    return line, True
+    return line, ""

@@ -10,6 +10,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 
 from pipeline.normalize.context import Context
 from pipeline.normalize.mask import mask_text
@@ -41,11 +42,15 @@ def tokens(text: str, context: Context, limit: int = TEXT_TOKENS) -> list[int]:
         distinct[token] = None
         if len(distinct) >= limit:
             break
-    key = context.key
-    return [
+    return [_fingerprint(token, context.key) for token in distinct]
+
+
+@lru_cache(maxsize=65_536)
+def _fingerprint(token: str, key: bytes) -> int:
+    """Words come again and again, so most are looked up."""
+    return (
         int.from_bytes(hashlib.blake2b(token.encode("utf-8", "replace"), digest_size=8, key=key).digest(), "big") >> 1
-        for token in distinct
-    ]
+    )
 
 
 def _tokens(text: str) -> Iterator[str]:

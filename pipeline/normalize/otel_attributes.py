@@ -32,12 +32,16 @@ NAMES: dict[str, tuple[str, ...]] = {
     "request": ("aws.request_id", "aws.requestId"),
     "parent_session": ("parent_agent_id", "parent_thread_id"),
 }  # fmt: skip
+_RANKS: dict[str, list[tuple[str, int]]] = {}
+for _what, _names in NAMES.items():
+    for _rank, _name in enumerate(_names):
+        _RANKS.setdefault(_name, []).append((_what, _rank))
 #: Kept as attributes of the event when stated.
-KEPT = (
+KEPT = frozenset((
     "gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens", "gen_ai.usage.prompt_tokens",
     "gen_ai.usage.completion_tokens", "gen_ai.agent.version", "gen_ai.response.id", "server.address",
     "gen_ai.response.finish_reasons", "mcp.protocol.version", "network.transport", "gen_ai.tool.type",
-)  # fmt: skip
+))  # fmt: skip
 
 
 def plain(attributes: Any) -> dict[str, Any]:
@@ -64,13 +68,29 @@ def _value(value: Any) -> Any:
     return None
 
 
-def first(attributes: dict[str, Any], what: str) -> str:
-    """The first of the names for `what` that is stated, as text."""
-    for name in NAMES[what]:
-        value = attributes.get(name)
-        if value not in (None, "", [], {}):
-            return value if isinstance(value, str) else text_of(value, 1_000_000)
-    return ""
+class Attributes:
+    """A span's attributes: by their own names, and by what NAMES says they mean."""
+
+    __slots__ = ("names", "raw")
+
+    def __init__(self, raw: dict[str, Any]) -> None:
+        self.raw = raw
+        #: Every field of NAMES that is stated, as text, whichever name it has; found in one pass.
+        self.names: dict[str, str] = {}
+        ranks: dict[str, int] = {}
+        for name, value in raw.items():
+            for what, rank in _RANKS.get(name, ()):
+                if value not in (None, "", [], {}) and rank < ranks.get(what, len(NAMES[what])):
+                    ranks[what] = rank
+                    self.names[what] = value if isinstance(value, str) else text_of(value, 1_000_000)
+
+    def named(self, what: str) -> str:
+        """A field of NAMES; empty if not stated."""
+        return self.names.get(what, "")
+
+    def text(self, name: str) -> str:
+        """An attribute by its own name if it is a text."""
+        return string(self.raw.get(name))
 
 
 def parsed(text: str) -> Any:
@@ -83,20 +103,21 @@ def parsed(text: str) -> Any:
     return text
 
 
-def kept(attributes: dict[str, Any]) -> dict[str, str]:
+def kept(attributes: Attributes) -> dict[str, str]:
     """The attributes that an event keeps."""
-    found = {name: text_of(attributes[name]) for name in KEPT if attributes.get(name) is not None}
+    raw = attributes.raw
+    found = {name: text_of(raw[name]) for name in raw.keys() & KEPT if raw[name] is not None}
     for name in ("model", "provider"):
-        if value := first(attributes, name):
+        if value := attributes.named(name):
             found[name] = value[:256]
     return found
 
 
-def messages(attributes: dict[str, Any], what: str) -> list[tuple[str, str]]:
+def messages(attributes: Attributes, what: str) -> list[tuple[str, str]]:
     """(role, text) of the messages of a model call, in order; a bare text is one message without role."""
-    text = first(attributes, what)
+    text = attributes.named(what)
     if not text:
-        return _indexed(attributes, what)
+        return _indexed(attributes.raw, what)
     found = parsed(text)
     if isinstance(found, dict):
         found = found.get("messages", found)

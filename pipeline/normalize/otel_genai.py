@@ -16,7 +16,7 @@ from pipeline.normalize.context import Context
 from pipeline.normalize.documents import document, mapping, sequence, string
 from pipeline.normalize.mask import preview
 from pipeline.normalize.origin import arguments, tokens
-from pipeline.normalize.otel_attributes import first, kept, messages, parsed, plain
+from pipeline.normalize.otel_attributes import Attributes, kept, messages, parsed, plain
 from pipeline.normalize.otel_logs import log_event
 from pipeline.normalize.times import epoch
 from schemas.event import Event
@@ -68,32 +68,33 @@ def normalize(value: bytes, context: Context) -> list[Event]:
     if "logRecord" in found:
         return log_event(mapping(found["logRecord"]), resource, value, context, FORMAT)
     span = mapping(found.get("span", found))
-    attributes = plain(span.get("attributes"))
+    attributes = Attributes(plain(span.get("attributes")))
     operation = _operation(attributes)
     if not operation:
         return []
     return _span(span, attributes, resource, operation, context)
 
 
-def _operation(attributes: dict[str, Any]) -> str:
-    stated = string(attributes.get("gen_ai.operation.name"))
+def _operation(attributes: Attributes) -> str:
+    stated = attributes.text("gen_ai.operation.name")
     if stated:
         return stated
-    if string(attributes.get("mcp.method.name")):
-        return "execute_tool" if attributes["mcp.method.name"] == "tools/call" else attributes["mcp.method.name"]
-    inference = _OPENINFERENCE.get(string(attributes.get("openinference.span.kind")).upper())
-    loop = _TRACELOOP.get(string(attributes.get("traceloop.span.kind")))
+    method = attributes.text("mcp.method.name")
+    if method:
+        return "execute_tool" if method == "tools/call" else method
+    inference = _OPENINFERENCE.get(attributes.text("openinference.span.kind").upper())
+    loop = _TRACELOOP.get(attributes.text("traceloop.span.kind"))
     if inference or loop:
         return inference or loop or ""
-    if first(attributes, "provider") or string(attributes.get("llm.request.type")):
+    if attributes.named("provider") or attributes.text("llm.request.type"):
         return "chat"
-    if string(attributes.get("rpc.system")) == "aws-api" and first(attributes, "request"):
+    if attributes.text("rpc.system") == "aws-api" and attributes.named("request"):
         return "aws-api"
     return ""
 
 
 def _span(
-    span: dict[str, Any], attributes: dict[str, Any], resource: dict[str, Any], operation: str, context: Context
+    span: dict[str, Any], attributes: Attributes, resource: dict[str, Any], operation: str, context: Context
 ) -> list[Event]:
     trace, name = string(span.get("traceId")), string(span.get("spanId"))
     if not trace or not name:
@@ -106,14 +107,14 @@ def _span(
         format=FORMAT,
         action=operation,
         actor=_agent(attributes, resource, operation),
-        actor_name=first(attributes, "agent_name"),
-        human=first(attributes, "human"),
-        session=first(attributes, "session"),
+        actor_name=attributes.named("agent_name"),
+        human=attributes.named("human"),
+        session=attributes.named("session"),
         trace=trace,
         span=name,
         parent_span=string(span.get("parentSpanId")),
-        request=first(attributes, "request"),
-        address=first(attributes, "address"),
+        request=attributes.named("request"),
+        address=attributes.named("address"),
         attributes=kept(attributes),
     )
     event.actor_kind = "agent" if event.actor else ""
@@ -125,40 +126,40 @@ def _span(
         return [_tool_call(event, span, attributes, context)]
     if operation == "aws-api":
         event.kind, event.actor, event.actor_kind = "cloud_audit", "", ""
-        event.action = f"{string(attributes.get('rpc.service')).lower()}:{string(attributes.get('rpc.method'))}"
+        event.action = f"{attributes.text('rpc.service').lower()}:{attributes.text('rpc.method')}"
         return [event]
     return _model_call(event, attributes, context)
 
 
-def _agent(attributes: dict[str, Any], resource: dict[str, Any], operation: str) -> str:
-    agent = first(attributes, "agent")
+def _agent(attributes: Attributes, resource: dict[str, Any], operation: str) -> str:
+    agent = attributes.named("agent")
     if agent or operation == "execute_tool":
         return agent
     service = string(resource.get("service.name"))
     return "" if service.startswith("unknown_service") else service
 
 
-def _outcome(event: Event, span: dict[str, Any], attributes: dict[str, Any]) -> None:
+def _outcome(event: Event, span: dict[str, Any], attributes: Attributes) -> None:
     status = mapping(span.get("status"))
-    error = string(attributes.get("error.type")) or string(status.get("message"))
-    failed = status.get("code") in (2, "STATUS_CODE_ERROR") or bool(attributes.get("error.type"))
+    error = attributes.text("error.type") or string(status.get("message"))
+    failed = status.get("code") in (2, "STATUS_CODE_ERROR") or bool(attributes.raw.get("error.type"))
     event.outcome, event.error = ("failure", error) if failed else ("success", "")
 
 
-def _tool_call(event: Event, span: dict[str, Any], attributes: dict[str, Any], context: Context) -> Event:
-    tool = first(attributes, "tool") or string(attributes.get("traceloop.entity.name"))
+def _tool_call(event: Event, span: dict[str, Any], attributes: Attributes, context: Context) -> Event:
+    tool = attributes.named("tool") or attributes.text("traceloop.entity.name")
     event.kind = "tool_call"
     event.tool = tool or string(span.get("name")).removeprefix("execute_tool ")
     event.action = event.tool
-    event.tool_call = first(attributes, "tool_call") or event.span
-    asked = first(attributes, "arguments")
+    event.tool_call = attributes.named("tool_call") or event.span
+    asked = attributes.named("arguments")
     event.arguments = arguments(parsed(asked), context) if asked else []
-    result = first(attributes, "result")
+    result = attributes.named("result")
     event.text, event.tokens = preview(result, context), tokens(result, context)
     return event
 
 
-def _model_call(event: Event, attributes: dict[str, Any], context: Context) -> list[Event]:
+def _model_call(event: Event, attributes: Attributes, context: Context) -> list[Event]:
     """A model's or an agent's turn: the answer, and before it the user's message that it answers, if it carries one."""
     answer = "\n".join(text for _, text in messages(attributes, "output"))
     event.text = preview(answer, context)

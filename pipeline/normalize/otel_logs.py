@@ -8,7 +8,7 @@ from pipeline.normalize.context import Context
 from pipeline.normalize.documents import content_id, mapping, string, text_of
 from pipeline.normalize.mask import preview
 from pipeline.normalize.origin import arguments, tokens
-from pipeline.normalize.otel_attributes import content, first, kept, parsed, plain
+from pipeline.normalize.otel_attributes import Attributes, content, kept, parsed, plain
 from pipeline.normalize.times import epoch
 from schemas.event import Event
 
@@ -31,8 +31,8 @@ def log_event(
     record: dict[str, Any], resource: dict[str, Any], value: bytes, context: Context, form: str
 ) -> list[Event]:
     """The event of a log record; none if its name is not an agent's. Raises Invalid."""
-    attributes = plain(record.get("attributes"))
-    name = string(record.get("eventName")) or string(attributes.get("event.name"))
+    attributes = Attributes(plain(record.get("attributes")))
+    name = string(record.get("eventName")) or attributes.text("event.name")
     known = _EVENTS.get(name) or _EVENTS.get(f"claude_code.{name}")
     if known is None:
         return []
@@ -40,8 +40,8 @@ def log_event(
     stamp = record.get("timeUnixNano") or record.get("observedTimeUnixNano")
     time = epoch("logRecord.timeUnixNano", stamp, 1_000_000_000, context)
     body = _body(record.get("body"))
-    text = content(body) or string(attributes.get("prompt")) or first(attributes, "result")
-    agent = first(attributes, "agent") or string(resource.get("service.name"))
+    text = content(body) or attributes.text("prompt") or attributes.named("result")
+    agent = attributes.named("agent") or string(resource.get("service.name"))
     event = Event(
         event_id=content_id(value),
         kind=kind,
@@ -50,9 +50,9 @@ def log_event(
         action=action,
         phase=phase,
         actor="" if agent.startswith("unknown_service") else agent,
-        actor_name=first(attributes, "agent_name"),
-        human=first(attributes, "human"),
-        session=first(attributes, "session"),
+        actor_name=attributes.named("agent_name"),
+        human=attributes.named("human"),
+        session=attributes.named("session"),
         trace=string(record.get("traceId")),
         parent_span=string(record.get("spanId")),
         text=preview(text, context),
@@ -71,11 +71,11 @@ def _body(body: Any) -> Any:
     return body
 
 
-def _tool(event: Event, body: dict[str, Any], attributes: dict[str, Any], context: Context) -> None:
-    event.tool = first(attributes, "tool") or string(body.get("name"))
+def _tool(event: Event, body: dict[str, Any], attributes: Attributes, context: Context) -> None:
+    event.tool = attributes.named("tool") or string(body.get("name"))
     event.action = event.tool or "tool_result"
-    event.tool_call = first(attributes, "tool_call") or string(body.get("id"))
-    asked = first(attributes, "arguments")
+    event.tool_call = attributes.named("tool_call") or string(body.get("id"))
+    asked = attributes.named("arguments")
     event.arguments = arguments(parsed(asked), context) if asked else []
-    success = text_of(attributes.get("success")).lower()
+    success = text_of(attributes.raw.get("success")).lower()
     event.outcome = {"true": "success", "false": "failure"}.get(success, "")
