@@ -60,13 +60,13 @@ def preview(text: str, context: Context) -> str:
 
 
 def _masked(match: re2._Match[str], kind: str, context: Context) -> str:
-    whole, secret = match[0], match[1]
+    whole, secret = str(match[0]), str(match[1])
     at = match.start(1) - match.start(0)
     return whole[:at] + _label(kind, secret.encode("utf-8", "replace"), context) + whole[at + len(secret) :]
 
 
 def _masked_bytes(match: re2._Match[bytes], kind: str, context: Context) -> bytes:
-    whole, secret = match[0], match[1]
+    whole, secret = bytes(match[0]), bytes(match[1])
     at = match.start(1) - match.start(0)
     return whole[:at] + _label(kind, secret, context).encode() + whole[at + len(secret) :]
 
