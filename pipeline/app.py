@@ -103,16 +103,23 @@ class Correlator:
 
     def _first_hop(self, stage: directory.Directory, batch: Batch) -> None:
         self.route(stage.apply(batch))
-        self.metrics.add("duplicates", stage.duplicates)
-        stage.duplicates = 0
+        self._account(stage)
 
     def _second_hop(self, stage: sessions.Sessions, batch: Batch) -> None:
         entries, announcements = stage.apply(batch)
+        self._account(stage)
         self.route(list(announcements))
         self.metrics.add("entries", len(entries))
         self._entries_turn += 1
         for entry in entries:
             self._outbox.add(ENTRIES, self._entries_turn % self.settings.partitions, entry)
+
+    def _account(self, stage: directory.Directory | sessions.Sessions) -> None:
+        self.metrics.add("duplicates", stage.duplicates)
+        self.metrics.add("rejected", len(stage.conflicts))
+        if stage.conflicts:
+            self._sends.append((DEAD_LETTERS, 0, _encode(DeadLetters(stage.conflicts))))
+        stage.duplicates, stage.conflicts = 0, []
 
     def decode(self, message: Any) -> Batch:
         """The batch in a message of an internal topic; what is no batch becomes a dead letter and an empty one."""

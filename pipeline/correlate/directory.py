@@ -12,6 +12,7 @@ import hashlib
 import msgspec
 
 from pipeline.correlate import bindings, traces
+from pipeline.correlate.conflicts import conflict
 from pipeline.correlate.held import Chunk, Chunks, Held, Holding
 from pipeline.correlate.keys import CREDENTIAL, SESSION, TRACE
 from pipeline.correlate.parking import Parked, Parking
@@ -19,6 +20,8 @@ from pipeline.correlate.route import settle
 from pipeline.correlate.state import PartitionState
 from pipeline.correlate.watermark import ENDED, Watermarks
 from schemas.batch import Batch, Bind, Item, Mark, Use
+from schemas.event import Event
+from schemas.rejected import Rejected
 
 
 class Passed(msgspec.Struct, array_like=True, gc=False):
@@ -62,6 +65,8 @@ class Directory:
         #: Events of traces that something was learned for in this batch: (key, event id).
         self._traces: list[tuple[str, str]] = []
         self.duplicates = 0
+        #: Dead letters for the caller to take away.
+        self.conflicts: list[Rejected] = []
 
     def apply(self, batch: Batch) -> list[Item]:
         """Take in one batch; returns items for both hops (`Own` for the second, others for this one)."""
@@ -90,7 +95,7 @@ class Directory:
             held.event, held.attribution, held.incoming = event, use.attribution, use.revision
             self.holding.touch(use.key, event.event_id)
         else:
-            self.duplicates += 1
+            self._again(held.event, event)
             return
         if use.key.startswith(TRACE):
             trace = self.state.get("t/" + use.key, traces.Trace) or traces.Trace({}, {}, [])
@@ -102,6 +107,13 @@ class Directory:
             self._in_trace(use.key, held, trace)
         elif self._key(use.key).binds or held.emitted or not self._park(use.key, held):
             self._by_credential(use.key, held)
+
+    def _again(self, known: Event, event: Event) -> None:
+        rejected = conflict(known, event)
+        if rejected is None:
+            self.duplicates += 1
+        else:
+            self.conflicts.append(rejected)
 
     def _by_credential(self, key: str, held: Held) -> None:
         bind = bindings.best(self._key(key).binds.values())

@@ -10,6 +10,7 @@ from pipeline.correlate.state import PartitionState
 from pipeline.correlate.watermark import ENDED, LEVELS, NORMALIZER, PARTITION
 from schemas.batch import Batch, Item, Mark, Own
 from schemas.entry import Entry
+from schemas.rejected import Rejected
 
 MICROSECONDS = 1_000_000
 
@@ -37,6 +38,12 @@ class Engine:
             items += announced
             marks = []
         return entries
+
+    def conflicts(self) -> list[Rejected]:
+        """Dead letters since the last call."""
+        found = self.directory.conflicts + self.sessions.conflicts
+        self.directory.conflicts, self.sessions.conflicts = [], []
+        return found
 
     def end(self) -> list[Entry]:
         """No more input: every grace is over."""

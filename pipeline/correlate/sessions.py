@@ -10,6 +10,7 @@ import msgspec
 
 from pipeline.correlate import origins
 from pipeline.correlate.belonging import announcement, belong
+from pipeline.correlate.conflicts import conflict
 from pipeline.correlate.directory import Marks, hash_of
 from pipeline.correlate.held import Chunk, Chunks, Held, Holding
 from pipeline.correlate.keys import SESSION
@@ -20,6 +21,7 @@ from pipeline.correlate.watermark import ENDED, Watermarks
 from schemas.batch import Attribution, Batch, Bind, Own
 from schemas.entry import Entry
 from schemas.event import Event
+from schemas.rejected import Rejected
 
 #: Revisions made here per revision that came in: the highest one wins whichever owner an event moved to.
 STEP = 1024
@@ -46,6 +48,8 @@ class Sessions:
         self._entries: list[Entry] = []
         self._announcements: list[Bind] = []
         self.duplicates = 0
+        #: Dead letters for the caller to take away.
+        self.conflicts: list[Rejected] = []
 
     def apply(self, batch: Batch) -> tuple[list[Entry], list[Bind]]:
         """Take in one batch; returns Entries, and announcements of agents' sessions for the first hop."""
@@ -84,7 +88,11 @@ class Sessions:
             held.event, held.attribution, held.incoming, held.changed = event, own.attribution, own.revision, 0
             self.holding.touch(key, event.event_id)
         else:
-            self.duplicates += 1
+            rejected = conflict(held.event, event)
+            if rejected is None:
+                self.duplicates += 1
+            else:
+                self.conflicts.append(rejected)
             return
         fresh.append((key, held))
         if event.kind in ("prompt", "tool_call"):

@@ -31,8 +31,10 @@ class Summary:
     records: int = 0
     events: int = 0
     rejected: int = 0
-    #: Events with an id that was there before, in this run.
+    #: Events that were there before, in this run.
     duplicates: int = 0
+    #: Events that say something else than an earlier one of the same id; they are among the rejected.
+    conflicts: int = 0
     #: Current entries of this run, and those that are bound to a credential or a session; for the rest, why not.
     entries: int = 0
     bound: int = 0
@@ -89,12 +91,17 @@ class Investigation:
     def _conclude(self) -> None:
         summary = self.summary
         summary.entries = len(self._outcomes)
-        summary.duplicates = summary.events - summary.entries
+        summary.duplicates = summary.events - summary.entries - summary.conflicts
         reasons = Counter(reason for _, reason in self._outcomes.values())
         summary.bound = reasons.pop("", 0)
         summary.unbound = reasons
 
     def _write(self, entries: list[Entry], raw: list[RawRecord], rejected: list[Rejected]) -> None:
+        for letter in self._engine.conflicts():
+            self.summary.rejected += 1
+            self.summary.conflicts += 1
+            self.summary.reasons["event_id: expected an id of its own, another record has it too"] += 1
+            rejected.append(letter)
         for entry in entries:
             known = self._outcomes.get(entry.event.event_id)
             if known is None or known[0] <= entry.revision:
