@@ -16,7 +16,7 @@ STAGE = "correlate"
 
 
 def conflict(known: Event, other: Event) -> Rejected | None:
-    """The dead letter for `other` if it says something else than `known`, which has its id; None if it is a duplicate."""
+    """The dead letter for `other` if it says something else than `known`, whose id it has; None for a duplicate."""
     if msgspec.structs.replace(other, record_id=known.record_id) == known:
         return None
     value = msgspec.json.encode(other)

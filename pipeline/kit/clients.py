@@ -18,7 +18,7 @@ def producer_config(settings: Settings) -> dict[str, Any]:
         "message.max.bytes": settings.message_limit + 1024 * 1024,
         "message.timeout.ms": 0,
         "queue.buffering.max.kbytes": 262_144,
-        "log_level": 3,
+        "log_level": 0,
     }
 
 
@@ -35,5 +35,5 @@ def consumer_config(settings: Settings, group: str) -> dict[str, Any]:
         "fetch.message.max.bytes": settings.message_limit + 1024 * 1024,
         "fetch.max.bytes": max(52_428_800, settings.message_limit + 2 * 1024 * 1024),
         "fetch.wait.max.ms": 50,
-        "log_level": 3,
+        "log_level": 0,
     }

@@ -12,7 +12,7 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
-from pipeline.kit.broker import EmbeddedBroker
+from pipeline.kit.broker import EmbeddedBroker, free_port
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Transient
 from pipeline.run.roles import PARENT
@@ -41,6 +41,7 @@ class Up:
     def __enter__(self) -> Up:
         self._log.mkdir(parents=True, exist_ok=True)
         try:
+            self.settings.port = self.settings.port or free_port()
             self._broker = EmbeddedBroker.start()
             self.settings.bootstrap = self._broker.bootstrap
             for name in PROCESSES:

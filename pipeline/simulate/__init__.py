@@ -1,0 +1,1 @@
+"""Made-up organisations with known truth, in the native formats of their logs."""

@@ -1,0 +1,28 @@
+"""Which public topic a record goes to, by a glance at its bytes.
+
+Any topic takes any format, so a wrong guess costs nothing but the operator's overview.
+"""
+
+from __future__ import annotations
+
+import re
+
+_ISSUING = re.compile(
+    rb'"eventName"\s*:\s*"(?:AssumeRole\w*|AssumeRoot|GetSessionToken|GetFederationToken|CreateAccessKey|ConsoleLogin'
+    rb'|CreateServiceSpecificCredential|GetRoleCredentials|GetCredentialsForIdentity)"'
+)
+_KIND = re.compile(rb'"kind"\s*:\s*"(prompt|tool_call|token_issuance|cloud_audit)"')
+_TOPICS = {b"prompt": "prompts", b"tool_call": "tool-calls", b"token_issuance": "token-issuance"}
+
+
+def topic_of(value: bytes) -> str:
+    """`prompts`, `tool-calls`, `token-issuance` or `cloud-audit`."""
+    head = value[:4096]
+    kind = _KIND.search(head)
+    if kind is not None:
+        return _TOPICS.get(kind[1], "cloud-audit")
+    if b'"eventSource"' in value or b'"Records"' in head:
+        return "token-issuance" if _ISSUING.search(value) else "cloud-audit"
+    if b"execute_tool" in value or b'"jsonrpc"' in value or b'"tool_use' in value or b'"tool_result"' in value:
+        return "tool-calls"
+    return "prompts"

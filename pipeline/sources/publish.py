@@ -1,0 +1,90 @@
+"""Records become messages that the broker has acknowledged, or are counted as what they are."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+
+import msgspec
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from pipeline.kit.clients import producer_config
+from pipeline.kit.config import Settings
+from pipeline.kit.failures import Transient
+from pipeline.kit.topics import full_name
+from schemas.batch import DeadLetters
+from schemas.rejected import Record, Rejected
+
+DEAD_LETTERS = "dead-letters"
+#: How long the broker may take to acknowledge before it counts as away (seconds).
+PATIENCE = 60.0
+
+
+class Publisher:
+    """Sends Records with their format in a header; the same record always goes to the same partition."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._producer = Producer({**producer_config(settings), "message.timeout.ms": int(PATIENCE * 1000)})
+        self._failed: list[str] = []
+        self.sent = 0
+        self.rejected = 0
+
+    def send(self, record: Record, topic: str) -> None:
+        """Hand one record to the client; too large ones become dead letters. Raises Transient if the broker is away."""
+        if len(record.value) > self._settings.message_limit:
+            self._reject(record, topic)
+            return
+        key = hashlib.blake2b(record.value, digest_size=8).digest()
+        headers = {"format": record.format} if record.format else {}
+        self._produce(full_name(self._settings, topic), record.value, key, headers, self._delivered)
+
+    def flush(self) -> None:
+        """Wait until all is acknowledged. Raises Transient with the first reason why not."""
+        left = self._producer.flush(PATIENCE + 5)
+        if left or self._failed:
+            reason = self._failed[0] if self._failed else f"no answer from {self._settings.bootstrap}"
+            raise Transient(f"kafka: {len(self._failed) or left} records were not acknowledged: {reason}")
+
+    def _produce(
+        self, topic: str, value: bytes, key: bytes | None, headers: dict[str, str],
+        delivered: Callable[[KafkaError | None, Message], None],
+    ) -> None:  # fmt: skip
+        while True:
+            if self._failed:
+                raise Transient(f"kafka: {self._failed[0]}")
+            try:
+                self._producer.produce(topic, value, key, headers=headers, on_delivery=delivered)
+                self._producer.poll(0)
+                return
+            except BufferError:
+                self._producer.poll(0.1)
+            except KafkaException as error:
+                raise Transient(f"kafka: {topic}: {error.args[0].str()}") from error
+
+    def _delivered(self, error: KafkaError | None, message: Message) -> None:
+        if error is None:
+            self.sent += 1
+        else:
+            self._failed.append(f"{message.topic()}: {error.str()}")
+
+    def _reject(self, record: Record, topic: str) -> None:
+        name = f"{record.topic}\0{record.offset}\0".encode() + record.value
+        limit = self._settings.message_limit
+        rejected = Rejected(
+            rejected_id=hashlib.blake2b(name, digest_size=16).hexdigest(),
+            stage="send",
+            reason=f"value: expected at most {limit} bytes (WHODID_MESSAGE_LIMIT), got {len(record.value)}",
+            format=record.format,
+            topic=record.topic or topic,
+            partition=0,
+            offset=record.offset,
+            time=int(time.time() * 1e6),
+            # A dead letter has to fit into a message too; the rest is where it came from.
+            value=record.value[: limit // 2],
+        )
+        value = msgspec.msgpack.encode(DeadLetters([rejected]))
+        self._produce(full_name(self._settings, DEAD_LETTERS), value, None, {}, self._delivered)
+        self.sent -= 1
+        self.rejected += 1
