@@ -146,12 +146,15 @@ def _who(row: Shape) -> str:
 
 
 def _for_whom(row: Shape) -> str:
-    return str(row["human"] or " ".join(row["on_behalf_of"]))
+    others = [name for name in row["on_behalf_of"] if name not in (row["actor"], row["stated_actor"])]
+    return str(row["human"] or "\n".join(others[-1:]))
 
 
 def _what(row: Shape) -> str:
     outcome = row["outcome"] if row["outcome"] not in ("", "success") else ""
-    return "\n".join(filter(None, (row["action"], outcome, *row["resources"][:1])))
+    # The sign of an agent that serves somebody else: what it passes on was told to it by a tool, not by its user.
+    told = [f"{one['path']} was in a tool result" for one in row["arguments"] if one["origin"] == "result"]
+    return "\n".join(filter(None, (row["action"], outcome, *row["resources"][:1], *told[:2])))
 
 
 def _how(row: Shape) -> str:
@@ -159,9 +162,14 @@ def _how(row: Shape) -> str:
 
 
 def _because(row: Shape) -> str:
-    call = f"call {row['tool_call']}" if row["tool_call"] else ""
-    prompt = f"prompt {row['prompt_event']}" if row["prompt_event"] else ""
+    call = f"call {_short(row['tool_call'])}" if row["tool_call"] and row["kind"] != "tool_call" else ""
+    prompt = f"prompt {_short(row['prompt_event'])}" if row["prompt_event"] else ""
     return "\n".join(filter(None, (call, prompt)))
+
+
+def _short(name: str, ends: int = 7) -> str:
+    """An identifier by its beginning and end; the other formats have it whole."""
+    return name if len(name) <= 2 * ends + 1 else f"{name[:ends]}…{name[-ends:]}"
 
 
 _TIMELINE = (

@@ -281,9 +281,9 @@ def _others(story: _Story) -> None:
         ("tool-calls", "assistant", [use]),
         ("tool-calls", "user", [result]),
     )
-    for number, (topic, role, content) in enumerate(lines):
+    for number, (topic, role, said) in enumerate(lines):
         at = time + number * 2 * SECOND
-        story.put(topic, "claude-code", at, shapes.transcript(at, session, story.ids.uuid(), role, content))
+        story.put(topic, "claude-code", at, shapes.transcript(at, session, story.ids.uuid(), role, said))
     story.put(
         "prompts",
         "",
