@@ -26,23 +26,25 @@ def check(value: bytes, context: Context) -> None:
         raise Invalid("value", f"at most {context.message_limit} bytes (WHODID_MESSAGE_LIMIT)", len(value))
     if not value.strip():
         raise Invalid("value", "a JSON document", value)
-    # Counting brackets costs; only a document with many of them can be deep.
-    if value.count(b"[") + value.count(b"{") > DEPTH and _depth(value) > DEPTH:
+    if too_deep(value):
         raise Invalid("value", f"at most {DEPTH} levels of nesting")
 
 
-def _depth(value: bytes) -> int:
-    depth = deepest = 0
+def too_deep(value: bytes) -> bool:
+    """Whether JSON is nested more deeply than DEPTH."""
+    # Counting brackets costs; only a document with many of them can be deep.
+    if value.count(b"[") + value.count(b"{") <= DEPTH:
+        return False
+    depth = 0
     for match in _BRACKETS.finditer(value):
         token = match[0]
         if token in b"[{":
             depth += 1
-            deepest = max(deepest, depth)
-            if deepest > DEPTH:
-                return deepest
+            if depth > DEPTH:
+                return True
         elif token in b"]}":
             depth -= 1
-    return deepest
+    return False
 
 
 def document(value: bytes) -> Any:

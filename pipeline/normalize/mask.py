@@ -12,23 +12,27 @@ import re2
 
 from pipeline.normalize.context import Context
 
-#: (kind, expression whose last group is the secret).
+#: (kind, expression whose group is the secret). No group may take in a bare quote or half of a backslash escape: raw
+#: records are JSON, and must stay so.
 _KINDS: tuple[tuple[str, str], ...] = (
     (
         "aws-secret",
-        r"(?:secretAccessKey|sessionToken|secret_access_key|session_token|AWS_SECRET_ACCESS_KEY|AWS_SESSION_TOKEN)"
-        r"""(?:\\?["'])?\s*[:=]\s*(?:\\?["'])?([A-Za-z0-9/+=_-]{16,})""",
+        r"(?i:secret_?access_?key|session_?token|amz-security-token)"
+        r"""(?:\\*["'])?\s*[:=]\s*(?:\\*["'])?((?:[A-Za-z0-9/+=_%-]|\\+/){16,})""",
     ),
     ("jwt", r"(eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*)"),
-    ("private-key", r"-----BEGIN [A-Z ]*PRIVATE KEY-----([^-]+)"),
+    ("private-key", r"-----BEGIN [A-Z ]*PRIVATE KEY-----((?:[A-Za-z0-9+/=\s:,]|-[A-Za-z0-9]|\\+[nrt/])+)"),
     ("github-token", r"((?:gh[posur]_|github_pat_)[A-Za-z0-9_]{20,})"),
     ("slack-token", r"(xox[abeoprs]-[A-Za-z0-9-]{10,})"),
     ("api-key", r"\b(sk-[A-Za-z0-9_-]{20,})"),
     ("bearer", r"[Bb]earer ([A-Za-z0-9._~+/=-]{16,})"),
-    ("url-password", r"""\b[a-zA-Z][a-zA-Z0-9+.-]*://[^\s/:@"'<>\\]*:([^\s/@"'<>\\]{3,})@"""),
+    ("url-password", r"""\b[a-zA-Z][a-zA-Z0-9+.-]*:(?:\\*/){2}[^\s/:@"'<>\\]*:([^\s/@"'<>\\]{3,})@"""),
 )
-#: What every one of them contains. RE2 looks for all in one pass: this runs on every record and every text.
-_HINT = r"ecret|ECRET|essionToken|ession_token|ESSION_TOKEN|eyJ|PRIVATE KEY|gh[posur]_|github_pat_|xox|sk-|earer |://"
+#: What every one of them contains. RE2 looks for all in one pass, and few records have any: this runs on every record.
+_HINT = (
+    r"(?i:secret_?access|session_?token|amz-security-token)"
+    r"""|eyJ|PRIVATE KEY|gh[posur]_|github_pat_|xox|sk-|earer |:[^\s/@"'<>\\]+@"""
+)
 _TEXT_HINT, _BYTES_HINT = re2.compile(_HINT), re2.compile(_HINT.encode())
 _TEXT = [(kind, re2.compile(shape)) for kind, shape in _KINDS]
 _BYTES = [(kind, re2.compile(shape.encode())) for kind, shape in _KINDS]
@@ -44,12 +48,13 @@ def mask_text(text: str, context: Context) -> str:
 
 
 def mask_bytes(value: bytes, context: Context) -> bytes:
-    """The same for a raw record; JSON stays JSON."""
+    """The same for a raw record; JSON stays JSON. Without secrets the very same object is returned."""
     if not _BYTES_HINT.search(value):
         return value
+    masked = value
     for kind, shape in _BYTES:
-        value = bytes(shape.sub(lambda match, kind=kind: _masked_bytes(match, kind, context), value))
-    return value
+        masked = bytes(shape.sub(lambda match, kind=kind: _masked_bytes(match, kind, context), masked))
+    return value if masked == value else masked
 
 
 def preview(text: str, context: Context) -> str:

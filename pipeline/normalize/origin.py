@@ -9,39 +9,47 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from itertools import chain, islice
 
 from pipeline.normalize.context import Context
-from pipeline.normalize.mask import mask_text
+from pipeline.normalize.mask import preview
 from schemas.event import Argument
 
 #: Tokens kept of a text and of one argument; leaves kept of one call's arguments.
 TEXT_TOKENS, ARGUMENT_TOKENS, LEAVES = 4096, 64, 64
-#: Characters of a text that are looked at.
-LOOKED_AT = 200_000
+#: Characters of a text that are looked at, and of an argument's path that are kept.
+LOOKED_AT, PATH = 200_000, 256
 _PIECE = re.compile(r"[^\s\"'`<>(){}\[\],;|]+")
 #: Punctuation and currency signs around a value are not part of it.
 _AROUND = ".:!?-*#=€$£¥"
 _WORD = re.compile(r"\w+")
 _NUMBER = re.compile(r"[\d.,' -]*\d")
+#: An amount: people write 1,250.00 where a program passes 1250.
+_AMOUNT = re.compile(r"(\d{1,3}(?:[.,']\d{3})+|\d+)[.,](\d{1,2})")
+#: IBAN, telephone and card numbers, which people write in groups and programs in one piece.
+_GROUPED = re.compile(
+    r"(?<!\w)(?:[a-z]{2}\d\d(?: [a-z0-9]{4}){2,7}(?: [a-z0-9]{1,3})?|\+?\d{1,4}(?:[ -]\d{2,}){2,8})(?!\w)"
+)
 
 
-def tokens(text: str, context: Context, limit: int = TEXT_TOKENS) -> list[int]:
-    """Distinct 63-bit keyed fingerprints of a text's tokens, in order of appearance, at most `limit`.
+def tokens(text: str, context: Context) -> list[int]:
+    """Distinct 63-bit keyed fingerprints of the tokens of a prompt or a tool result, at most TEXT_TOKENS.
 
     A token is a word, and each whole e-mail address, URL, path, identifier or number that words are part of.
     """
-    if not text:
-        return []
+    plain = _plain(text)
+    return _fingerprints(chain(_joined(plain), _tokens(plain)), context, TEXT_TOKENS) if plain else []
+
+
+def _plain(text: str) -> str:
     plain = text[:LOOKED_AT]
-    if not plain.isascii():
-        plain = unicodedata.normalize("NFKC", plain)
-    distinct: dict[str, None] = {}
-    for token in _tokens(plain.casefold()):
-        distinct[token] = None
-        if len(distinct) >= limit:
-            break
+    return (plain if plain.isascii() else unicodedata.normalize("NFKC", plain)).casefold()
+
+
+def _fingerprints(found: Iterable[str], context: Context, limit: int) -> list[int]:
+    distinct = islice(dict.fromkeys(islice(found, 16 * limit)), limit)
     return [_fingerprint(token, context.key) for token in distinct]
 
 
@@ -53,14 +61,23 @@ def _fingerprint(token: str, key: bytes) -> int:
     )
 
 
+def _joined(text: str) -> Iterator[str]:
+    """What is written in groups, as one piece. Of texts only: all of an argument's tokens must be found again."""
+    for whole in _GROUPED.findall(text):
+        piece = whole.replace(" ", "").replace("-", "")
+        yield piece
+        yield piece.lstrip("+")
+
+
 def _tokens(text: str) -> Iterator[str]:
-    for raw in _PIECE.findall(text):
+    # A long text says the same words again and again: each is looked at once.
+    for raw in dict.fromkeys(_PIECE.findall(text)):
         piece = raw.strip(_AROUND)
         if piece.isalnum():
             if len(piece) >= 3 or piece.isdigit():
                 yield piece
         elif _NUMBER.fullmatch(piece):
-            yield re.sub(r"\D", "", piece)
+            yield _number(piece)
         elif piece:
             if len(piece) >= 3:
                 yield piece
@@ -69,16 +86,23 @@ def _tokens(text: str) -> Iterator[str]:
                     yield word
 
 
+def _number(piece: str) -> str:
+    amount = _AMOUNT.fullmatch(piece)
+    whole, cents = amount.groups() if amount else (piece, "")
+    cents = cents.rstrip("0")
+    return re.sub(r"\D", "", whole) + (f".{cents}" if cents else "")
+
+
 def arguments(value: object, context: Context) -> list[Argument]:
     """The leaves of a tool call's arguments with path, masked text and fingerprints; at most LEAVES of them."""
     found: list[Argument] = []
     for path, leaf in _leaves(value, ""):
         if len(found) >= LEAVES:
             break
-        text = leaf if isinstance(leaf, str) else _plain(leaf)
+        text = leaf if isinstance(leaf, str) else _written(leaf)
         if text:
-            shown = mask_text(text[: context.text_limit], context)
-            found.append(Argument(path, shown, tokens(text, context, ARGUMENT_TOKENS)))
+            prints = _fingerprints(_tokens(_plain(text)), context, ARGUMENT_TOKENS)
+            found.append(Argument(preview(path, context)[:PATH], preview(text, context), prints))
     return found
 
 
@@ -93,7 +117,7 @@ def _leaves(value: object, path: str) -> Iterator[tuple[str, object]]:
         yield path, value
 
 
-def _plain(value: object) -> str:
+def _written(value: object) -> str:
     if value is None:
         return ""
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -6,11 +6,12 @@ name that a span carries wins.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
 
-from pipeline.normalize.documents import mapping, sequence, string, text_of
+from pipeline.normalize.documents import mapping, sequence, string, text_of, too_deep
 
 NAMES: dict[str, tuple[str, ...]] = {
     "session": ("gen_ai.conversation.id", "session.id", "conversation.id", "mcp.session.id",
@@ -59,13 +60,16 @@ def plain(attributes: Any) -> dict[str, Any]:
 def _value(value: Any) -> Any:
     for name, inner in mapping(value).items():
         if name == "intValue":
-            return int(inner) if isinstance(inner, (int, str)) and str(inner).lstrip("-").isdecimal() else inner
+            return int(inner) if isinstance(inner, str) and _INT64.fullmatch(inner) else inner
         if name == "arrayValue":
             return [_value(item) for item in sequence(mapping(inner).get("values"))]
         if name == "kvlistValue":
             return plain(mapping(inner).get("values"))
         return inner
     return None
+
+
+_INT64 = re.compile(r"-?\d{1,19}")
 
 
 class Attributes:
@@ -94,11 +98,11 @@ class Attributes:
 
 
 def parsed(text: str) -> Any:
-    """Text that holds JSON as a structure, other text as itself."""
-    if text[:1] in ("{", "["):
+    """Text that holds JSON as a structure; other text, and JSON too deep to be walked, as itself."""
+    if text[:1] in ("{", "[") and not too_deep(text.encode("utf-8", "replace")):
         try:
             return msgspec.json.decode(text)
-        except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError):
+        except (msgspec.MsgspecError, UnicodeEncodeError):
             return text
     return text
 

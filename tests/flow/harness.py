@@ -13,6 +13,7 @@ import msgspec
 from confluent_kafka import Producer
 
 from pipeline.kit.admin import ensure_topics
+from pipeline.kit.broker import MockBroker
 from pipeline.kit.config import Settings
 from pipeline.kit.topics import full_name
 from pipeline.store import connect
@@ -24,8 +25,10 @@ WHOLE = [["normalize", "correlate", "store"]]
 
 def settings_for(broker, home, **more):
     """Settings of one installation: its own topics on the shared broker, its own store."""
+    # The mock cluster lets a group wait three seconds before its first member may start.
+    timeout = 6 if isinstance(broker, MockBroker) else 2
     return Settings(
-        bootstrap=broker.bootstrap, prefix=f"t{uuid.uuid4().hex[:8]}-", data_dir=home, session_timeout=2,
+        bootstrap=broker.bootstrap, prefix=f"t{uuid.uuid4().hex[:8]}-", data_dir=home, session_timeout=timeout,
         clickhouse=f"chdb://{home}/store", hash_key="0123456789abcdef", **more,
     )  # fmt: skip
 

@@ -1,3 +1,4 @@
+import itertools
 import typing
 
 import msgspec
@@ -28,11 +29,13 @@ def fields(struct, **special):
 
 nothing = st.just([])
 arguments = st.lists(st.builds(Argument, **fields(Argument, tokens=nothing)), max_size=3)
-events = st.builds(Event, **fields(Event, tokens=nothing, arguments=arguments, event_id=st.uuids().map(str)))
+events = st.builds(Event, **fields(Event, tokens=nothing, arguments=arguments))
 links = st.lists(st.builds(Link, **fields(Link, confidence=st.floats(0, 1))), max_size=3)
 entries = st.builds(
     Entry, **fields(Entry, event=events, links=links, revision=st.integers(0, 2**64 - 1), actor=st.just("the actor"))
 )
+
+numbers = itertools.count()
 
 
 def test_every_field_of_an_entry_has_a_column_but_fingerprints():
@@ -53,8 +56,11 @@ def test_every_column_written_exists_in_the_table(store):
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(st.lists(entries, min_size=1, max_size=5, unique_by=lambda item: item.event.event_id))
+@given(st.lists(entries, min_size=1, max_size=5))
 def test_whatever_is_written_is_read_back_unchanged(store, written):
+    # The store outlives an example, and hypothesis likes to draw an id twice: that would be a revision of an older row.
+    for item in written:
+        item.event.event_id = f"event-{next(numbers)}"
     store.write_entries(written)
     for item in written:
         assert queries.event(store, item.event.event_id) == item

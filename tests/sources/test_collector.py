@@ -1,0 +1,167 @@
+"""HTTP in: a real server, a real broker, the real OpenTelemetry exporter."""
+
+import asyncio
+import gzip
+import json
+import socket
+import threading
+import time
+import uuid
+
+import httpx
+import pytest
+import uvicorn
+from confluent_kafka import Consumer, Producer, TopicPartition
+from fastapi import FastAPI
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+
+from pipeline.kit.admin import ensure_topics
+from pipeline.kit.broker import EmbeddedBroker
+from pipeline.kit.clients import producer_config
+from pipeline.kit.config import Settings
+from pipeline.normalize.context import Context
+from pipeline.normalize.stage import process
+from pipeline.sources import collector
+from pipeline.sources.publish import Publisher
+from schemas.rejected import Record
+
+
+@pytest.fixture(scope="module")
+def broker():
+    with EmbeddedBroker.start() as running:
+        yield running
+
+
+@pytest.fixture
+def settings(broker, tmp_path):
+    made = Settings(
+        bootstrap=broker.bootstrap, prefix=f"c{uuid.uuid4().hex[:8]}-", data_dir=tmp_path, message_limit=20_000
+    )
+    ensure_topics(made)
+    return made
+
+
+@pytest.fixture
+def address(settings):
+    app = FastAPI()
+    app.include_router(collector.router(settings, Producer(producer_config(settings))))
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    server.should_exit = True
+    thread.join()
+
+
+def messages(settings, topic):
+    """Everything on a topic: (format, value)."""
+    consumer = Consumer({"bootstrap.servers": settings.bootstrap, "group.id": "t", "log_level": 0})
+    consumer.assign([TopicPartition(settings.prefix + topic, number, 0) for number in range(settings.partitions)])
+    found, quiet = [], 0
+    while quiet < 3:
+        batch = [message for message in consumer.consume(100, 0.3) if not message.error()]
+        quiet = 0 if batch else quiet + 1
+        found += [(dict(message.headers() or ()).get("format", b"").decode(), message.value()) for message in batch]
+    consumer.close()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("body", "count"), [(b'{"a": 1}', 1), (b'[{"a": 1}, {"a": 2}]', 2), (b'{"a": 1}\n{"a": 2}\n\n{"a": 3}', 3)]
+)
+def test_what_is_answered_with_200_is_on_the_topic(address, settings, body, count):
+    answer = httpx.post(
+        f"{address}/v1/events/prompts?format=mcp", content=gzip.compress(body),
+        headers={"content-type": "application/json", "content-encoding": "gzip"},
+    )  # fmt: skip
+    assert (answer.status_code, answer.json()) == (200, {"accepted": count})
+    found = messages(settings, "prompts")
+    assert [name for name, _ in found] == ["mcp"] * count
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "headers", "status", "says"),
+    [
+        ("events/nothing", b"{}", {}, 404, "prompts, tool-calls, token-issuance, cloud-audit"),
+        ("events/prompts", b'{"a": 1', {}, 400, "line 1 column 8"),
+        ("events/prompts", b'{"a": 1}\n{"a" 2}', {}, 400, "line 2"),
+        ("events/prompts", b'[{"a": 1}, 7]', {}, 400, "[1]"),
+        ("events/prompts", b"", {}, 400, "got nothing"),
+        ("events/prompts", b"7", {}, 400, "object"),
+        ("events/prompts", b'"\xff"', {}, 400, "body"),
+        ("events/prompts", b"{}", {"content-type": "text/html"}, 415, "content-type"),
+        ("events/prompts", b"{}", {"content-encoding": "br"}, 415, "content-encoding"),
+        ("events/prompts", b"{}", {"content-encoding": "gzip"}, 400, "gzip"),
+        ("events/prompts", b"x" * 30_000, {}, 413, "20000 bytes"),
+        ("events/prompts", gzip.compress(b"x" * 30_000_000), {"content-encoding": "gzip"}, 413, "20000 bytes"),
+        ("events/prompts", gzip.compress(b"{}")[:-4], {"content-encoding": "gzip"}, 400, "ends in the middle"),
+        ("traces", b"\xff\xff", {"content-type": "application/x-protobuf"}, 400, "protobuf"),
+        ("traces", b'{"resourceSpans": 7}', {}, 400, "resourceSpans"),
+        ("logs", b"{", {}, 400, "line 1"),
+    ],
+)  # fmt: skip
+def test_a_bad_request_says_where_the_fault_is_and_sends_nothing(address, settings, path, body, headers, status, says):
+    answer = httpx.post(f"{address}/v1/{path}", content=body, headers={"content-type": "application/json", **headers})
+    assert answer.status_code == status, answer.text
+    assert says in answer.json()["error"]["message"]
+    assert messages(settings, "prompts") == []
+
+
+def test_an_opentelemetry_exporter_can_be_pointed_at_it(address, settings):
+    provider = TracerProvider(resource=Resource.create({"service.name": "billing"}))
+    provider.add_span_processor(SimpleSpanProcessor(OTLPSpanExporter(endpoint=f"{address}/v1/traces")))
+    tracer = provider.get_tracer("test")
+    with tracer.start_as_current_span("invoke_agent") as outer:
+        outer.set_attributes({"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.id": "bot"})
+        with tracer.start_as_current_span("execute_tool") as inner:
+            inner.set_attributes({"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "send"})
+    provider.shutdown()
+    ((name, tool),) = messages(settings, "tool-calls")
+    ((_, agent),) = messages(settings, "prompts")
+    context = Context(settings.hashing_key)
+    (called,), (invoked,) = (
+        [event for one in process(Record(value, name), context) for event in one.events] for value in (tool, agent)
+    )
+    assert (called.tool, invoked.actor) == ("send", "bot")
+    assert called.parent_span == invoked.span
+    assert called.trace == invoked.trace
+
+
+def test_more_than_the_broker_can_take_is_turned_away(address, monkeypatch):
+    monkeypatch.setattr(collector, "QUEUE", 1)
+    answer = httpx.post(f"{address}/v1/events/prompts", json=[{"a": 1}, {"a": 2}])
+    assert answer.status_code == 429
+    assert int(answer.headers["retry-after"]) > 0
+
+
+def test_a_broker_that_is_away_is_told(settings, monkeypatch):
+    monkeypatch.setattr(collector, "PATIENCE", 0.5)
+    away = settings.model_copy(update={"bootstrap": "127.0.0.1:9"})
+    app = FastAPI()
+    app.include_router(collector.router(away, Producer(producer_config(away))))
+    transport = httpx.ASGITransport(app=app)
+
+    async def ask():
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            return await client.post("/v1/events/prompts", json={"a": 1})
+
+    answer = asyncio.run(ask())
+    assert answer.status_code == 503
+    assert "127.0.0.1:9" in answer.json()["error"]["message"]
+
+
+def test_a_record_too_large_for_a_message_becomes_a_dead_letter(settings):
+    publisher = Publisher(settings)
+    publisher.send(Record(json.dumps({"a": "x" * 30_000}).encode(), "mcp", "file.json", 0, 3), "prompts")
+    publisher.send(Record(b'{"a": 1}', "mcp"), "prompts")
+    publisher.flush()
+    assert (publisher.sent, publisher.rejected) == (1, 1)
+    assert len(messages(settings, "prompts")) == 1
+    assert len(messages(settings, "dead-letters")) == 1
