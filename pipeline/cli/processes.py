@@ -13,10 +13,10 @@ from typing import Annotated
 
 import typer
 
+from pipeline.cli.demo import Demo
 from pipeline.cli.main import Summary, app, fail, settings_from
 from pipeline.kit.config import Settings
 from pipeline.kit.metrics import Metrics
-from pipeline.run.demo import Demo
 from pipeline.run.roles import ROLES, run_roles
 from pipeline.run.up import Up
 

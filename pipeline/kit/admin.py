@@ -15,6 +15,8 @@ from pipeline.kit.topics import catalogue, kafka_config
 
 #: Seconds for one answer of the broker, and for new topics to be seen everywhere.
 ANSWER, APPEAR = 10.0, 30.0
+#: Seconds for one attempt to ask a group's coordinator.
+ATTEMPT = 1.0
 #: librdkafka's mock cluster has no CreateTopics; it makes a topic when a client asks about it.
 MOCK_CLUSTER = "mockCluster"
 TANSU_CLUSTERS = (EMBEDDED_CLUSTER, "tansu_cluster")
@@ -101,7 +103,7 @@ def _create(client: AdminClient, settings: Settings, names: Iterable[str]) -> No
             cause = error.args[0]
             if cause.code() == KafkaError.TOPIC_ALREADY_EXISTS:
                 continue
-            if cause.retriable() or cause.code() in (KafkaError._TIMED_OUT, KafkaError._TRANSPORT):
+            if _passing(cause):
                 raise _away(settings, error) from error
             raise Permanent(f"topic {name} cannot be created: {cause.str()}") from error
 
@@ -139,13 +141,18 @@ def _committed(
     client: AdminClient, settings: Settings, group: str, partitions: list[TopicPartition]
 ) -> dict[Partition, int]:
     # Asked partition by partition, since the mock cluster answers "all" with nothing.
-    (future,) = client.list_consumer_group_offsets(
-        [ConsumerGroupTopicPartitions(group, partitions)], request_timeout=ANSWER
-    ).values()
-    try:
-        return {(part.topic, part.partition): part.offset for part in future.result().topic_partitions}
-    except KafkaException as error:
-        raise _away(settings, error) from error
+    asked = [ConsumerGroupTopicPartitions(group, partitions)]
+    deadline = time.monotonic() + ANSWER
+    while True:
+        (future,) = client.list_consumer_group_offsets(asked, request_timeout=min(ATTEMPT, ANSWER)).values()
+        try:
+            return {(part.topic, part.partition): part.offset for part in future.result().topic_partitions}
+        except KafkaException as error:
+            # The first question to a fresh Kafka makes it create its offsets topic; librdkafka then waits for ever for
+            # an answer that a second question gets at once.
+            if time.monotonic() > deadline or not _passing(error.args[0]):
+                raise _away(settings, error) from error
+            time.sleep(0.1)
 
 
 def _offsets(
@@ -190,6 +197,10 @@ def _second_look(settings: Settings, ends: dict[Partition, int]) -> dict[Partiti
     finally:
         reader.close()
     return found
+
+
+def _passing(error: KafkaError) -> bool:
+    return bool(error.retriable()) or error.code() in (KafkaError._TIMED_OUT, KafkaError._TRANSPORT)
 
 
 def _away(settings: Settings, error: KafkaException) -> Transient:

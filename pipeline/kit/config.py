@@ -59,6 +59,11 @@ class Settings(BaseSettings):
             raise ValueError("expected chdb://…, http://… or https://…, e.g. http://user:secret@clickhouse:8123/whodid")
         return dsn
 
+    @property
+    def transport_limit(self) -> int:
+        """Bytes of a Kafka message: twice what is taken, so that what is too large arrives and gets a dead letter."""
+        return 2 * self.message_limit + 1024 * 1024
+
     @cached_property
     def hashing_key(self) -> bytes:
         """Key for keyed hashes (16 bytes or more). Made once and kept with mode 0600 if none is configured."""

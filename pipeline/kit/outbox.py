@@ -9,6 +9,8 @@ T = TypeVar("T")
 
 #: Items in one message; beyond this a bigger message no longer makes an item cheaper.
 FULL = 250
+#: Bytes in one message, where items are of any size: the one that passes this is the last.
+HEAVY = 512 * 1024
 
 
 class Outbox(Generic[T]):
@@ -17,14 +19,18 @@ class Outbox(Generic[T]):
     def __init__(self, send: Callable[[str, int, list[T]], None]) -> None:
         self._send = send
         self._waiting: dict[tuple[str, int], list[T]] = {}
+        self._sizes: dict[tuple[str, int], int] = {}
 
-    def add(self, topic: str, partition: int, item: T) -> None:
-        """One more item; sends the batch when it is full."""
+    def add(self, topic: str, partition: int, item: T, size: int = 0) -> None:
+        """One more item of about `size` bytes (0 = small); sends the batch when it is full."""
         waiting = self._waiting.setdefault((topic, partition), [])
         waiting.append(item)
-        if len(waiting) >= FULL:
+        if size:
+            size = self._sizes[topic, partition] = self._sizes.get((topic, partition), 0) + size
+        if len(waiting) >= FULL or size >= HEAVY:
             self._send(topic, partition, waiting)
             self._waiting[topic, partition] = []
+            self._sizes[topic, partition] = 0
 
     def flush(self) -> None:
         """Send what waits."""
@@ -32,3 +38,4 @@ class Outbox(Generic[T]):
             if waiting:
                 self._send(topic, partition, waiting)
         self._waiting.clear()
+        self._sizes.clear()

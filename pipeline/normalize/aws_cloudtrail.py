@@ -26,7 +26,7 @@ _NAMES = (
     "roleArn", "roleName", "userName", "secretId", "functionName", "tableName", "keyId", "modelId", "instanceId",
     "policyArn", "groupName", "name", "accessKeyId",
 )  # fmt: skip
-_KEPT = ("eventType", "recipientAccountId", "vpcEndpointId", "sharedEventID", "sessionCredentialFromConsole")
+_RANKS = {name: rank for rank, name in enumerate(_NAMES)}
 
 
 class SessionContext(msgspec.Struct, gc=False):
@@ -103,7 +103,8 @@ def recognizes(found: dict[str, Any]) -> bool:
 
 def split(value: bytes) -> list[bytes]:
     """The single records of a log file or an EventBridge event."""
-    if b'"Records"' not in value and b'"detail"' not in value:
+    # A single record begins like this wherever AWS itself wrote it, which spares two searches through it.
+    if value.startswith(b'{"eventVersion"') or (b'"Records"' not in value and b'"detail"' not in value):
         return [value]
     found = typed(_envelope, value)
     if found.Records is not None:
@@ -146,7 +147,7 @@ def normalize(value: bytes, context: Context) -> list[Event]:
             issued_kind=granted.kind,
             issued_expires=granted.expires,
             issued_subject=granted.subject,
-            session_name=_session_name(asked, actor) if is_issuing else _assumed(actor),
+            session_name=_session_name(asked) if is_issuing else _assumed(identity),
             source_identity=session.sourceIdentity or (string(asked.get("sourceIdentity")) if is_issuing else ""),
             request=trail.requestID or "",
             resources=_resources(trail, asked),
@@ -182,12 +183,16 @@ def _human(identity: Identity) -> str:
     return identity.userName or "" if identity.type in ("SAMLUser", "IdentityCenterUser") else ""
 
 
-def _session_name(asked: dict[str, Any], actor: str) -> str:
+def _session_name(asked: dict[str, Any]) -> str:
     return string(asked.get("roleSessionName")) or string(asked.get("name")) or ""
 
 
-def _assumed(arn: str) -> str:
-    return arn.rsplit("/", 1)[1] if ":assumed-role/" in arn and arn.count("/") >= 2 else ""
+def _assumed(identity: Identity) -> str:
+    """The role session's name, as the ARN or else the principal id (`AROA…:name`) states it."""
+    arn = identity.arn or ""
+    if ":assumed-role/" in arn and arn.count("/") >= 2:
+        return arn.rsplit("/", 1)[1]
+    return (identity.principalId or "").partition(":")[2] if identity.type == "AssumedRole" and not arn else ""
 
 
 def _resources(trail: Trail, asked: dict[str, Any]) -> list[str]:
@@ -196,25 +201,39 @@ def _resources(trail: Trail, asked: dict[str, Any]) -> list[str]:
     if isinstance(bucket, str) and not any(":s3:::" in arn for arn in found):
         key = asked.get("key")
         found.append(f"arn:aws:s3:::{bucket}/{key}" if isinstance(key, str) and key else f"arn:aws:s3:::{bucket}")
-    for name in _NAMES:
-        value = asked.get(name)
+    named = asked.keys() & _RANKS.keys() if asked else ()
+    for name in sorted(named, key=_RANKS.__getitem__) if len(named) > 1 else named:
+        value = asked[name]
         if isinstance(value, str) and value and value not in found:
             found.append(value)
     return found[:16]
 
 
 def _attributes(trail: Trail, identity: Identity, session: SessionContext) -> dict[str, str]:
-    kept = {name: text_of(value) for name in _KEPT if (value := getattr(trail, name)) is not None}
-    kept.pop("eventType" if kept.get("eventType") == "AwsApiCall" else "", None)
+    kept: dict[str, str] = {}
+    if trail.recipientAccountId is not None:
+        kept["recipientAccountId"] = trail.recipientAccountId
     if trail.readOnly is not None:
         kept["readOnly"] = text_of(trail.readOnly)
     if identity.type:
         kept["identityType"] = identity.type
+    if trail.eventType is not None and trail.eventType != "AwsApiCall":
+        kept["eventType"] = trail.eventType
     if identity.invokedBy:
         kept["invokedBy"] = identity.invokedBy
+    if trail.vpcEndpointId is not None:
+        kept["vpcEndpointId"] = trail.vpcEndpointId
+    if trail.sharedEventID is not None:
+        kept["sharedEventID"] = trail.sharedEventID
+    if trail.sessionCredentialFromConsole is not None:
+        kept["sessionCredentialFromConsole"] = text_of(trail.sessionCredentialFromConsole)
+    return _rare_attributes(kept, trail, session)
+
+
+def _rare_attributes(kept: dict[str, str], trail: Trail, session: SessionContext) -> dict[str, str]:
     if session.attributes and session.attributes.get("mfaAuthenticated") == "true":
         kept["mfa"] = "true"
-    if mapping(trail.additionalEventData).get("callWithBearerToken"):
+    if trail.additionalEventData and mapping(trail.additionalEventData).get("callWithBearerToken"):
         kept["callWithBearerToken"] = "true"
     if trail.addendum:
         kept["addendum"] = text_of(trail.addendum.get("reason")) or "correction"

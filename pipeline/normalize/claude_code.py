@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from pipeline.kit.failures import Invalid
 from pipeline.normalize.context import Context
-from pipeline.normalize.documents import document, identify, mapping, sequence, string, text_of
+from pipeline.normalize.documents import document, few, identify, mapping, sequence, string, text_of
 from pipeline.normalize.mask import preview
 from pipeline.normalize.origin import arguments, tokens
 from pipeline.normalize.otel_attributes import content
@@ -19,7 +19,7 @@ from schemas.event import Event
 
 FORMAT: Final = "claude-code"
 IGNORES: Final = "the client's own bookkeeping (progress, snapshots, queue, system notes), no act of user or agent"
-_KEPT = ("cwd", "version", "gitBranch", "entrypoint")
+_KEPT = ("cwd", "version", "gitBranch", "entrypoint", "sourceToolAssistantUUID")
 _BOOKKEEPING = (
     "progress", "file-history-snapshot", "queue-operation", "system", "summary", "custom-title", "last-prompt",
     "agent-name", "tag", "attachment", "permission-mode",
@@ -58,7 +58,7 @@ def normalize(value: bytes, context: Context) -> list[Event]:
     base = identify(line.get("uuid"), value)
     time = instant("timestamp", line.get("timestamp"), context)
     parts = message.get("content")
-    blocks = [{"type": "text", "text": parts}] if isinstance(parts, str) else sequence(parts)
+    blocks = [{"type": "text", "text": parts}] if isinstance(parts, str) else few("message.content", sequence(parts))
     events = []
     for number, block in enumerate(blocks):
         event = _event(line, session, base if number == 0 else f"{base}#{number}", time)
@@ -122,7 +122,9 @@ def _fill(event: Event, line: dict[str, Any], role: str, block: dict[str, Any], 
         text = string(block.get("text"))
         event.action = _said(line, role, text)
         event.text = preview(text, context) if text else text_of(what)
-        event.tokens = tokens(text, context) if event.action == "user_message" else []
+        # A sub-agent is asked by the agent that spawned it: words that must not pass for the user's.
+        by_user = event.action == "user_message" and not event.parent_session
+        event.tokens = tokens(text, context) if by_user else []
 
 
 def _said(line: dict[str, Any], role: str, text: str) -> str:

@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from pipeline.kit.failures import Invalid
 from pipeline.normalize.context import Context
-from pipeline.normalize.documents import document, mapping, sequence, string, text_of
+from pipeline.normalize.documents import document, few, mapping, sequence, string, text_of
 from pipeline.normalize.mask import preview
 from pipeline.normalize.origin import arguments, tokens
-from pipeline.normalize.otel_attributes import content, parsed
+from pipeline.normalize.otel_attributes import USER, content, parsed, role_of
 from pipeline.normalize.times import instant
 from schemas.event import Event
 
@@ -43,7 +43,8 @@ def normalize(value: bytes, context: Context) -> list[Event]:
     name = string(trace.get("id"))
     if not name:
         raise Invalid("trace.id", "the trace's id", trace.get("id"))
-    observations = [mapping(one) for one in sequence(found.get("observations", trace.get("observations")))]
+    listed = sequence(found.get("observations", trace.get("observations")))
+    observations = [mapping(one) for one in few("observations", listed)]
     agent = _agent(trace, observations)
     events = [_prompt(trace, name, agent, context)] if trace.get("input") not in (None, "") else []
     for number, observation in enumerate(observations):
@@ -68,7 +69,7 @@ def _base(trace: dict[str, Any], name: str, agent: str, event_id: str, time: int
 
 def _prompt(trace: dict[str, Any], name: str, agent: str, context: Context) -> Event:
     event = _base(trace, name, agent, f"{name}#prompt", instant("trace.timestamp", trace.get("timestamp"), context))
-    event.action, text = "user_message", _text(trace.get("input"))
+    event.action, text = "user_message", _asked(trace.get("input"))
     event.text, event.tokens = preview(text, context), tokens(text, context)
     return event
 
@@ -105,6 +106,16 @@ def _observation(
 
 def _structure(value: Any) -> Any:
     return parsed(value) if isinstance(value, str) else value
+
+
+def _asked(value: Any) -> str:
+    """What the user says in an input, which may be a whole conversation with the tools' results in it."""
+    found = _structure(value)
+    if isinstance(found, dict):
+        found = found.get("messages", found.get("contents", found.get("prompt", found)))
+    if isinstance(found, list) and any("role" in mapping(message) for message in found):
+        return "\n".join(content(message) for message in found if role_of(mapping(message)) in USER)
+    return _text(found)
 
 
 def _text(value: Any) -> str:

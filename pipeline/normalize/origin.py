@@ -29,8 +29,9 @@ _NUMBER = re.compile(r"[\d.,' -]*\d")
 #: An amount: people write 1,250.00 where a program passes 1250.
 _AMOUNT = re.compile(r"(\d{1,3}(?:[.,']\d{3})+|\d+)[.,](\d{1,2})")
 #: IBAN, telephone and card numbers, which people write in groups and programs in one piece.
+#: It begins with a set of characters, so that the engine skips to the next digit.
 _GROUPED = re.compile(
-    r"(?<!\w)(?:[a-z]{2}\d\d(?: [a-z0-9]{4}){2,7}(?: [a-z0-9]{1,3})?|\+?\d{1,4}(?:[ -]\d{2,}){2,8})(?!\w)"
+    r"[0-9](?:[0-9](?: [a-z0-9]{4}){2,7}(?: [a-z0-9]{1,3})?|[0-9]{0,3}(?:[ -][0-9]{2,}){2,8})(?![a-z0-9])"
 )
 
 
@@ -40,7 +41,7 @@ def tokens(text: str, context: Context) -> list[int]:
     A token is a word, and each whole e-mail address, URL, path, identifier or number that words are part of.
     """
     plain = _plain(text)
-    return _fingerprints(chain(_joined(plain), _tokens(plain)), context, TEXT_TOKENS) if plain else []
+    return _fingerprints(chain(islice(_joined(plain), 256), _tokens(plain)), context, TEXT_TOKENS) if plain else []
 
 
 def _plain(text: str) -> str:
@@ -49,7 +50,11 @@ def _plain(text: str) -> str:
 
 
 def _fingerprints(found: Iterable[str], context: Context, limit: int) -> list[int]:
-    distinct = islice(dict.fromkeys(islice(found, 16 * limit)), limit)
+    distinct: dict[str, None] = {}
+    for token in found:
+        distinct[token] = None
+        if len(distinct) >= limit:
+            break
     return [_fingerprint(token, context.key) for token in distinct]
 
 
@@ -63,10 +68,14 @@ def _fingerprint(token: str, key: bytes) -> int:
 
 def _joined(text: str) -> Iterator[str]:
     """What is written in groups, as one piece. Of texts only: all of an argument's tokens must be found again."""
-    for whole in _GROUPED.findall(text):
-        piece = whole.replace(" ", "").replace("-", "")
-        yield piece
-        yield piece.lstrip("+")
+    for match in _GROUPED.finditer(text):
+        piece = match[0].replace(" ", "").replace("-", "")
+        before = text[max(0, match.start() - 2) : match.start()]
+        if len(before) == 2 and before.isalpha():
+            yield before + piece
+        elif piece.isdigit():
+            yield piece
+            yield "+" + piece
 
 
 def _tokens(text: str) -> Iterator[str]:

@@ -14,14 +14,15 @@ import msgspec
 from pipeline.normalize.documents import mapping, sequence, string, text_of, too_deep
 
 NAMES: dict[str, tuple[str, ...]] = {
-    "session": ("gen_ai.conversation.id", "session.id", "conversation.id", "mcp.session.id",
+    "session": ("gen_ai.conversation.id", "session.id", "conversation.id",
                 "traceloop.association.properties.session_id", "langfuse.session.id"),
     "human": ("user.id", "enduser.id", "user.email", "user.account_uuid", "traceloop.association.properties.user_id",
               "langfuse.user.id"),
     "agent": ("gen_ai.agent.id", "agent.id", "agent_id", "gen_ai.agent.name", "agent.name"),
     "agent_name": ("gen_ai.agent.name", "agent.name"),
     "tool": ("gen_ai.tool.name", "tool.name", "tool_name", "mcp.tool.name"),
-    "tool_call": ("gen_ai.tool.call.id", "tool_call.id", "tool_use_id", "mcp.request.id", "jsonrpc.request.id"),
+    "tool_call": ("gen_ai.tool.call.id", "tool_call.id", "tool_use_id"),
+    "rpc": ("jsonrpc.request.id", "mcp.request.id"),
     "arguments": ("gen_ai.tool.call.arguments", "tool.parameters", "mcp.request.argument", "tool_parameters",
                   "traceloop.entity.input", "input.value"),
     "result": ("gen_ai.tool.call.result", "mcp.response.value", "traceloop.entity.output", "output.value"),
@@ -41,7 +42,7 @@ for _what, _names in NAMES.items():
 KEPT = frozenset((
     "gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens", "gen_ai.usage.prompt_tokens",
     "gen_ai.usage.completion_tokens", "gen_ai.agent.version", "gen_ai.response.id", "server.address",
-    "gen_ai.response.finish_reasons", "mcp.protocol.version", "network.transport", "gen_ai.tool.type",
+    "gen_ai.response.finish_reasons", "mcp.session.id", "mcp.protocol.version", "network.transport", "gen_ai.tool.type",
 ))  # fmt: skip
 
 
@@ -69,6 +70,10 @@ def _value(value: Any) -> Any:
     return None
 
 
+#: Roles of whoever asks; a bare text has none.
+USER = ("", "user", "human")
+#: Types of message parts that are a tool's words, whoever's message they are in.
+_RESULTS = ("tool_result", "tool_call_response", "function_call_output", "server_tool_call_response")
 _INT64 = re.compile(r"-?\d{1,19}")
 
 
@@ -127,7 +132,17 @@ def messages(attributes: Attributes, what: str) -> list[tuple[str, str]]:
         found = found.get("messages", found)
     if not isinstance(found, list):
         return [("", text)]
-    return [(string(mapping(message).get("role")), content(message)) for message in found]
+    return [(role_of(mapping(message)), content(message)) for message in found]
+
+
+def role_of(message: dict[str, Any]) -> str:
+    """Who says a message. Some vendors send tool results as messages of the user, who never said them."""
+    role, parts = string(message.get("role")), sequence(message.get("parts", message.get("content")))
+    return "tool" if role in USER and any(_is_result(mapping(part)) for part in parts) else role
+
+
+def _is_result(part: dict[str, Any]) -> bool:
+    return part.get("type") in _RESULTS or "functionResponse" in part or "function_response" in part
 
 
 def content(message: Any) -> str:
@@ -143,19 +158,25 @@ def content(message: Any) -> str:
         if isinstance(part, str):
             texts.append(part)
         else:
-            texts.append(string(mapping(part).get("content")) or string(mapping(part).get("text")))
+            fields = mapping(part)
+            texts.append(string(fields.get("content")) or string(fields.get("text")) or string(fields.get("response")))
     return "\n".join(text for text in texts if text)
 
 
 def _indexed(attributes: dict[str, Any], what: str) -> list[tuple[str, str]]:
     """OpenInference and old OpenLLMetry flatten messages into numbered names."""
-    found = []
-    for number in range(64):
+    found: list[tuple[str, str]] = []
+    for number in range(_NUMBERED):
         for base in (f"llm.{what}_messages.{number}.message.", f"gen_ai.{_OLD.get(what, what)}.{number}."):
-            text = string(attributes.get(base + "content"))
-            if text:
-                found.append((string(attributes.get(base + "role")), text))
+            role, text = string(attributes.get(base + "role")), string(attributes.get(base + "content"))
+            text = text or string(attributes.get(base + "contents.0.message_content.text"))
+            if role or text:
+                found.append((role, text))
+                break
+        else:
+            break
     return found
 
 
+_NUMBERED = 4096
 _OLD = {"input": "prompt", "output": "completion"}

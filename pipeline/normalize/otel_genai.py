@@ -7,16 +7,17 @@ sent) later: that is for `pipeline.correlate.traces`, which has the whole trace.
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 import msgspec
 
 from pipeline.kit.failures import Invalid
 from pipeline.normalize.context import Context
-from pipeline.normalize.documents import document, mapping, sequence, string
+from pipeline.normalize.documents import content_id, document, mapping, sequence, string
 from pipeline.normalize.mask import preview
 from pipeline.normalize.origin import arguments, tokens
-from pipeline.normalize.otel_attributes import Attributes, kept, messages, parsed, plain
+from pipeline.normalize.otel_attributes import USER, Attributes, kept, messages, parsed, plain
 from pipeline.normalize.otel_logs import log_event
 from pipeline.normalize.times import epoch
 from schemas.event import Event
@@ -25,9 +26,14 @@ FORMAT: Final = "otel.genai"
 IGNORES: Final = "a span or log record that is neither an agent's, a model's nor a tool's"
 _OPENINFERENCE = {
     "TOOL": "execute_tool", "LLM": "chat", "AGENT": "invoke_agent", "RETRIEVER": "retrieval", "EMBEDDING": "embeddings",
-    "GUARDRAIL": "guardrail",
+    "GUARDRAIL": "guardrail", "CHAIN": "chain",
 }  # fmt: skip
-_TRACELOOP = {"tool": "execute_tool", "agent": "invoke_agent", "workflow": "invoke_workflow"}
+_TRACELOOP = {"tool": "execute_tool", "agent": "invoke_agent", "workflow": "invoke_workflow", "task": "task"}
+#: Operations whose input is somebody's message. (What is retrieved, embedded or guarded, the agent chose.)
+_ASKED = ("chat", "generate_content", "text_completion", "invoke_agent", "invoke_workflow")
+#: Bytes that the spans of one envelope may come to once each carries its resource.
+_UNFOLDED = 256 * 1024 * 1024
+_TRACE_ID, _SPAN_ID = re.compile(r"(?!0{32})[0-9a-fA-F]{32}"), re.compile(r"(?!0{16})[0-9a-fA-F]{16}")
 
 
 def recognizes(found: dict[str, Any]) -> bool:
@@ -44,19 +50,22 @@ def split(value: bytes) -> list[bytes]:
         raise Invalid("value", "a JSON object", found)
     if "resourceSpans" not in found and "resourceLogs" not in found:
         return [value]
-    parts = []
+    parts: list[bytes] = []
+    unfolded = 0
     for outer, inner, many, one in (
         ("resourceSpans", "scopeSpans", "spans", "span"),
         ("resourceLogs", "scopeLogs", "logRecords", "logRecord"),
     ):
         for by_resource in sequence(found.get(outer)):
             for by_scope in sequence(mapping(by_resource).get(inner)):
+                around = {"resource": mapping(mapping(by_resource).get("resource")),
+                          "scope": mapping(mapping(by_scope).get("scope"))}  # fmt: skip
                 for item in sequence(mapping(by_scope).get(many)):
-                    parts.append({
-                        "resource": mapping(mapping(by_resource).get("resource")),
-                        "scope": mapping(mapping(by_scope).get("scope")), one: item,
-                    })  # fmt: skip
-    return [msgspec.json.encode(part) for part in parts]
+                    parts.append(msgspec.json.encode({**around, one: item}))
+                    unfolded += len(parts[-1])
+                    if unfolded > _UNFOLDED:
+                        raise Invalid(outer, f"at most {_UNFOLDED} bytes when each span carries its resource")
+    return parts
 
 
 def normalize(value: bytes, context: Context) -> list[Event]:
@@ -72,7 +81,7 @@ def normalize(value: bytes, context: Context) -> list[Event]:
     operation = _operation(attributes)
     if not operation:
         return []
-    return _span(span, attributes, resource, operation, context)
+    return _span(span, attributes, resource, operation, value, context)
 
 
 def _operation(attributes: Attributes) -> str:
@@ -94,14 +103,19 @@ def _operation(attributes: Attributes) -> str:
 
 
 def _span(
-    span: dict[str, Any], attributes: Attributes, resource: dict[str, Any], operation: str, context: Context
+    span: dict[str, Any],
+    attributes: Attributes,
+    resource: dict[str, Any],
+    operation: str,
+    value: bytes,
+    context: Context,
 ) -> list[Event]:
     trace, name = string(span.get("traceId")), string(span.get("spanId"))
     if not trace or not name:
         raise Invalid("span.traceId" if not trace else "span.spanId", "hexadecimal digits", span.get("traceId"))
     start = epoch("span.startTimeUnixNano", span.get("startTimeUnixNano"), 1_000_000_000, context)
     event = Event(
-        event_id=f"{trace}:{name}",
+        event_id=f"{trace}:{name}" if _TRACE_ID.fullmatch(trace) and _SPAN_ID.fullmatch(name) else content_id(value),
         kind="prompt",
         time=start,
         format=FORMAT,
@@ -109,7 +123,7 @@ def _span(
         actor=_agent(attributes, resource, operation),
         actor_name=attributes.named("agent_name"),
         human=attributes.named("human"),
-        session=attributes.named("session"),
+        session=attributes.named("session") or _connection(span, attributes),
         trace=trace,
         span=name,
         parent_span=string(span.get("parentSpanId")),
@@ -128,7 +142,15 @@ def _span(
         event.kind, event.actor, event.actor_kind = "cloud_audit", "", ""
         event.action = f"{attributes.text('rpc.service').lower()}:{attributes.text('rpc.method')}"
         return [event]
+    if attributes.text("mcp.method.name") == operation:
+        event.kind = "tool_call"
+        return [event]
     return _model_call(event, attributes, context)
+
+
+def _connection(span: dict[str, Any], attributes: Attributes) -> str:
+    """An MCP connection is a session only for a server that knows no other; elsewhere the parents name the session."""
+    return "" if span.get("parentSpanId") else attributes.text("mcp.session.id")
 
 
 def _agent(attributes: Attributes, resource: dict[str, Any], operation: str) -> str:
@@ -152,6 +174,9 @@ def _tool_call(event: Event, span: dict[str, Any], attributes: Attributes, conte
     event.tool = tool or string(span.get("name")).removeprefix("execute_tool ")
     event.action = event.tool
     event.tool_call = attributes.named("tool_call") or event.span
+    if not attributes.named("tool_call") and attributes.named("rpc"):
+        # Every client counts its requests from one. Client and server have a span each for the same call.
+        event.tool_call = f"{event.trace}|{event.tool}|{attributes.named('rpc')}"
     asked = attributes.named("arguments")
     event.arguments = arguments(parsed(asked), context) if asked else []
     result = attributes.named("result")
@@ -164,7 +189,7 @@ def _model_call(event: Event, attributes: Attributes, context: Context) -> list[
     answer = "\n".join(text for _, text in messages(attributes, "output"))
     event.text = preview(answer, context)
     asked = [(role, text) for role, text in messages(attributes, "input") if role != "system"]
-    if not asked or asked[-1][0] not in ("", "user", "human"):
+    if event.action not in _ASKED or not asked or asked[-1][0] not in USER:
         return [event]
     text = asked[-1][1]
     message = msgspec.structs.replace(

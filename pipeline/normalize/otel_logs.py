@@ -8,7 +8,7 @@ from pipeline.normalize.context import Context
 from pipeline.normalize.documents import content_id, mapping, string, text_of
 from pipeline.normalize.mask import preview
 from pipeline.normalize.origin import arguments, tokens
-from pipeline.normalize.otel_attributes import Attributes, content, kept, parsed, plain
+from pipeline.normalize.otel_attributes import Attributes, content, kept, messages, parsed, plain, role_of
 from pipeline.normalize.times import epoch
 from schemas.event import Event
 
@@ -40,7 +40,10 @@ def log_event(
     stamp = record.get("timeUnixNano") or record.get("observedTimeUnixNano")
     time = epoch("logRecord.timeUnixNano", stamp, 1_000_000_000, context)
     body = _body(record.get("body"))
+    if action == "user_message" and role_of({"role": "user", **mapping(body)}) != "user":
+        action = "context"
     text = content(body) or attributes.text("prompt") or attributes.named("result")
+    text = text or "\n".join(said for _, said in messages(attributes, "output"))
     agent = attributes.named("agent") or string(resource.get("service.name"))
     event = Event(
         event_id=content_id(value),

@@ -12,9 +12,10 @@ import msgspec
 
 from pipeline.kit.failures import Invalid, Permanent
 from pipeline.normalize.context import Context
-from pipeline.normalize.documents import check, document, elements
+from pipeline.normalize.documents import check, document, elements, few
 from pipeline.normalize.formats import FORMATS, Format, detect
 from pipeline.normalize.mask import mask_bytes
+from pipeline.normalize.tidy import LONG_RECORD, tidy
 from schemas.batch import RawRecord
 from schemas.event import Event
 from schemas.rejected import Record, Rejected
@@ -51,8 +52,8 @@ def _split(record: Record, context: Context) -> tuple[Format, list[bytes]]:
         raise Invalid("format", "one of " + ", ".join(FORMATS), name)
     form = FORMATS[name]
     if record.value.lstrip()[:1] == b"[":
-        return form, [part for element in elements(record.value) for part in form.split(element)]
-    return form, form.split(record.value)
+        return form, few("value", [part for one in few("value", elements(record.value)) for part in form.split(one)])
+    return form, few("value", form.split(record.value))
 
 
 def _one(record: Record, form: Format, value: bytes, context: Context) -> Normalized:
@@ -60,12 +61,15 @@ def _one(record: Record, form: Format, value: bytes, context: Context) -> Normal
     if isinstance(result, Rejected):
         return Normalized(None, [], result)
     record_id = hashlib.blake2b(value, digest_size=16).hexdigest()
+    masked = mask_bytes(value, context)
+    # The fields that no normalizer masks by itself can only hold secrets, or be long, if the record does.
+    suspicious = masked is not value or len(value) > LONG_RECORD
     for event in result:
         event.record_id = record_id
+        if suspicious:
+            tidy(event, context)
     time = result[0].time if result else context.now
-    raw = RawRecord(
-        record_id, form.name, record.topic, record.partition, record.offset, time, mask_bytes(value, context)
-    )
+    raw = RawRecord(record_id, form.name, record.topic, record.partition, record.offset, time, masked)
     return Normalized(raw, result, None, "" if result else form.ignores)
 
 

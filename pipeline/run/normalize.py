@@ -127,12 +127,12 @@ class NormalizeRole:
         partition = self._turn // 250 % self._settings.partitions
         if normalized.rejected is not None:
             counts["rejected"] += 1
-            self._outbox.add(DEAD_LETTERS, partition, normalized.rejected)
+            self._outbox.add(DEAD_LETTERS, partition, normalized.rejected, len(normalized.rejected.value))
             return
         counts["events"] += len(normalized.events)
         counts["ignored"] += not normalized.events
         if normalized.record is not None:
-            self._outbox.add(RECORDS, partition, normalized.record)
+            self._outbox.add(RECORDS, partition, normalized.record, len(normalized.record.value))
         for event in normalized.events:
             for item in route(event):
                 topic = SECOND if type(item) is Own else FIRST
