@@ -28,10 +28,11 @@ _WORD = re.compile(r"\w+")
 _NUMBER = re.compile(r"[\d.,' -]*\d")
 #: An amount: people write 1,250.00 where a program passes 1250.
 _AMOUNT = re.compile(r"(\d{1,3}(?:[.,']\d{3})+|\d+)[.,](\d{1,2})")
-#: IBAN, telephone and card numbers, which people write in groups and programs in one piece.
+#: Amounts, IBANs, telephone and card numbers, which people write in groups and programs in one piece.
 #: It begins with a set of characters, so that the engine skips to the next digit.
 _GROUPED = re.compile(
-    r"[0-9](?:[0-9](?: [a-z0-9]{4}){2,7}(?: [a-z0-9]{1,3})?|[0-9]{0,3}(?:[ -][0-9]{2,}){2,8})(?![a-z0-9])"
+    r"[0-9](?:[0-9]{0,2}(?:[.,'][0-9]{3})+(?:[.,][0-9]{1,2})?|[0-9]{0,11},[0-9]{1,2}"
+    r"|[0-9](?: [a-z0-9]{4}){2,7}(?: [a-z0-9]{1,3})?|[0-9]{0,3}(?:[ -][0-9]{2,}){2,8})(?![a-z0-9])"
 )
 
 
@@ -76,6 +77,8 @@ def _joined(text: str) -> Iterator[str]:
         elif piece.isdigit():
             yield piece
             yield "+" + piece
+        elif _NUMBER.fullmatch(piece):
+            yield _number(piece)
 
 
 def _tokens(text: str) -> Iterator[str]:

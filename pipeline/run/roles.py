@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -24,6 +25,8 @@ from pipeline.run.store import StoreRole
 ROLES = ("normalize", "correlate", "store", "console", "collect")
 #: A process started by `whodid up` ends when its parent does, however that ends.
 PARENT = "WHODID_PARENT"
+#: Seconds that an orderly end may take.
+ORDERLY = 30.0
 log = logging.getLogger("whodid")
 
 
@@ -91,9 +94,7 @@ def _guarded(name: str, target: Callable[[Ending], None], ending: Ending, failur
 def _stopping(stop: threading.Event) -> Iterator[None]:
     """Turn SIGTERM, Ctrl-C and the parent's end into an orderly stop."""
     before = {name: signal.signal(name, lambda *_: stop.set()) for name in (signal.SIGTERM, signal.SIGINT)}
-    parent = os.environ.get(PARENT)
-    if parent:
-        threading.Thread(target=_watch, args=(int(parent), stop), daemon=True).start()
+    threading.Thread(target=_watch, args=(os.environ.get(PARENT, ""), stop), daemon=True).start()
     try:
         yield
     finally:
@@ -101,7 +102,14 @@ def _stopping(stop: threading.Event) -> Iterator[None]:
             signal.signal(name, handler)
 
 
-def _watch(parent: int, stop: threading.Event) -> None:
+def _watch(parent: str, stop: threading.Event) -> None:
+    """End with the parent; and end by force if an orderly end hangs, as it does when the broker is gone for good."""
+    patience = ORDERLY
     while not stop.wait(0.5):
-        if os.getppid() != parent:
+        if parent and os.getppid() != int(parent):
+            # The broker was its child too, so there is nobody left to say goodbye to.
+            patience = 1.0
             stop.set()
+    time.sleep(patience)
+    log.error("did not end within %.0f s: ending by force, what was not acknowledged is done again", patience)
+    os._exit(1)

@@ -73,6 +73,12 @@ def test_an_empty_access_key_id_is_no_credential():
     assert events(event)[0].credential == ""
 
 
+def test_a_role_sessions_name_is_read_from_the_principal_id_where_there_is_no_arn():
+    event = copy.deepcopy(CALL)
+    del event["userIdentity"]["arn"]
+    assert events(event)[0].session_name == "conv-7"
+
+
 def test_a_correction_takes_the_place_of_the_event_it_corrects():
     addendum = {"reason": "UPDATED_DATA", "originalEventID": CALL["eventID"]}
     (event,) = events({**CALL, "eventID": "9d9ee8d2-2e33-4c05-a21d-a9d8dc3c5c4e", "addendum": addendum})
@@ -106,6 +112,7 @@ def test_an_eventbridge_event_is_unwrapped():
     [
         ({"eventTime": None}, "eventTime: "), ({"eventTime": "yesterday"}, "eventTime: "),
         ({"eventTime": "1970-01-01T00:00:00Z"}, "eventTime: "), ({"eventTime": "2262-01-01T00:00:00Z"}, "eventTime: "),
+        ({"eventTime": "2026-01-31T99:99:99Z"}, "eventTime: "),
         ({"eventTime": 5}, "eventTime: "), ({"userIdentity": "root"}, "userIdentity: "),
         ({"userIdentity": {"arn": 5}}, "userIdentity.arn: "), ({"eventName": None, "eventType": None}, "eventName: "),
     ],

@@ -3,6 +3,8 @@
 import json
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipeline.normalize.mask import mask_bytes, mask_text, preview
 from pipeline.normalize.origin import arguments, tokens
@@ -15,6 +17,9 @@ from tests.normalize.test_aws_cloudtrail import ASSUME
 SECRETS = {
     "aws": ('{{"secretAccessKey": "{}"}}', "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY12"),
     "aws env": ("export AWS_SECRET_ACCESS_KEY={}", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"),
+    "aws cli": ('{{"SecretAccessKey": "{}"}}', "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY12"),
+    "aws url": ("https://example.com/?X-Amz-Security-Token={}", "IQoJb3JpZ2luX2VjEXAMPLEEXAMPLE"),
+    "pem": ("-----BEGIN RSA PRIVATE KEY-----\n{}\n-----END RSA PRIVATE KEY-----", "MIIEpAIBAAKCAQEAexampleexample"),
     "session": ('"sessionToken": "{}"', "IQoJb3JpZ2luX2VjEXAMPLEEXAMPLE"),
     "jwt": ("token {} end", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbmEifQ.c2lnbmF0dXJl"),
     "github": ("use {}", "ghp_abcdefghijklmnopqrstuvwxyz0123456789"),
@@ -49,6 +54,47 @@ def test_a_secret_in_a_transcript_reaches_neither_event_nor_evidence(name):
     json.loads(one.record.value)
 
 
+FRAGMENTS = st.sampled_from([
+    "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----", "MIIEpAIBAAKCAQEA", "\n", "Proc-Type: 4,ENCRYPTED",
+    "sessionToken", "SecretAccessKey", ": ", "=", '"', "\\", "'", "/", "https://", "user:", "hunter2hunter2", "@example.com",
+    "Bearer ",
+    "abcdef0123456789abcdef", "ghp_", "eyJhbGciOiJIUzI1NiJ9", ".", "sk-", " ", "ä",
+])  # fmt: skip
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.lists(FRAGMENTS, max_size=8).map("".join), max_size=4), st.booleans(), st.booleans(), st.booleans())
+def test_masked_json_is_json_however_it_is_escaped(texts, nested, slashes, ascii_only):
+    document = {text: [text, json.dumps({text: text})] for text in texts}
+    value = json.dumps(json.dumps(document) if nested else document, ensure_ascii=ascii_only)
+    json.loads(mask_bytes((value.replace("/", "\\/") if slashes else value).encode(), CONTEXT))
+
+
+def test_a_record_without_secrets_is_kept_as_the_very_same_bytes():
+    value = json.dumps(ASSUME).encode()
+    assert mask_bytes(value, CONTEXT) is value
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_in_a_field_that_is_no_text_is_masked_too(name):
+    template, secret = SECRETS[name]
+    text = template.format(secret)
+    canonical = {
+        "kind": "cloud_audit", "time": "2026-01-31T09:00:00Z", "action": "a:B", "error": text, "user_agent": text,
+        "resources": [text], "attributes": {"header": text}, "session": text,
+    }  # fmt: skip
+    (one,) = process(Record(json.dumps(canonical).encode()), CONTEXT)
+    assert secret not in str(one.events)
+    (failed,) = process(Record(json.dumps({**ASSUME, "errorCode": "X", "errorMessage": text}).encode()), CONTEXT)
+    assert secret not in str(failed.events)
+
+
+def test_a_secret_at_the_cut_or_in_a_name_of_an_argument_is_masked():
+    token = "ghp_abcdefghijklmnopqrstuvwxyz0123456789"
+    found = arguments({"a": "x" * 2030 + " " + token, token: "b"}, CONTEXT)
+    assert "ghp_abc" not in str(found)
+
+
 def test_the_session_token_that_cloudtrail_logs_is_not_kept():
     event = json.loads(json.dumps(ASSUME))
     event["responseElements"]["credentials"]["sessionToken"] = "IQoJb3JpZ2luX2VjEXAMPLEEXAMPLE"
@@ -73,6 +119,27 @@ def test_an_argument_is_found_again_in_the_text_it_came_from():
         assert set(argument.tokens) <= set(mail), value
     (other,) = arguments({"to": "mallory@example.org"}, CONTEXT)
     assert not set(other.tokens) <= set(mail)
+
+
+@pytest.mark.parametrize(
+    ("written", "passed"),
+    [
+        ("DE02 1203 0000 0000 2020 51", "DE02120300000000202051"),
+        ("GB29 NWBK 6016 1331 9268 19", "GB29NWBK60161331926819"),
+        ("+49 30 123456", "+4930123456"), ("4111 1111 1111 1111", "4111111111111111"), ("$1,250.00", 1250),
+        ("120.50", 120.5), ("1.250,5", "1250.50"), ("ＥＶＥ@example.com", "eve@example.com"),
+    ],
+)  # fmt: skip
+def test_a_value_is_found_again_however_people_write_it(written, passed):
+    (argument,) = arguments({"a": passed}, CONTEXT)
+    assert argument.tokens
+    assert set(argument.tokens) <= set(tokens(f"send it to {written} please", CONTEXT))
+
+
+@pytest.mark.parametrize(("one", "other"), [("192.0.2.1", "192.0.2.10"), (1.5, 15), (12, 120), ("1.25", "1.2")])
+def test_values_that_differ_stay_different(one, other):
+    (argument,) = arguments({"a": one}, CONTEXT)
+    assert not set(argument.tokens) <= set(tokens(f"it is {other} today", CONTEXT))
 
 
 def test_fingerprints_need_the_key_and_are_bounded():

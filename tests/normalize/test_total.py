@@ -12,7 +12,7 @@ from pipeline.normalize import stage
 from pipeline.normalize.formats import FORMATS
 from pipeline.normalize.stage import process
 from schemas.rejected import Record
-from tests.normalize.common import CONTEXT, NOW
+from tests.normalize.common import CONTEXT, NOW, events
 from tests.normalize.test_agents import TOOL, line, span
 from tests.normalize.test_aws_cloudtrail import ASSUME, CALL
 
@@ -142,6 +142,49 @@ def test_a_large_hostile_record_takes_no_longer_than_its_size_warrants():
     for name in REAL:
         holds(json.dumps({"kind": "prompt", "time": "2026-01-31T09:00:00Z", "text": "a:/" * 300_000}).encode(), name)
     assert time.monotonic() - started < 20, "quadratic somewhere"
+
+
+@pytest.mark.parametrize("levels", [64, 65, 500, 960, 990, 5000])
+@pytest.mark.parametrize("opening", ["[", '{"messages":', '{"a":'])
+def test_json_inside_a_text_may_be_nested_as_deeply_as_it_likes(opening, levels):
+    text = opening * levels + "1" + ("]" if opening == "[" else "}") * levels
+    holds(json.dumps(span({**TOOL, "gen_ai.tool.call.arguments": text, "gen_ai.tool.call.result": text})).encode(), "")
+    holds(json.dumps(span({"gen_ai.system": "x", "gen_ai.prompt": text, "gen_ai.completion": text})).encode(), "")
+    trace = {"id": "t", "timestamp": "2026-01-31T09:00:00Z", "input": text}
+    tool = {"id": "o", "type": "TOOL", "startTime": "2026-01-31T09:00:00Z", "input": text, "output": text}
+    holds(json.dumps({"trace": trace, "observations": [tool]}).encode(), "")
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "--5", "-", "", "1e5", "٣", 2**62, 1.5, None, []])
+def test_a_span_may_carry_any_number(number):
+    found = span(TOOL)
+    found["span"]["attributes"].append({"key": "gen_ai.usage.input_tokens", "value": {"intValue": number}})
+    assert events(found)
+
+
+@pytest.mark.parametrize(
+    ("value", "name", "field"),
+    [
+        (b"[" + b"1," * 150_000 + b"1]", "mcp", "value"),
+        (json.dumps(line("user", [1] * 150_000)).encode(), "claude-code", "message.content"),
+        (json.dumps({"trace": {"id": "t"}, "observations": [1] * 150_000}).encode(), "langfuse", "observations"),
+        (json.dumps({"resourceSpans": [{"resource": {"x": "y" * 500_000}, "scopeSpans": [{"spans": [{}] * 1000}]}]})
+         .encode(), "otel.genai", "resourceSpans"),
+    ],
+    ids=["array", "blocks", "observations", "resource"],
+)  # fmt: skip
+def test_a_message_that_would_grow_without_bound_is_one_dead_letter(value, name, field):
+    (one,) = process(Record(value, name), CONTEXT)
+    assert one.rejected.reason.startswith(field + ": expected at most ")
+
+
+def test_no_field_of_an_event_is_long_and_what_is_cut_stays_different():
+    long = "x" * 100_000
+    names = {"session.id": long, "gen_ai.agent.id": long, "user.id": long, "gen_ai.tool.name": long}
+    (one,), (other,) = events(span({**TOOL, **names})), events(span({**TOOL, **names, "session.id": long + "y"}))
+    for text in (one.session, one.actor, one.human, one.tool, one.action):
+        assert len(text) <= 2048
+    assert one.session != other.session
 
 
 def test_failures_name_the_field_and_shorten_what_they_show():
