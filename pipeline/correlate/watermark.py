@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from schemas.batch import Mark
 
-#: Hops an issuance may take beyond the first: parent credential, session name, credential, twice over.
-LEVELS = 4
+#: Hops that are waited for: a link of a role chain takes two (session name, credential). Deeper chains are revised.
+LEVELS = 8
 #: Beyond every event time; what a sender reports whose input has ended.
 ENDED = 2**62
 #: A sender silent for this long (its own clock against the others') no longer holds anybody back.

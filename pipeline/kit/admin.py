@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, ClusterMetadata, NewTopic, OffsetSpec
 
 from pipeline.kit.broker import EMBEDDED_CLUSTER
@@ -15,8 +15,6 @@ from pipeline.kit.topics import catalogue, kafka_config
 
 #: Seconds for one answer of the broker, and for new topics to be seen everywhere.
 ANSWER, APPEAR = 10.0, 30.0
-#: Seconds for one attempt to ask a group's coordinator.
-ATTEMPT = 1.0
 #: librdkafka's mock cluster has no CreateTopics; it makes a topic when a client asks about it.
 MOCK_CLUSTER = "mockCluster"
 TANSU_CLUSTERS = (EMBEDDED_CLUSTER, "tansu_cluster")
@@ -65,7 +63,7 @@ def lag_by_partition(settings: Settings, group: str, topics: Sequence[str] = ())
     partitions = [TopicPartition(name, number) for name in names for number in metadata.topics[name].partitions]
     if not partitions:
         return {}
-    committed = _committed(client, settings, group, partitions)
+    committed = _committed(settings, group, partitions)
     read = {topic for (topic, _), offset in committed.items() if offset >= 0} if not topics else set(names)
     wanted = [part for part in partitions if part.topic in read]
     ends = _offsets(client, settings, wanted, OffsetSpec.latest())
@@ -103,7 +101,7 @@ def _create(client: AdminClient, settings: Settings, names: Iterable[str]) -> No
             cause = error.args[0]
             if cause.code() == KafkaError.TOPIC_ALREADY_EXISTS:
                 continue
-            if _passing(cause):
+            if cause.retriable() or cause.code() in (KafkaError._TIMED_OUT, KafkaError._TRANSPORT):
                 raise _away(settings, error) from error
             raise Permanent(f"topic {name} cannot be created: {cause.str()}") from error
 
@@ -137,22 +135,17 @@ def _check_partitions(settings: Settings, metadata: ClusterMetadata) -> None:
             )
 
 
-def _committed(
-    client: AdminClient, settings: Settings, group: str, partitions: list[TopicPartition]
-) -> dict[Partition, int]:
-    # Asked partition by partition, since the mock cluster answers "all" with nothing.
-    asked = [ConsumerGroupTopicPartitions(group, partitions)]
-    deadline = time.monotonic() + ANSWER
-    while True:
-        (future,) = client.list_consumer_group_offsets(asked, request_timeout=min(ATTEMPT, ANSWER)).values()
-        try:
-            return {(part.topic, part.partition): part.offset for part in future.result().topic_partitions}
-        except KafkaException as error:
-            # The first question to a fresh Kafka makes it create its offsets topic; librdkafka then waits for ever for
-            # an answer that a second question gets at once.
-            if time.monotonic() > deadline or not _passing(error.args[0]):
-                raise _away(settings, error) from error
-            time.sleep(0.1)
+def _committed(settings: Settings, group: str, partitions: list[TopicPartition]) -> dict[Partition, int]:
+    # A consumer asks, not the admin client: on a fresh Kafka, whose offsets topic is made at the first question, the
+    # admin client of librdkafka 2.16 waits for ever, and so does its end.
+    reader = _reader(settings, group)
+    try:
+        found = reader.committed(partitions, timeout=ANSWER)
+    except KafkaException as error:
+        raise _away(settings, error) from error
+    finally:
+        reader.close()
+    return {(part.topic, part.partition): part.offset for part in found}
 
 
 def _offsets(
@@ -169,16 +162,7 @@ def _offsets(
 
 def _second_look(settings: Settings, ends: dict[Partition, int]) -> dict[Partition, int]:
     """Tansu tells the start of the last batch plus one; read on from there to find the end."""
-    reader = Consumer(
-        {
-            "bootstrap.servers": settings.bootstrap,
-            "group.id": settings.prefix + "whodid-lag",
-            "enable.auto.commit": False,
-            "enable.partition.eof": True,
-            "fetch.wait.max.ms": 20,
-            "log_level": 2,
-        }
-    )
+    reader = _reader(settings, settings.prefix + "whodid-lag")
     found = dict(ends)
     open_ends = {key for key, end in ends.items() if end > 0}
     try:
@@ -199,8 +183,18 @@ def _second_look(settings: Settings, ends: dict[Partition, int]) -> dict[Partiti
     return found
 
 
-def _passing(error: KafkaError) -> bool:
-    return bool(error.retriable()) or error.code() in (KafkaError._TIMED_OUT, KafkaError._TRANSPORT)
+def _reader(settings: Settings, group: str) -> Consumer:
+    """A consumer that never joins its group."""
+    return Consumer(
+        {
+            "bootstrap.servers": settings.bootstrap,
+            "group.id": group,
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "fetch.wait.max.ms": 20,
+            "log_level": 2,
+        }
+    )
 
 
 def _away(settings: Settings, error: KafkaException) -> Transient:

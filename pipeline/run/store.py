@@ -25,6 +25,8 @@ from schemas.batch import DeadLetters, Entries, Records
 ENTRIES, RECORDS, DEAD_LETTERS = "entries", "records", "dead-letters"
 #: A block is written when it has so many rows or is so old (seconds).
 BLOCK_ROWS, BLOCK_AGE = 20_000, 0.1
+#: Time between writes, as a multiple of what the last one took, at most LONGEST_AGE (seconds).
+DUTY, LONGEST_AGE = 3.0, 1.0
 FIRST_WAIT, LONGEST_WAIT = 0.2, 10.0
 log = logging.getLogger("whodid")
 
@@ -46,17 +48,20 @@ class StoreRole:
         """Blocks until the end; what was read is written before it returns."""
         consumer = Consumer(consumer_config(self._settings, "whodid-store"))
         consumer.subscribe(list(self._decoders))
-        block = Block()
+        block, age = Block(), BLOCK_AGE
         active = time.monotonic()
         try:
             while not end.due(active if consumer.assignment() else None):
                 for message in consumer.consume(200, 0.05):
                     if self._read(message, block):
                         active = time.monotonic()
-                if block.rows >= BLOCK_ROWS or (block.rows and time.monotonic() - block.started >= BLOCK_AGE):
+                if block.rows >= BLOCK_ROWS or (block.rows and time.monotonic() - block.started >= age):
+                    began = time.monotonic()
                     if not self._write(block, end):
                         return
                     self._commit(consumer)
+                    # A write costs about the same for few rows as for many: under load, blocks grow by themselves.
+                    age = min(max(BLOCK_AGE, DUTY * (time.monotonic() - began)), LONGEST_AGE)
                     block = Block()
             if block.rows and self._write(block, end):
                 self._commit(consumer)

@@ -10,9 +10,13 @@ import base64
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from google.protobuf.any_pb2 import Any as ProtobufAny
 from google.protobuf.message import DecodeError, Message
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 from pipeline.kit.failures import Invalid, Permanent
@@ -43,7 +47,7 @@ def looks_like(value: bytes) -> bool:
 def decode(body: bytes, signal: str) -> Document:
     """A protobuf export request becomes an OTLP/JSON document. Raises Permanent when it is none."""
     try:
-        return _jsonable(SIGNALS[signal].request.FromString(body))
+        return jsonable(SIGNALS[signal].request.FromString(body))
     except DecodeError as error:
         raise Permanent(f"body: expected an {SIGNALS[signal].request.DESCRIPTOR.name} in protobuf: {error}") from error
 
@@ -63,27 +67,25 @@ def split(document: object) -> Iterator[Document]:
                 yield {signal.resources: [{**resource, signal.scopes: [narrow]}]}
 
 
-def item_of(envelope: Document) -> Document:
-    """The span or log record of an envelope made by `split`; empty if it is none."""
-    for signal in SIGNALS.values():
-        try:
-            item = envelope[signal.resources][0][signal.scopes][0][signal.items][0]
-        except (KeyError, IndexError, TypeError):
-            continue
-        return item if isinstance(item, dict) else {}
-    return {}
+def accepted(signal: str, rejected: int, reason: str) -> Message:
+    """The answer to an export of which `rejected` spans or log records were not taken."""
+    if signal == "traces":
+        traces = ExportTraceServiceResponse()
+        if rejected:
+            traces.partial_success.rejected_spans = rejected
+            traces.partial_success.error_message = reason
+        return traces
+    logs = ExportLogsServiceResponse()
+    if rejected:
+        logs.partial_success.rejected_log_records = rejected
+        logs.partial_success.error_message = reason
+    return logs
 
 
-def attribute(item: Document, *keys: str) -> str:
-    """The first of the named attributes of a span or log record that is a text; empty if none is."""
-    listed = item.get("attributes")
-    entries = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
-    values = {entry.get("key"): entry.get("value") for entry in entries}
-    for key in keys:
-        value = values.get(key)
-        if isinstance(value, dict) and isinstance(value.get("stringValue"), str):
-            return str(value["stringValue"])
-    return ""
+def status(message: str) -> bytes:
+    """A google.rpc.Status in protobuf, whose field 2 is the message; the package that has the class is not needed."""
+    # `Any.value` is field 2 with the same wire type.
+    return ProtobufAny(value=message.encode()).SerializeToString()
 
 
 def _objects(parent: Document, name: str, where: str) -> Iterator[tuple[Document, str]]:
@@ -101,7 +103,7 @@ def _object(value: object, path: str) -> Document:
     return value
 
 
-def _jsonable(message: Message) -> Document:
+def jsonable(message: Message) -> Document:
     """A protobuf message in OTLP's JSON; unlike `json_format`, ids are hex and enums are numbers."""
     result: Document = {}
     for field, value in message.ListFields():
@@ -109,7 +111,7 @@ def _jsonable(message: Message) -> Document:
             # CPPTYPE_INT64 and CPPTYPE_UINT64; JSON numbers lose digits beyond 53 bits.
             result[field.json_name] = str(value) if field.cpp_type in (2, 4) else value
         elif isinstance(value, Message):
-            result[field.json_name] = _any(value) if isinstance(value, AnyValue) else _jsonable(value)
+            result[field.json_name] = _any(value) if isinstance(value, AnyValue) else jsonable(value)
         elif isinstance(value, bytes):
             result[field.json_name] = value.hex()
         else:
@@ -121,7 +123,7 @@ def _entry(entry: Any) -> Any:  # noqa: ANN401  (whatever a repeated field holds
     # Most of any envelope is attributes, so they take the short way.
     if isinstance(entry, KeyValue):
         return {"key": entry.key, "value": _any(entry.value)}
-    return _jsonable(entry) if isinstance(entry, Message) else entry
+    return jsonable(entry) if isinstance(entry, Message) else entry
 
 
 def _any(value: AnyValue) -> Document:

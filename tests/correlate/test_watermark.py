@@ -15,8 +15,8 @@ def test_the_slowest_sender_counts():
 
 def test_each_level_waits_for_the_level_below_of_all_partitions():
     marks = Watermarks()
-    marks.update([mark("n/a/0", 10), mark("p/0", 10, 8, 6, 4), mark("p/1", 9, 9, 3, 3)])
-    assert marks.levels == [10, 9, 8, 3]
+    marks.update([mark("n/a/0", 10), mark("p/0", 10, 8, *[6] * 6), mark("p/1", 9, 9, *[3] * 6)])
+    assert marks.levels == [10, 9, 8, 3, 3, 3, 3, 3]
     assert marks.settled == 3
 
 
@@ -38,11 +38,11 @@ def test_a_partition_that_has_not_begun_holds_the_others_back():
 def test_a_silent_sender_is_left_behind_but_a_backlog_is_not_silence():
     marks = Watermarks()
     marks.update(
-        [mark("n/a/0", 5, wall=0), mark("n/a/1", 9, wall=SILENT + 1), mark("p/0", 9, 9, 9, 9, wall=10 * SILENT)]
+        [mark("n/a/0", 5, wall=0), mark("n/a/1", 9, wall=SILENT + 1), mark("p/0", *[9] * LEVELS, wall=10 * SILENT)]
     )
     assert marks.levels[0] == 9
     late = Watermarks()
-    late.update([mark("n/a/0", 5, wall=0), mark("p/0", 9, 9, 9, 9, wall=10 * SILENT)])
+    late.update([mark("n/a/0", 5, wall=0), mark("p/0", *[9] * LEVELS, wall=10 * SILENT)])
     assert late.levels[0] == 5
 
 

@@ -56,9 +56,8 @@ def test_a_secret_in_a_transcript_reaches_neither_event_nor_evidence(name):
 
 FRAGMENTS = st.sampled_from([
     "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----", "MIIEpAIBAAKCAQEA", "\n", "Proc-Type: 4,ENCRYPTED",
-    "sessionToken", "SecretAccessKey", ": ", "=", '"', "\\", "'", "/", "https://", "user:", "hunter2hunter2", "@example.com",
-    "Bearer ",
-    "abcdef0123456789abcdef", "ghp_", "eyJhbGciOiJIUzI1NiJ9", ".", "sk-", " ", "ä",
+    "sessionToken", "SecretAccessKey", ": ", "=", '"', "\\", "'", "/", "https://", "user:", "hunter2hunter2",
+    "@example.com", "Bearer ", "abcdef0123456789abcdef", "ghp_", "eyJhbGciOiJIUzI1NiJ9", ".", "sk-", " ", "ä",
 ])  # fmt: skip
 
 
