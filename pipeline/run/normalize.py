@@ -18,17 +18,19 @@ from pipeline.correlate.route import route
 from pipeline.correlate.watermark import ENDED, NORMALIZER
 from pipeline.kit.clients import consumer_config, producer_config
 from pipeline.kit.config import Settings
+from pipeline.kit.failures import Permanent
 from pipeline.kit.metrics import Metrics
 from pipeline.kit.outbox import Outbox
 from pipeline.kit.topics import PUBLIC, full_name, partition_of
 from pipeline.normalize.context import Context
-from pipeline.normalize.stage import Normalized, process
+from pipeline.normalize.stage import BUG, Normalized, process
 from pipeline.run.ending import Ending
 from schemas.batch import Batch, DeadLetters, Mark, Own, Records
-from schemas.rejected import Record
+from schemas.rejected import Record, Rejected
 
 FIRST, SECOND, RECORDS, DEAD_LETTERS = "events-by-credential", "events-by-actor", "records", "dead-letters"
 COMMIT_EVERY, MARK_EVERY = 1.0, 0.25
+BUGS_IN_A_ROW = 100
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -77,6 +79,7 @@ class NormalizeRole:
         self._turn = 0
         self._failed: list[str] = []
         self._ready = 0.0
+        self._bugs = 0
 
     def run(self, end: Ending) -> None:
         """Blocks; raises KafkaException when the broker refuses us for good."""
@@ -117,7 +120,7 @@ class NormalizeRole:
                 self._emit(normalized, counts)
                 for event in normalized.events:
                     reader.latest = max(reader.latest, event.time)
-        for name in ("records", "events", "ignored", "rejected"):
+        for name in ("records", "events", "ignored", "rejected", "bugs"):
             self._metrics.add(name, counts[name])
         return counts["messages"]
 
@@ -127,8 +130,10 @@ class NormalizeRole:
         partition = self._turn // 250 % self._settings.partitions
         if normalized.rejected is not None:
             counts["rejected"] += 1
+            self._mind(normalized.rejected, counts)
             self._outbox.add(DEAD_LETTERS, partition, normalized.rejected, len(normalized.rejected.value))
             return
+        self._bugs = 0
         counts["events"] += len(normalized.events)
         counts["ignored"] += not normalized.events
         if normalized.record is not None:
@@ -137,6 +142,16 @@ class NormalizeRole:
             for item in route(event):
                 topic = SECOND if type(item) is Own else FIRST
                 self._outbox.add(topic, partition_of(item.key, self._settings.partitions), item)
+
+    def _mind(self, rejected: Rejected, counts: Counter[str]) -> None:
+        """A bug of ours costs one record; too many in a row are no accident, and nothing more is committed."""
+        if rejected.stage != BUG:
+            return
+        counts["bugs"] += 1
+        self._bugs += 1
+        self._metrics.trouble("normalize/bug", rejected.reason)
+        if self._bugs >= BUGS_IN_A_ROW:
+            raise Permanent(f"normalize: {self._bugs} records in a row met a bug, the last: {rejected.reason}")
 
     def _send(self, topic: str, partition: int, items: list[Any]) -> None:
         wrap: Callable[[list[Any]], msgspec.Struct] = {RECORDS: Records, DEAD_LETTERS: DeadLetters}.get(topic, Batch)

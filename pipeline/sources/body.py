@@ -145,11 +145,13 @@ def _object(value: bytes, where: str) -> None:
 def _fault(body: bytes, found: Exception) -> Refused:
     """Where a document is wrong, by line and column where the standard parser agrees that it is."""
     try:
-        json.loads(body)
+        parsed = json.loads(body)
     except UnicodeDecodeError as error:
         return Refused(400, f"body: expected UTF-8, byte {error.start} is none")
     except json.JSONDecodeError as error:
         return Refused(400, f"body: expected JSON, line {error.lineno} column {error.colno}: {error.msg}")
     except (RecursionError, ValueError) as error:
         return Refused(400, f"body: expected JSON of sensible depth and numbers: {error}")
-    return Refused(400, f"body: expected an object, an array of objects or JSON lines: {found}")
+    if isinstance(parsed, dict | list):
+        return Refused(400, f"body: expected strict JSON, without NaN and lone surrogates: {found}")
+    return Refused(400, "body: expected an object, an array of objects or JSON lines")

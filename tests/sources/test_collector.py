@@ -11,7 +11,7 @@ import uuid
 import httpx
 import pytest
 import uvicorn
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Producer
 from fastapi import FastAPI
 from google.protobuf.any_pb2 import Any
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -30,8 +30,6 @@ from pipeline.kit.config import Settings
 from pipeline.normalize.context import Context
 from pipeline.normalize.stage import process
 from pipeline.sources import collector
-from pipeline.sources.publish import Publisher
-from schemas.rejected import Record
 
 
 @pytest.fixture(scope="module")
@@ -63,19 +61,6 @@ def address(settings):
     yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     server.should_exit = True
     thread.join()
-
-
-def messages(settings, topic):
-    """Everything on a topic: (format, value)."""
-    consumer = Consumer({"bootstrap.servers": settings.bootstrap, "group.id": "t", "log_level": 0})
-    consumer.assign([TopicPartition(settings.prefix + topic, number, 0) for number in range(settings.partitions)])
-    found, quiet = [], 0
-    while quiet < 3:
-        batch = [message for message in consumer.consume(100, 0.3) if not message.error()]
-        quiet = 0 if batch else quiet + 1
-        found += [(dict(message.headers() or ()).get("format", b"").decode(), message.value()) for message in batch]
-    consumer.close()
-    return found
 
 
 @pytest.mark.parametrize(
@@ -241,13 +226,3 @@ def test_a_broker_that_is_away_is_told(settings, monkeypatch):
     answer = asyncio.run(ask())
     assert answer.status_code == 503
     assert "127.0.0.1:9" in answer.json()["error"]["message"]
-
-
-def test_a_record_too_large_for_a_message_becomes_a_dead_letter(settings):
-    publisher = Publisher(settings)
-    publisher.send(Record(json.dumps({"a": "x" * 30_000}).encode(), "mcp", "file.json", 0, 3), "prompts")
-    publisher.send(Record(b'{"a": 1}', "mcp"), "prompts")
-    publisher.flush()
-    assert (publisher.sent, publisher.rejected) == (1, 1)
-    assert len(messages(settings, "prompts")) == 1
-    assert len(messages(settings, "dead-letters")) == 1
