@@ -33,9 +33,10 @@ class Demo:
         started = time.monotonic()
         with Up(self._settings, self._say) as running:
             self._say(f"Broker, worker and desk are up after {time.monotonic() - started:.1f} s.")
-            truth = incident.truth()
+            start = (int(time.time()) - AGO) * MICROSECONDS
+            truth = incident.truth(start)
             publisher = Publisher(running.settings)
-            for topic, record in incident.records((int(time.time()) - AGO) * MICROSECONDS):
+            for topic, record in incident.records(start):
                 publisher.send(record, topic)
             publisher.flush()
             self._say(
@@ -70,7 +71,7 @@ class Demo:
         self._say(f"\n{len(rows)} events. Chain of credentials: {chain}\n")
         self._say(f"The session in which it was minted, {truth.session}:\n")
         views.timeline(desk.timeline("session", truth.session, limit=1000), "table", sys.stdout)
-        self._say(f"\nConsole: {address}/?session={truth.session}")
+        self._say(f"\nConsole: {address}/?pivot=session&value={truth.session}")
 
 
 def _right(rows: list[dict[str, Any]], truth: incident.Truth) -> bool:

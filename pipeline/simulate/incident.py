@@ -19,7 +19,6 @@ from schemas.rejected import Record
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
 SEED = 20260131
-CONVERSATION = "conv-7f3a91c2"
 AGENT, ANA = "invoice-bot", "ana@example.com"
 AGENT_ADDRESS, OFFICE, CI, ELSEWHERE = "192.0.2.40", "198.51.100.7", "192.0.2.80", "203.0.113.66"
 PROVIDER = "oidc.eks.eu-central-1.amazonaws.com/id/EXAMPLE"
@@ -46,7 +45,9 @@ class _Story:
 
     def __init__(self, start: int) -> None:
         self.start = start
-        self.ids = shapes.Ids(SEED)
+        # Two tellings are two incidents: their ids must not be the same.
+        self.ids = shapes.Ids(SEED + start)
+        self.conversation = f"conv-{self.ids.hexadecimal(8)}"
         self.arrivals: list[tuple[int, int, str, Record]] = []
         pod, agent, pay = (self.ids.key("ASIA") for _ in range(3))
         self.pod_key, self.agent_key, self.pay_key = pod, agent, pay
@@ -67,7 +68,12 @@ class _Story:
     def truth(self) -> Truth:
         chain = (self.stolen, self.pay_key, self.agent_key, self.pod_key)
         return Truth(
-            f"aws:{self.stolen}", tuple(f"aws:{key}" for key in chain), AGENT, ANA, CONVERSATION, len(self.arrivals)
+            f"aws:{self.stolen}",
+            tuple(f"aws:{key}" for key in chain),
+            AGENT,
+            ANA,
+            self.conversation,
+            len(self.arrivals),
         )
 
 
@@ -78,9 +84,9 @@ def records(start: int) -> Iterator[tuple[str, Record]]:
         yield topic, record
 
 
-def truth(start: int = 0) -> Truth:
-    """What a right timeline must say."""
-    return _tell(start or 1_767_225_600 * SECOND).truth()
+def truth(start: int) -> Truth:
+    """What a right timeline of the story that begins at `start` must say."""
+    return _tell(start).truth()
 
 
 def _tell(start: int) -> _Story:
@@ -112,7 +118,7 @@ def _credentials(story: _Story) -> None:
         "AssumeRole",
         pod,
         AGENT_ADDRESS,
-        **shapes.assume_role("invoice-agent", CONVERSATION, story.agent_key, hour),
+        **shapes.assume_role("invoice-agent", story.conversation, story.agent_key, hour),
     )
 
 
@@ -143,7 +149,7 @@ def _agent(story: _Story) -> None:
     who = {
         "gen_ai.agent.id": AGENT,
         "gen_ai.agent.name": "Invoice bot",
-        "gen_ai.conversation.id": CONVERSATION,
+        "gen_ai.conversation.id": story.conversation,
         "user.id": ANA,
     }
     asked = [{"role": "user", "parts": [{"type": "text", "content": "Please pay the invoices in my mailbox."}]}]
@@ -175,7 +181,7 @@ def _agent(story: _Story) -> None:
 
 
 def _cloud(story: _Story) -> None:
-    agent = shapes.role_identity("invoice-agent", CONVERSATION, story.agent_key)
+    agent = shapes.role_identity("invoice-agent", story.conversation, story.agent_key)
     admin = shapes.role_identity("payments-admin", "invoice-sync", story.pay_key)
     hour = story.start + 60 * MINUTE
     reads: tuple[tuple[int, str, dict[str, object]], ...] = (

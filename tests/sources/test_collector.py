@@ -30,6 +30,8 @@ from pipeline.kit.config import Settings
 from pipeline.normalize.context import Context
 from pipeline.normalize.stage import process
 from pipeline.sources import collector
+from schemas.rejected import Record
+from tests.sources.kafka import messages
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import uuid
 
 import msgspec
 import pytest
-from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
+from confluent_kafka.admin import AdminClient, NewTopic
 
 from pipeline.kit.admin import ensure_topics
 from pipeline.kit.broker import ApacheKafka, EmbeddedBroker
@@ -84,12 +84,11 @@ def test_a_record_that_only_the_broker_finds_too_large_becomes_a_dead_letter_too
         pytest.skip(reason)
     with ApacheKafka.start() as broker:
         settings = Settings(bootstrap=broker.bootstrap)
-        ensure_topics(settings)
-        limit = ConfigEntry("max.message.bytes", "10000", incremental_operation=AlterConfigOpType.SET)
-        topic = ConfigResource(ConfigResource.Type.TOPIC, "prompts", incremental_configs=[limit])
         client = AdminClient({"bootstrap.servers": broker.bootstrap, "log_level": 0})
-        for future in client.incremental_alter_configs([topic]).values():
+        small = NewTopic("prompts", settings.partitions, 1, config={"max.message.bytes": "10000"})
+        for future in client.create_topics([small]).values():
             future.result()
+        ensure_topics(settings)
         publisher = Publisher(settings)
         large = b'"' + hashlib.shake_128(b"seed").hexdigest(20_000).encode() + b'"'
         publisher.send(Record(large), "prompts")
