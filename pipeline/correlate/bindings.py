@@ -141,8 +141,11 @@ def best(binds: Iterable[Bind]) -> Bind | None:
 
     The order is total and does not depend on arrival: longest chain, then earliest, then smallest id.
     """
+    known = list(binds)
+    if len(known) == 1:
+        return known[0]
     return min(
-        binds, key=lambda bind: (-len(bind.attribution.credential_chain), bind.time, bind.event_id), default=None
+        known, key=lambda bind: (-len(bind.attribution.credential_chain), bind.time, bind.event_id), default=None
     )
 
 

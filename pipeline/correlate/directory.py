@@ -105,8 +105,10 @@ class Directory:
             self._traces += [(use.key, event_id) for event_id in concerned]
             self.state.put("t/" + use.key, trace)
             self._in_trace(use.key, held, trace)
-        elif self._key(use.key).binds or held.emitted or not self._park(use.key, held):
-            self._by_credential(use.key, held)
+        else:
+            key = self._key(use.key)
+            if key.binds or held.emitted or not self._park(use.key, held):
+                self._by_credential(key, held)
 
     def _again(self, known: Event, event: Event) -> None:
         rejected = conflict(known, event)
@@ -115,8 +117,8 @@ class Directory:
         else:
             self.conflicts.append(rejected)
 
-    def _by_credential(self, key: str, held: Held) -> None:
-        bind = bindings.best(self._key(key).binds.values())
+    def _by_credential(self, key: Key, held: Held) -> None:
+        bind = bindings.best(key.binds.values())
         attribution = bindings.attribute(held.event, held.attribution, bind)
         revision = held.incoming + held.changed
         held.emitted = True
@@ -180,10 +182,11 @@ class Directory:
         adopted = bindings.adopt(passing.bind, session)
         self._out.append(msgspec.structs.replace(adopted, revision=adopted.revision + passing.changed))
 
-    def _revise(self, key: str) -> None:
-        for held in self.holding.of(key):
+    def _revise(self, name: str) -> None:
+        key = self._key(name)
+        for held in self.holding.of(name):
             held.changed += held.emitted
-            self.holding.touch(key, held.event.event_id)
+            self.holding.touch(name, held.event.event_id)
             self._by_credential(key, held)
 
     def _park(self, key: str, held: Held) -> bool:
@@ -205,7 +208,7 @@ class Directory:
             trace = self.state.get("t/" + key, traces.Trace) or traces.Trace({}, {}, [])
             self._in_trace(key, held, trace, final=True)
         else:
-            self._by_credential(key, held)
+            self._by_credential(self._key(key), held)
 
     def _let_go(self, dropped: list[tuple[str, Held]]) -> None:
         """Events no longer kept are emitted if they still waited; what only they needed is forgotten."""
