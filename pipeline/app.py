@@ -38,6 +38,8 @@ FIRST, SECOND, ENTRIES, DEAD_LETTERS = "events-by-credential", "events-by-actor"
 CHANGELOGS = {FIRST: "state-by-credential", SECOND: "state-by-actor"}
 #: Time between flushes of the outbox and between marks, seconds.
 FLUSH_EVERY, MARK_EVERY = 0.02, 0.25
+#: Seconds without items after which `--until-idle` no longer waits for events whose grace does not end.
+STANDSTILL = 60.0
 _encode = msgspec.msgpack.Encoder().encode
 _decode_batch = msgspec.msgpack.Decoder(Batch).decode
 _decode_segment = msgspec.msgpack.Decoder(Segment).decode
@@ -81,7 +83,7 @@ class Correlator:
         self.second = Hop(self, SECOND, lambda state: sessions.Sessions(state, *limits), sessions.STATE_TYPES)
         self._entries_turn = 0
         self._sending = asyncio.Lock()
-        #: Monotonic time of the last message that held items, for `--until-idle`.
+        #: Monotonic time at which items last came in or went out, for `--until-idle`.
         self.active = time.monotonic()
         self._wire()
 
@@ -137,8 +139,23 @@ class Correlator:
         await self.second.finish()
         await self.app.producer.flush()
 
+    @property
+    def last_active(self) -> float | None:
+        """Monotonic time after which nothing was left to do; None before any partition is owned.
+
+        While events wait for their grace there is something to do, unless time stands still for long.
+        """
+        if not self.first.partitions:
+            return None
+        waiting = any(partition.stage.waiting for hop in (self.first.partitions, self.second.partitions)
+                      for partition in hop.values())  # fmt: skip
+        now = time.monotonic()
+        return now if waiting and now - self.active < STANDSTILL else self.active
+
     def route(self, items: list[Item]) -> None:
         """Put items into the outbox, each for the partition of its key."""
+        if items:
+            self.active = time.monotonic()
         for item in items:
             topic = SECOND if type(item) is Own else FIRST
             self._outbox.add(topic, partition_of(item.key, self.settings.partitions), item)

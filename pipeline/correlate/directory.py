@@ -189,6 +189,11 @@ class Directory:
             self.holding.touch(name, held.event.event_id)
             self._by_credential(key, held)
 
+    @property
+    def waiting(self) -> int:
+        """Events whose grace is not over."""
+        return len(self._parking)
+
     def _park(self, key: str, held: Held) -> bool:
         return self._parking.park(held.event.time, key, held.event.event_id, self.watermarks.settled)
 

@@ -44,6 +44,9 @@ class Parking:
         self._changed = self._changed or bool(over)
         return over
 
+    def __len__(self) -> int:
+        return len(self._parked.items)
+
     def save(self) -> None:
         """Put the heap into the state if it changed."""
         if self._changed:

@@ -142,6 +142,11 @@ class Sessions:
         entry.revision = held.incoming * STEP + held.changed
         self._entries.append(entry)
 
+    @property
+    def waiting(self) -> int:
+        """Events whose grace is not over."""
+        return len(self._parking)
+
     def _park(self, key: str, held: Held) -> bool:
         return self._parking.park(held.event.time, key, held.event.event_id, self.watermarks.settled)
 

@@ -29,7 +29,7 @@ class CorrelateRole:
         app.finalize()
         await app.start()
         try:
-            while not app.should_stop and not end.due(correlator.active if correlator.first.partitions else None):
+            while not app.should_stop and not end.due(correlator.last_active):
                 await asyncio.sleep(0.05)
             if app.should_stop and not end.stop.is_set():
                 raise Transient(f"correlate: stopped by Faust: {app.crash_reason!r}")

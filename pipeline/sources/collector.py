@@ -25,7 +25,8 @@ from pipeline.sources.body import Refused
 from pipeline.sources.detect import topic_of
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
-_JSON_TYPES = (JSON, "application/x-ndjson", "application/jsonl", "application/json-lines", "text/plain", "")
+#: Not text/plain, nor none at all: any web page may send those to a loopback port without the browser asking first.
+_JSON_TYPES = (JSON, "application/x-ndjson", "application/jsonl", "application/json-lines")
 #: Messages that may wait in the client before new requests are turned away.
 QUEUE = 50_000
 #: Seconds that the broker has to acknowledge.
@@ -91,7 +92,7 @@ def _retry(refused: Refused) -> dict[str, str]:
 def _content_type(request: Request, known: Iterable[str]) -> str:
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind not in known:
-        raise Refused(415, f"content-type: expected {' or '.join(name for name in known if name)}, got {kind!r}")
+        raise Refused(415, f"content-type: expected {' or '.join(known)}, got {kind!r}")
     return kind
 
 

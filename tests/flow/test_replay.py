@@ -20,7 +20,8 @@ def test_what_was_sent_as_the_wrong_format_is_sent_again_as_the_right_one(embedd
         letter = reader.dead_letter(listed["rejected_id"])
     assert json.loads(letter["value"]) == CALL
     assert replay(settings, [letter], "prompts", "aws.cloudtrail") == 1
-    drain(settings)
+    counts = drain(settings)
+    assert counts["entries"] == 1, counts
     assert set(timeline(settings)) == {CALL["eventID"]}
     with connect(settings) as store:
         assert len(StoreReader(store).dead_letters()) == 1, "a letter stays, as evidence of what was rejected"

@@ -3,6 +3,7 @@
 from collections import Counter
 
 import pytest
+
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Permanent
 from pipeline.kit.metrics import Metrics

@@ -102,6 +102,8 @@ def told(answer):
         ("events/prompts", b"7", {}, 400, "object"),
         ("events/prompts", b'"\xff"', {}, 400, "body"),
         ("events/prompts", b"{}", {"content-type": "text/html"}, 415, "content-type"),
+        ("events/prompts", b"{}", {"content-type": "text/plain"}, 415, "content-type"),
+        ("events/prompts", b"{}", {"content-type": ""}, 415, "content-type"),
         ("events/prompts", b"{}", {"content-encoding": "br"}, 415, "content-encoding"),
         ("events/prompts", b"{}", {"content-encoding": "gzip"}, 400, "gzip"),
         ("events/prompts", b"x" * 30_000, {}, 413, "20000 bytes"),
