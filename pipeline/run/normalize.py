@@ -21,6 +21,7 @@ from pipeline.kit.config import Settings
 from pipeline.kit.failures import Permanent
 from pipeline.kit.metrics import Metrics
 from pipeline.kit.outbox import Outbox
+from pipeline.kit.pace import Pace
 from pipeline.kit.topics import PUBLIC, full_name, partition_of
 from pipeline.normalize.context import Context
 from pipeline.normalize.stage import BUG, Normalized, process
@@ -80,6 +81,8 @@ class NormalizeRole:
         self._failed: list[str] = []
         self._ready = 0.0
         self._bugs = 0
+        self._first = full_name(settings, FIRST)
+        self._pace = Pace(settings, FIRST, "whodid-correlate")
 
     def run(self, end: Ending) -> None:
         """Blocks; raises KafkaException when the broker refuses us for good."""
@@ -88,9 +91,11 @@ class NormalizeRole:
         committed = marked = active = time.monotonic()
         try:
             while not end.due(max(active, self._ready) if self._at_end() else None):
-                messages = self._consumer.consume(1000, 0.05)
                 now = time.monotonic()
-                if self._take(messages):
+                if self._pace.wait():
+                    active = now
+                    self._producer.poll(0.05)
+                elif self._take(self._consumer.consume(1000, 0.05)):
                     active = now
                 self._outbox.flush()
                 self._producer.poll(0)
@@ -104,6 +109,7 @@ class NormalizeRole:
             self._mark(dict.fromkeys(self._readers, ENDED))
             self._producer.flush()
         finally:
+            self._pace.close()
             self._consumer.close()
 
     def _take(self, messages: list[Message]) -> int:
@@ -170,6 +176,8 @@ class NormalizeRole:
     def _delivered(self, error: KafkaError | None, message: Message) -> None:
         if error is not None:
             self._failed.append(f"{message.topic()}: {error.str()}")
+        elif message.topic() == self._first:
+            self._pace.delivered(message.partition(), message.offset())
 
     def _commit(self) -> None:
         """Everything delivered, then the offsets of what it was made of."""
