@@ -119,6 +119,8 @@ class Correlator:
     def _account(self, stage: directory.Directory | sessions.Sessions) -> None:
         self.metrics.add("duplicates", stage.duplicates)
         self.metrics.add("rejected", len(stage.conflicts))
+        self.metrics.add("held_dropped", stage.holding.dropped)
+        stage.holding.dropped = 0
         if stage.conflicts:
             self._sends.append((DEAD_LETTERS, 0, _encode(DeadLetters(stage.conflicts))))
         stage.duplicates, stage.conflicts = 0, []
