@@ -19,6 +19,11 @@ ANSWER, APPEAR = 10.0, 30.0
 MOCK_CLUSTER = "mockCluster"
 TANSU_CLUSTERS = (EMBEDDED_CLUSTER, "tansu_cluster")
 Partition = tuple[str, int]
+_COORDINATOR = (
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+)
 
 
 def ensure_topics(settings: Settings) -> None:
@@ -139,10 +144,17 @@ def _committed(settings: Settings, group: str, partitions: list[TopicPartition])
     # A consumer asks, not the admin client: on a fresh Kafka, whose offsets topic is made at the first question, the
     # admin client of librdkafka 2.16 waits for ever, and so does its end.
     reader = _reader(settings, group)
+    deadline = time.monotonic() + ANSWER
     try:
-        found = reader.committed(partitions, timeout=ANSWER)
-    except KafkaException as error:
-        raise _away(settings, error) from error
+        while True:
+            try:
+                found = reader.committed(partitions, timeout=ANSWER)
+                break
+            except KafkaException as error:
+                # Kafka's protocol asks to ask again while the group's coordinator is being found or loads its offsets.
+                if error.args[0].code() not in _COORDINATOR or time.monotonic() > deadline:
+                    raise _away(settings, error) from error
+                time.sleep(0.1)
     finally:
         reader.close()
     return {(part.topic, part.partition): part.offset for part in found}
