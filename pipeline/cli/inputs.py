@@ -104,11 +104,14 @@ def send(
                 count += 1
     finally:
         # On Ctrl-C too: what was read is delivered, and the report says how far it got.
-        publisher.flush()
-        seconds = round(time.monotonic() - started, 3)
-        report = {"records": count, "sent": publisher.sent, "rejected": publisher.rejected, "seconds": seconds}
-        typer.echo(json.dumps(report) if summary else f"{count:,} records read, {publisher.sent:,} acknowledged, "
-                   f"{publisher.rejected:,} too large (dead letters), {seconds:.1f} s")  # fmt: skip
+        # If the broker went away, flush says so, after the report.
+        try:
+            publisher.flush()
+        finally:
+            seconds = round(time.monotonic() - started, 3)
+            report = {"records": count, "sent": publisher.sent, "rejected": publisher.rejected, "seconds": seconds}
+            typer.echo(json.dumps(report) if summary else f"{count:,} records read, {publisher.sent:,} acknowledged, "
+                       f"{publisher.rejected:,} too large (dead letters), {seconds:.1f} s")  # fmt: skip
     for fault in faults:
         typer.echo(f"whodid: {fault}", err=True)
     if faults:
