@@ -19,15 +19,19 @@ import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 import faust
 import msgspec
+from confluent_kafka import KafkaError, Message, Producer
 
 from pipeline.correlate import directory, sessions
 from pipeline.correlate.state import PartitionState, Segment
 from pipeline.correlate.watermark import LEVELS, PARTITION
+from pipeline.kit.clients import producer_config
 from pipeline.kit.config import Settings
+from pipeline.kit.failures import Transient
 from pipeline.kit.metrics import Metrics
 from pipeline.kit.outbox import Outbox
 from pipeline.kit.topics import full_name, partition_of
@@ -38,6 +42,8 @@ FIRST, SECOND, ENTRIES, DEAD_LETTERS = "events-by-credential", "events-by-actor"
 CHANGELOGS = {FIRST: "state-by-credential", SECOND: "state-by-actor"}
 #: Time between flushes of the outbox and between marks, seconds.
 FLUSH_EVERY, MARK_EVERY = 0.02, 0.25
+#: While more input waits, a batch waits for further items, but no longer than this (seconds).
+LINGER = 0.2
 #: Seconds without items after which `--until-idle` no longer waits for events whose grace does not end.
 STANDSTILL = 60.0
 _encode = msgspec.msgpack.Encoder().encode
@@ -75,31 +81,31 @@ class Correlator:
         self.metrics = metrics
         self.app = _faust_app(settings)
         self._outbox: Outbox[Any] = Outbox(self._send)
-        self._pending: set[asyncio.Future[Any]] = set()
-        self._sends: list[tuple[str, int, bytes]] = []
-        self._topics = {name: self._topic(name) for name in (FIRST, SECOND, ENTRIES, DEAD_LETTERS)}
+        self._outputs = Outputs(settings)
+        self._flushed = time.monotonic()
         limits = (int(settings.grace * 1e6), int(settings.late_window * 1e6), settings.late_limit)
         self.first = Hop(self, FIRST, lambda state: directory.Directory(state, *limits), directory.STATE_TYPES)
         self.second = Hop(self, SECOND, lambda state: sessions.Sessions(state, *limits), sessions.STATE_TYPES)
         self._entries_turn = 0
-        self._sending = asyncio.Lock()
         #: Monotonic time at which items last came in or went out, for `--until-idle`.
         self.active = time.monotonic()
         self._wire()
 
     def _wire(self) -> None:
         app = self.app
-        self.first.agent = app.agent(self._topics[FIRST], name="directory")(self._direct)
-        self.second.agent = app.agent(self._topics[SECOND], name="sessions")(self._attend)
+        self.first.agent = app.agent(self._topic(FIRST), name="directory")(self._direct)
+        self.second.agent = app.agent(self._topic(SECOND), name="sessions")(self._attend)
         app.on_partitions_revoked.connect(self._forget)
         app.timer(FLUSH_EVERY)(self._flush)
         app.timer(MARK_EVERY)(self._mark)
 
     async def _direct(self, stream: Any) -> None:
+        self.first.queue = stream.channel.queue
         async for event in stream.noack().events():
             await self.first.take(event, self._first_hop)
 
     async def _attend(self, stream: Any) -> None:
+        self.second.queue = stream.channel.queue
         async for event in stream.noack().events():
             await self.second.take(event, self._second_hop)
 
@@ -122,7 +128,7 @@ class Correlator:
         self.metrics.add("held_dropped", stage.holding.dropped)
         stage.holding.dropped = 0
         if stage.conflicts:
-            self._sends.append((DEAD_LETTERS, 0, _encode(DeadLetters(stage.conflicts))))
+            self._outputs.send(DEAD_LETTERS, 0, _encode(DeadLetters(stage.conflicts)))
         stage.duplicates, stage.conflicts = 0, []
 
     def decode(self, message: Any) -> Batch:
@@ -131,7 +137,7 @@ class Correlator:
             return _decode_batch(message.value)
         except (msgspec.MsgspecError, TypeError) as error:
             rejected = reject_message(message, str(error))
-            self._sends.append((DEAD_LETTERS, 0, _encode(DeadLetters([rejected]))))
+            self._outputs.send(DEAD_LETTERS, 0, _encode(DeadLetters([rejected])))
             self.metrics.add("rejected")
             return Batch([])
 
@@ -164,29 +170,20 @@ class Correlator:
 
     def _send(self, topic: str, partition: int, items: list[Any]) -> None:
         message = Entries(items) if topic == ENTRIES else Batch(items)
-        self._sends.append((topic, partition, _encode(message)))
+        self._outputs.send(topic, partition, _encode(message))
 
     async def _flush(self) -> None:
-        # One at a time: a mark must never overtake the items that it speaks of.
-        async with self._sending:
+        """Send what waits, unless more input is there that will fill the batches."""
+        self._outputs.poll()
+        now = time.monotonic()
+        if now - self._flushed >= LINGER or (self.first.drained and self.second.drained):
+            self._flushed = now
             self._outbox.flush()
-            sends, self._sends = self._sends, []
-            for topic, partition, value in sends:
-                sent = await self._topics[topic].send(key=None, value=value, partition=partition)
-                future = asyncio.ensure_future(sent)
-                self._pending.add(future)
-                future.add_done_callback(self._delivered)
-
-    def _delivered(self, future: asyncio.Future[Any]) -> None:
-        # A failed delivery stays pending, so that the next checkpoint raises it instead of covering it up.
-        if not future.cancelled() and future.exception() is None:
-            self._pending.discard(future)
 
     async def delivered(self) -> None:
         """Wait until all outputs so far are with the broker; raises if one could not be delivered."""
-        await self._flush()
-        if self._pending:
-            await asyncio.gather(*self._pending)
+        self._outbox.flush()
+        await self._outputs.delivered()
 
     async def _mark(self) -> None:
         now = int(time.time() * 1e6)
@@ -199,12 +196,12 @@ class Correlator:
             marks.append(Mark(PARTITION + str(number), levels, now))
         if not marks:
             return
+        # A mark must never overtake the items that it speaks of.
         self._outbox.flush()
         value = _encode(Batch([], marks))
-        self._sends += [
-            (topic, number, value) for topic in (FIRST, SECOND) for number in range(self.settings.partitions)
-        ]
-        await self._flush()
+        for topic in (FIRST, SECOND):
+            for number in range(self.settings.partitions):
+                self._outputs.send(topic, number, value)
 
     async def _forget(self, *_args: Any, **_kwargs: Any) -> None:
         """In a rebalance every partition is given up: what is not in a checkpoint is done again by its next owner."""
@@ -218,6 +215,49 @@ class Correlator:
         )  # fmt: skip
 
 
+class Outputs:
+    """What the hops send, through librdkafka: it encodes, compresses and sends beside the event loop, not inside it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._producer = Producer(producer_config(settings))
+        self._names = {name: full_name(settings, name) for name in (FIRST, SECOND, ENTRIES, DEAD_LETTERS)}
+        #: Numbers of the messages that are on their way, oldest first.
+        self._pending: dict[int, None] = {}
+        self._last = 0
+        self._failed = ""
+
+    def send(self, topic: str, partition: int, value: bytes) -> None:
+        """Queue one message; the order within a partition is kept."""
+        self._last += 1
+        self._pending[self._last] = None
+        acknowledged = partial(self._acknowledged, self._last)
+        while True:
+            try:
+                self._producer.produce(self._names[topic], value, partition=partition, on_delivery=acknowledged)
+                return
+            except BufferError:
+                self._producer.poll(0.1)
+
+    def poll(self) -> None:
+        """Take in what the broker has acknowledged."""
+        self._producer.poll(0)
+
+    async def delivered(self) -> None:
+        """Wait until everything sent so far is with the broker; raises Transient if something was refused."""
+        last = self._last
+        while not self._failed and self._pending and next(iter(self._pending)) <= last:
+            self._producer.poll(0)
+            await asyncio.sleep(0.005)
+        if self._failed:
+            raise Transient(self._failed)
+
+    def _acknowledged(self, number: int, error: KafkaError | None, message: Message) -> None:
+        if error is None:
+            del self._pending[number]
+        else:
+            self._failed = f"{message.topic()}: {error.str()}"
+
+
 class Hop(Generic[Stage]):
     """One hop: its owned partitions, its changelog table, and the rule of taking a message."""
 
@@ -229,6 +269,8 @@ class Hop(Generic[Stage]):
         self._make: Callable[[PartitionState], Stage] = make
         self._types = types
         self.agent: Any = None
+        #: Messages that were fetched and not yet taken.
+        self.queue: asyncio.Queue[Any] | None = None
         self.partitions: dict[int, Partition[Stage]] = {}
         changelog = full_name(owner.settings, CHANGELOGS[topic])
         self._table = owner.app.Table(
@@ -238,6 +280,11 @@ class Hop(Generic[Stage]):
                 compacting=True, partitions=owner.settings.partitions,
             ),
         )  # fmt: skip
+
+    @property
+    def drained(self) -> bool:
+        """Whether every message that was fetched has been taken."""
+        return self.queue is None or self.queue.empty()
 
     async def take(self, event: Any, apply: Callable[[Stage, Batch], None]) -> None:
         """Apply one message to its partition, exactly once as far as the state is concerned."""

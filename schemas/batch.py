@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from schemas.entry import Entry, Link
-from schemas.event import Event
+from schemas.entry import Link, PackedEntry
 from schemas.rejected import Rejected
 
 
@@ -37,7 +36,8 @@ class Use(msgspec.Struct, array_like=True, gc=False, tag="use"):
 
     #: Link key whose partition it goes to, e.g. `credential:ASIA…`, `trace:4bf9…`.
     key: str
-    event: Event
+    #: A packed `schemas.event.Event`.
+    event: msgspec.Raw
     attribution: Attribution
     #: Counts how often a link key changed its mind about this event.
     revision: int = 0
@@ -63,7 +63,8 @@ class Own(msgspec.Struct, array_like=True, gc=False, tag="own"):
 
     #: `session:…` when the event belongs to one, else `actor:…`.
     key: str
-    event: Event
+    #: A packed `schemas.event.Event`.
+    event: msgspec.Raw
     attribution: Attribution
     revision: int = 0
 
@@ -90,7 +91,7 @@ class Batch(msgspec.Struct, array_like=True, gc=False):
 class Entries(msgspec.Struct, array_like=True, gc=False):
     """One message of `entries`."""
 
-    entries: list[Entry]
+    entries: list[PackedEntry]
 
 
 class RawRecord(msgspec.Struct, array_like=True, gc=False):

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from schemas.event import Event
+from schemas.event import Event, unpacked
 
 #: How a link was made, strongest first.
 Method = Literal["stated", "credential", "session-name", "trace", "in-flight", "identity", "none"]
@@ -26,10 +26,9 @@ class Link(msgspec.Struct, array_like=True, gc=False):
     candidates: list[str] = []
 
 
-class Entry(msgspec.Struct, array_like=True, gc=False, kw_only=True):
-    """One timeline row. The row with the highest revision per event id is the current one."""
+class Attributed(msgspec.Struct, array_like=True, gc=False, kw_only=True):
+    """What was found out about an event."""
 
-    event: Event
     revision: int = 0
 
     actor: str = ""
@@ -47,6 +46,23 @@ class Entry(msgspec.Struct, array_like=True, gc=False, kw_only=True):
     tool_call: str = ""
     tool_call_event: str = ""
     prompt_event: str = ""
-    links: list[Link] = []
     #: Why no credential or session could be bound; empty when one was.
     unbound: str = ""
+    links: list[Link] = []
+
+
+class Entry(Attributed, array_like=True, gc=False, kw_only=True):
+    """One timeline row. The row with the highest revision per event id is the current one."""
+
+    event: Event
+
+
+class PackedEntry(Attributed, array_like=True, gc=False, kw_only=True):
+    """An Entry as it travels: the event stays as it was encoded. The encoded form is that of an Entry."""
+
+    event: msgspec.Raw
+
+    def unpacked(self) -> Entry:
+        """With its event decoded. Raises msgspec.ValidationError when the bytes are no event."""
+        found = {name: getattr(self, name) for name in Attributed.__struct_fields__}
+        return Entry(event=unpacked(self.event), **found)

@@ -1,6 +1,9 @@
 """Event: one audit event in one shape, whatever its source.
 
-This is the record that flows inside the pipeline, so it is a `msgspec.Struct` encoded as a msgpack array.
+This is the record that flows inside the pipeline, so it is a `msgspec.Struct` encoded as a msgpack array. It is encoded
+once, where it is made. On its way it stays bytes (`msgspec.Raw`); whoever has to look decodes the Head, which is the
+first part of the array, or the whole. The encoded form is also, value by value, the row that ClickHouse takes.
+
 The public contract for producers is `schemas.canonical`, which is pydantic and becomes JSON Schema.
 
 An empty string means that the source did not state the field. No field is ever guessed here: guesses are
@@ -27,15 +30,13 @@ class Argument(msgspec.Struct, array_like=True, gc=False):
     path: str
     #: The value as text, masked and shortened.
     value: str
-    #: Fingerprints of the value's tokens (see `pipeline.normalize.origin`), made before masking.
-    tokens: list[int] = []
     #: Where the value occurred before, decided by `pipeline.correlate`: the user's prompt, an earlier tool
     #: result of the session, both, or neither (`agent`); empty when the session's texts were never seen.
     origin: str = ""
 
 
-class Event(msgspec.Struct, array_like=True, gc=False, kw_only=True):
-    """One audit event. Times are microseconds since 1970 UTC."""
+class Head(msgspec.Struct, array_like=True, gc=False, kw_only=True):
+    """The fields of an Event that links are made of. Times are microseconds since 1970 UTC."""
 
     #: The source's own id where it has the vendor's documented shape, else a hash of the canonical bytes.
     event_id: str
@@ -43,15 +44,12 @@ class Event(msgspec.Struct, array_like=True, gc=False, kw_only=True):
     time: int
     #: Native format it came in, e.g. `aws.cloudtrail`.
     format: str
-    #: BLAKE2b-128 (hex) of the original bytes: finds the raw record in the evidence table.
-    record_id: str = ""
 
     #: What was done: `s3:GetObject`, a tool's name, `user_message`, `chat`.
     action: str = ""
     #: `start` and `end` where one act is reported twice (tool call and its result), else empty.
     phase: str = ""
     outcome: str = ""
-    error: str = ""
 
     #: Who acted, as the source names it (ARN, agent id, login), and what kind of actor that is.
     actor: str = ""
@@ -59,8 +57,6 @@ class Event(msgspec.Struct, array_like=True, gc=False, kw_only=True):
     actor_name: str = ""
     #: The person on whose behalf, where the source states one.
     human: str = ""
-    #: Cloud account, tenant or organisation.
-    account: str = ""
 
     #: Agent conversation or login session, as the source names it; and the session that spawned it.
     session: str = ""
@@ -83,10 +79,20 @@ class Event(msgspec.Struct, array_like=True, gc=False, kw_only=True):
     parent_span: str = ""
     request: str = ""
 
-    tool: str = ""
     tool_call: str = ""
     #: The tool call that spawned this event's session (sub-agents).
     parent_tool_call: str = ""
+
+
+class Event(Head, array_like=True, gc=False, kw_only=True):
+    """One audit event."""
+
+    #: BLAKE2b-128 (hex) of the original bytes: finds the raw record in the evidence table.
+    record_id: str = ""
+    error: str = ""
+    #: Cloud account, tenant or organisation.
+    account: str = ""
+    tool: str = ""
 
     resources: list[str] = []
     address: str = ""
@@ -97,8 +103,30 @@ class Event(msgspec.Struct, array_like=True, gc=False, kw_only=True):
 
     #: Prompt, answer or tool result, masked and shortened.
     text: str = ""
-    #: Fingerprints of `text` before masking and shortening.
-    tokens: list[int] = []
     arguments: list[Argument] = []
     #: Vendor fields that have no place above, as text.
     attributes: dict[str, str] = {}
+
+    #: Fingerprints (see `pipeline.normalize.origin`) of `text` and of each argument, made before masking and
+    #: shortening. They serve correlation only: what leaves the correlator has none.
+    tokens: list[int] = []
+    argument_tokens: list[list[int]] = []
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_event, _head = msgspec.msgpack.Decoder(Event).decode, msgspec.msgpack.Decoder(Head).decode
+
+
+def packed(event: Event) -> msgspec.Raw:
+    """An event as it travels."""
+    return msgspec.Raw(_encode(event))
+
+
+def unpacked(raw: msgspec.Raw) -> Event:
+    """The whole event. Raises msgspec.ValidationError when these bytes are none."""
+    return _event(raw)
+
+
+def head_of(raw: msgspec.Raw) -> Head:
+    """Its first part, at half the cost. Raises msgspec.ValidationError when these bytes are no event."""
+    return _head(raw)

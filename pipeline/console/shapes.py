@@ -51,14 +51,12 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def entry(item: Entry) -> dict[str, Any]:
     """The JSON object of one timeline row."""
-    values = dict(zip(columns.COLUMNS, next(iter(columns.rows([item]))), strict=True))
+    values = columns.named(item)
     shape = {name: values.pop(name) for name in _FIRST} | values
     shape["time"] = iso(item.event.time)
     shape["issued_expires"] = iso(item.event.issued_expires) if item.event.issued_expires else None
     shape["links"] = [msgspec.structs.asdict(link) for link in item.links]
-    shape["arguments"] = [
-        dict(zip(("path", "value", "origin"), argument, strict=True)) for argument in shape["arguments"]
-    ]
+    shape["arguments"] = [msgspec.structs.asdict(argument) for argument in item.event.arguments]
     return shape
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pipeline.correlate.keys import CREDENTIAL, SESSION
 from schemas.batch import Attribution, Bind
 from schemas.entry import Link
-from schemas.event import Event
+from schemas.event import Head
 
 #: Issued for a standing identity of its own, not for the requester to act through.
 STANDING = frozenset({"access-key", "service-credential", "api-key", "password"})
@@ -24,7 +24,7 @@ ABSENT = "no credential in the event"
 NO_SESSION = "no session stated"
 
 
-def attribute(event: Event, before: Attribution, bind: Bind | None) -> Attribution:
+def attribute(event: Head, before: Attribution, bind: Bind | None) -> Attribution:
     """Attribution of an event that used `event.credential`, given what that credential is bound to (if anything)."""
     if bind is None:
         return by_identity(event, before)
@@ -41,13 +41,13 @@ def attribute(event: Event, before: Attribution, bind: Bind | None) -> Attributi
         credential_chain=bound.credential_chain,
         session=bound.session,
         parent_session=bound.parent_session,
-        tool_call=before.tool_call,
+        tool_call=before.tool_call or event.tool_call,
         links=links,
         rooted=bound.rooted,
     )
 
 
-def by_identity(event: Event, before: Attribution | None = None) -> Attribution:
+def by_identity(event: Head, before: Attribution | None = None) -> Attribution:
     """Attribution from the event's own words alone, with the reason why nothing better is known."""
     known = before or Attribution()
     stated = event.kind in ("prompt", "tool_call")
@@ -66,14 +66,14 @@ def by_identity(event: Event, before: Attribution | None = None) -> Attribution:
         credential_chain=[event.credential] if event.credential else [],
         session=session,
         parent_session=event.parent_session,
-        tool_call=known.tool_call,
+        tool_call=known.tool_call or event.tool_call,
         links=links,
         unbound=unbound_reason(event, session),
         rooted=not event.credential,
     )
 
 
-def unbound_reason(event: Event, session: str) -> str:
+def unbound_reason(event: Head, session: str) -> str:
     """Why an event is bound to no credential and no session; empty if it needs no better binding."""
     if event.kind in ("prompt", "tool_call"):
         return "" if session else NO_SESSION
@@ -84,7 +84,7 @@ def unbound_reason(event: Event, session: str) -> str:
     return UNSEEN_TEMPORARY if event.credential.startswith("aws:ASIA") else UNSEEN
 
 
-def issue(event: Event, own: Attribution, revision: int) -> Bind | None:
+def issue(event: Head, own: Attribution, revision: int) -> Bind | None:
     """The binding of the credential that `event` issued, sent on by way of the session names it carries."""
     if not event.issued or event.outcome in ("failure", "denied"):
         return None

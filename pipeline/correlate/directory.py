@@ -20,7 +20,7 @@ from pipeline.correlate.route import settle
 from pipeline.correlate.state import PartitionState
 from pipeline.correlate.watermark import ENDED, Watermarks
 from schemas.batch import Batch, Bind, Item, Mark, Use
-from schemas.event import Event
+from schemas.event import Head, head_of
 from schemas.rejected import Rejected
 
 
@@ -84,68 +84,71 @@ class Directory:
         return out
 
     def _use(self, use: Use) -> None:
-        event = use.event
+        event = head_of(use.event)
         held = self.holding.find(use.key, event.event_id)
         if held is None:
-            held = Held(event, use.attribution, use.revision)
-            dropped = self.holding.add(use.key, held)
+            # A copy of its own: what came in is a view into a message of hundreds of events.
+            held = Held(use.event.copy(), event.time, use.attribution, use.revision)
+            dropped = self.holding.add(use.key, event.event_id, held)
             if dropped:
                 self._let_go(dropped)
         elif use.revision > held.incoming:
-            held.event, held.attribution, held.incoming = event, use.attribution, use.revision
+            held.event, held.time, held.attribution, held.incoming = (
+                use.event.copy(), event.time, use.attribution, use.revision
+            )  # fmt: skip
             self.holding.touch(use.key, event.event_id)
         else:
-            self._again(held.event, event)
+            self._again(held.event, use.event)
             return
         if use.key.startswith(TRACE):
             trace = self.state.get("t/" + use.key, traces.Trace) or traces.Trace({}, {}, [])
             concerned = traces.remember(trace, event)
             if concerned is None:
-                concerned = [held.event.event_id for held in self.holding.of(use.key)]
+                concerned = [event_id for event_id, _ in self.holding.of(use.key)]
             self._traces += [(use.key, event_id) for event_id in concerned]
             self.state.put("t/" + use.key, trace)
-            self._in_trace(use.key, held, trace)
+            self._in_trace(use.key, event, held, trace)
         else:
             key = self._key(use.key)
-            if key.binds or held.emitted or not self._park(use.key, held):
-                self._by_credential(key, held)
+            if key.binds or held.emitted or not self._park(use.key, event):
+                self._by_credential(key, event, held)
 
-    def _again(self, known: Event, event: Event) -> None:
+    def _again(self, known: msgspec.Raw, event: msgspec.Raw) -> None:
         rejected = conflict(known, event)
         if rejected is None:
             self.duplicates += 1
         else:
             self.conflicts.append(rejected)
 
-    def _by_credential(self, key: Key, held: Held) -> None:
+    def _by_credential(self, key: Key, event: Head, held: Held) -> None:
         bind = bindings.best(key.binds.values())
-        attribution = bindings.attribute(held.event, held.attribution, bind)
+        attribution = bindings.attribute(event, held.attribution, bind)
         revision = held.incoming + held.changed
         held.emitted = True
-        if held.event.trace and held.event.kind == "cloud_audit":
-            self._out.append(Use(TRACE + held.event.trace, held.event, attribution, revision))
+        if event.trace and event.kind == "cloud_audit":
+            self._out.append(Use(TRACE + event.trace, held.event, attribution, revision))
             return
-        self._out += settle(held.event, attribution, revision)
+        self._out += settle(event, held.event, attribution, revision)
 
-    def _in_trace(self, key: str, held: Held, trace: traces.Trace, *, final: bool = False) -> None:
+    def _in_trace(self, key: str, event: Head, held: Held, trace: traces.Trace, *, final: bool = False) -> None:
         before = held.attribution
-        attribution, complete = traces.inherit(trace, held.event, before)
-        if not complete and not held.emitted and not final and self._park(key, held):
+        attribution, complete = traces.inherit(trace, event, before)
+        if not complete and not held.emitted and not final and self._park(key, event):
             return
         shown = hash_of(attribution)
         if held.emitted and shown == held.shown:
             return
         held.changed += held.emitted
         held.emitted, held.shown = True, shown
-        self.holding.touch(key, held.event.event_id)
-        self._out += settle(held.event, attribution, held.incoming + held.changed)
+        self.holding.touch(key, event.event_id)
+        self._out += settle(event, held.event, attribution, held.incoming + held.changed)
 
     def _resolve_traces(self) -> None:
         concerned, self._traces = dict.fromkeys(self._traces), []
         for key, event_id in concerned:
             trace, held = self.state.get("t/" + key, traces.Trace), self.holding.find(key, event_id)
             if trace is not None and held is not None:
-                self._in_trace(key, held, trace)
+                self._in_trace(key, head_of(held.event), held, trace)
                 self.state.put("t/" + key, trace)
 
     def _bind(self, bind: Bind) -> None:
@@ -184,18 +187,18 @@ class Directory:
 
     def _revise(self, name: str) -> None:
         key = self._key(name)
-        for held in self.holding.of(name):
+        for event_id, held in self.holding.of(name):
             held.changed += held.emitted
-            self.holding.touch(name, held.event.event_id)
-            self._by_credential(key, held)
+            self.holding.touch(name, event_id)
+            self._by_credential(key, head_of(held.event), held)
 
     @property
     def waiting(self) -> int:
         """Events whose grace is not over."""
         return len(self._parking)
 
-    def _park(self, key: str, held: Held) -> bool:
-        return self._parking.park(held.event.time, key, held.event.event_id, self.watermarks.settled)
+    def _park(self, key: str, event: Head) -> bool:
+        return self._parking.park(event.time, key, event.event_id, self.watermarks.settled)
 
     def _expire(self) -> None:
         settled = self.watermarks.settled
@@ -211,16 +214,16 @@ class Directory:
         """Emit with what is known now."""
         if key.startswith(TRACE):
             trace = self.state.get("t/" + key, traces.Trace) or traces.Trace({}, {}, [])
-            self._in_trace(key, held, trace, final=True)
+            self._in_trace(key, head_of(held.event), held, trace, final=True)
         else:
-            self._by_credential(self._key(key), held)
+            self._by_credential(self._key(key), head_of(held.event), held)
 
-    def _let_go(self, dropped: list[tuple[str, Held]]) -> None:
+    def _let_go(self, dropped: list[tuple[str, str, Held]]) -> None:
         """Events no longer kept are emitted if they still waited; what only they needed is forgotten."""
-        for key, held in dropped:
+        for key, _, held in dropped:
             if not held.emitted:
                 self._go_on(key, held)
-        for key in {key for key, _ in dropped}:
+        for key in {key for key, _, _ in dropped}:
             if key.startswith(TRACE) and not self.holding.holds(key):
                 self.state.delete("t/" + key)
 

@@ -9,7 +9,7 @@ from pipeline.correlate import directory, sessions
 from pipeline.correlate.state import PartitionState
 from pipeline.correlate.watermark import ENDED, LEVELS, NORMALIZER, PARTITION
 from schemas.batch import Batch, Item, Mark, Own
-from schemas.entry import Entry
+from schemas.entry import PackedEntry
 from schemas.rejected import Rejected
 
 MICROSECONDS = 1_000_000
@@ -23,9 +23,9 @@ class Engine:
         self.directory = directory.Directory(PartitionState(directory.STATE_TYPES), *limits)
         self.sessions = sessions.Sessions(PartitionState(sessions.STATE_TYPES), *limits)
 
-    def feed(self, items: list[Item], marks: list[Mark] | None = None) -> list[Entry]:
+    def feed(self, items: list[Item], marks: list[Mark] | None = None) -> list[PackedEntry]:
         """Take items of the first hop or the second, and follow what they cause until nothing is left to do."""
-        entries: list[Entry] = []
+        entries: list[PackedEntry] = []
         marks = marks or []
         while items or marks:
             first = [item for item in items if type(item) is not Own]
@@ -45,7 +45,7 @@ class Engine:
         self.directory.conflicts, self.sessions.conflicts = [], []
         return found
 
-    def end(self) -> list[Entry]:
+    def end(self) -> list[PackedEntry]:
         """No more input: every grace is over."""
         levels = [ENDED] * LEVELS
         return self.feed([], [Mark(NORMALIZER + "end", levels, 1), Mark(PARTITION + "0", levels, 1)])

@@ -14,7 +14,6 @@ import msgspec
 
 from pipeline.correlate.state import PartitionState
 from schemas.batch import Attribution
-from schemas.event import Event
 
 CHUNK = 64
 #: Events a partition keeps at most, over all keys.
@@ -24,7 +23,9 @@ PARTITION_LIMIT = 50_000
 class Held(msgspec.Struct, array_like=True, gc=False):
     """One event, as it came in and as it last went out."""
 
-    event: Event
+    event: msgspec.Raw
+    #: Event time, microseconds.
+    time: int
     #: What earlier link keys had found.
     attribution: Attribution
     #: Revision as it came in, and how often this key has changed its mind since.
@@ -87,40 +88,40 @@ class Holding:
         """Whether any event of this key is kept."""
         return self._state.get(f"c/{key}", Chunks) is not None
 
-    def add(self, key: str, held: Held) -> list[tuple[str, Held]]:
-        """Keep one more event under a key; returns those that had to go for it, with their keys."""
+    def add(self, key: str, event_id: str, held: Held) -> list[tuple[str, str, Held]]:
+        """Keep one more event under a key; returns those that had to go for it: (key, event id, event)."""
         chunks = self._state.get(f"c/{key}", Chunks) or Chunks([])
         known = self._known(key)
         chunk = self._state.get(f"h/{chunks.numbers[-1]}", Chunk) if chunks.numbers else None
         if chunk is None or len(chunk.items) >= CHUNK:
             number, self._next = self._next, self._next + 1
-            chunk = Chunk(key, held.event.time, {})
+            chunk = Chunk(key, held.time, {})
             chunks.numbers.append(number)
             self._order[number] = None
             self._state.put(f"c/{key}", chunks)
         number = chunks.numbers[-1]
-        chunk.items[held.event.event_id] = held
-        chunk.until = max(chunk.until, held.event.time)
-        known[held.event.event_id] = number
+        chunk.items[event_id] = held
+        chunk.until = max(chunk.until, held.time)
+        known[event_id] = number
         self._state.put(f"h/{number}", chunk)
-        dropped: list[tuple[str, Held]] = []
+        dropped: list[tuple[str, str, Held]] = []
         if (len(chunks.numbers) - 1) * CHUNK > self._limit:
             dropped += self._drop(chunks.numbers[0])
         if len(self._order) * CHUNK > PARTITION_LIMIT:
             dropped += self._drop(next(iter(self._order)))
         return dropped
 
-    def of(self, key: str, since: int = 0) -> Iterator[Held]:
-        """Held events of a key in order of arrival, without the chunks that end before `since`."""
+    def of(self, key: str, since: int = 0) -> Iterator[tuple[str, Held]]:
+        """Held events of a key, with their ids, in order of arrival, without the chunks that end before `since`."""
         chunks = self._state.get(f"c/{key}", Chunks)
         for number in list(chunks.numbers) if chunks else ():
             chunk = self._state.get(f"h/{number}", Chunk)
             if chunk is not None and chunk.until >= since:
-                yield from list(chunk.items.values())
+                yield from list(chunk.items.items())
 
-    def forget_before(self, time: int) -> list[tuple[str, Held]]:
-        """Drop chunks, oldest first, whose latest event is older than `time`; returns their events with keys."""
-        dropped: list[tuple[str, Held]] = []
+    def forget_before(self, time: int) -> list[tuple[str, str, Held]]:
+        """Drop chunks, oldest first, whose latest event is older than `time`; returns those as `add` does."""
+        dropped: list[tuple[str, str, Held]] = []
         while self._order:
             number = next(iter(self._order))
             chunk = self._state.get(f"h/{number}", Chunk)
@@ -139,7 +140,7 @@ class Holding:
                 known.update(dict.fromkeys(chunk.items, number) if chunk else {})
         return known
 
-    def _drop(self, number: int) -> list[tuple[str, Held]]:
+    def _drop(self, number: int) -> list[tuple[str, str, Held]]:
         self._order.pop(number, None)
         chunk = self._state.get(f"h/{number}", Chunk)
         if chunk is None:
@@ -158,4 +159,4 @@ class Holding:
                 self._state.delete(f"c/{chunk.key}")
                 self._index.pop(chunk.key, None)
         self.dropped += len(chunk.items)
-        return [(chunk.key, held) for held in chunk.items.values()]
+        return [(chunk.key, event_id, held) for event_id, held in chunk.items.items()]

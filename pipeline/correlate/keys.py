@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from schemas.batch import Attribution
-from schemas.event import Event
+from schemas.event import Head
 
 CREDENTIAL = "credential:"
 SESSION = "session:"
@@ -11,7 +11,7 @@ TRACE = "trace:"
 ACTOR = "actor:"
 
 
-def owner_of(event: Event, attribution: Attribution) -> str:
+def owner_of(event: Head, attribution: Attribution) -> str:
     """Key of the second hop: the root session of an event that belongs to one, else its actor."""
     root = attribution.parent_session or attribution.session
     if root:

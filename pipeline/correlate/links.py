@@ -13,8 +13,8 @@ import msgspec
 
 from pipeline.correlate.belonging import Belonging
 from pipeline.correlate.origins import end_of
-from schemas.entry import Entry, Link
-from schemas.event import Event
+from schemas.entry import Link, PackedEntry
+from schemas.event import Event, Head
 
 #: The prompt before an event in its own session is its cause unless the agent acts without one.
 PROMPT_CONFIDENCE = 0.95
@@ -86,30 +86,27 @@ def note_call(owner: Owner, event: Event, session: str) -> bool:
     return msgspec.structs.astuple(call) != before
 
 
-def causes(owner: Owner | None, entry: Entry) -> bool:
+def causes(owner: Owner | None, event: Head, entry: PackedEntry) -> bool:
     """Fill in the Entry's causing tool call and prompt; False if something expected has not been seen (yet)."""
     if owner is None:
-        return entry.event.kind in ("cloud_audit", "token_issuance")
-    called, prompted = _tool_call(owner, entry), _prompt(owner, entry)
+        return event.kind in ("cloud_audit", "token_issuance")
+    called, prompted = _tool_call(owner, event, entry), _prompt(owner, event, entry)
     return called and prompted
 
 
-def _tool_call(owner: Owner, entry: Entry) -> bool:
-    event = entry.event
+def _tool_call(owner: Owner, event: Head, entry: PackedEntry) -> bool:
     if event.kind == "tool_call" and event.tool_call:
         call = owner.calls.get(event.tool_call)
         started = call is not None and bool(call.start_event)
         if call is not None and event.phase == "end" and started:
             entry.tool_call_event = call.start_event
             entry.links.append(Link("tool_call", "stated", 1.0, [call.start_event]))
-            if not event.tool:
-                entry.event = msgspec.structs.replace(event, tool=call.tool, action=event.action or call.tool)
         return started or event.phase != "end"
     if entry.tool_call and entry.tool_call in owner.calls:
         entry.tool_call_event = owner.calls[entry.tool_call].start_event
         return True
     if event.kind in ("cloud_audit", "token_issuance"):
-        _in_flight(owner, entry)
+        _in_flight(owner, event.time, entry)
     else:
         parent = owner.calls.get(owner.spawned.get(entry.session, ""))
         if parent is not None and parent.start_event:
@@ -118,8 +115,7 @@ def _tool_call(owner: Owner, entry: Entry) -> bool:
     return True
 
 
-def _in_flight(owner: Owner, entry: Entry) -> None:
-    time = entry.event.time
+def _in_flight(owner: Owner, time: int, entry: PackedEntry) -> None:
     open_calls = sorted(
         (call.start, name)
         for name, call in owner.calls.items()
@@ -136,8 +132,7 @@ def _in_flight(owner: Owner, entry: Entry) -> None:
     entry.links.append(Link("tool_call", "in-flight", confidence, [entry.tool_call_event], names[1:]))
 
 
-def _prompt(owner: Owner, entry: Entry) -> bool:
-    event = entry.event
+def _prompt(owner: Owner, event: Head, entry: PackedEntry) -> bool:
     if event.kind == "prompt" and event.action == "user_message":
         return True
     prompts = owner.prompts.get(entry.session) or owner.prompts.get(entry.parent_session) or []

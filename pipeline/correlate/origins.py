@@ -58,8 +58,8 @@ def trace_arguments(seen: Seen | None, event: Event) -> list[Argument]:
     if seen is None or not (seen.prompts or seen.results):
         return event.arguments
     return [
-        Argument(argument.path, argument.value, argument.tokens, _origin(seen, argument.tokens, event.time))
-        for argument in event.arguments
+        Argument(argument.path, argument.value, _origin(seen, tokens, event.time))
+        for argument, tokens in zip(event.arguments, event.argument_tokens, strict=True)
     ]
 
 

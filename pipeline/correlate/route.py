@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from msgspec import Raw
+
 from pipeline.correlate.bindings import by_identity, issue
 from pipeline.correlate.keys import CREDENTIAL, TRACE, owner_of
 from schemas.batch import Attribution, Item, Own, Use
-from schemas.event import Event
+from schemas.event import Event, Head, packed
 
 _NOTHING = Attribution()
 #: A vendor's later correction replaces the event under the same id.
@@ -15,17 +17,18 @@ ADDENDUM = "addendum"
 def route(event: Event) -> list[Item]:
     """First items for one normalized event; stateless, so it runs where events are made."""
     revision = 1 if event.attributes and ADDENDUM in event.attributes else 0
+    raw = packed(event)
     agent_plane = event.kind in ("prompt", "tool_call")
     if event.credential and not agent_plane:
-        return [Use(CREDENTIAL + event.credential, event, _NOTHING, revision)]
+        return [Use(CREDENTIAL + event.credential, raw, _NOTHING, revision)]
     if event.trace:
-        return [Use(TRACE + event.trace, event, _NOTHING, revision)]
-    return settle(event, by_identity(event), revision)
+        return [Use(TRACE + event.trace, raw, _NOTHING, revision)]
+    return settle(event, raw, by_identity(event), revision)
 
 
-def settle(event: Event, attribution: Attribution, revision: int) -> list[Item]:
+def settle(event: Head, raw: Raw, attribution: Attribution, revision: int) -> list[Item]:
     """Last items of the first hop: the event to its owner, and the binding of what it issued."""
-    items: list[Item] = [Own(owner_of(event, attribution), event, attribution, revision)]
+    items: list[Item] = [Own(owner_of(event, attribution), raw, attribution, revision)]
     bind = issue(event, attribution, revision)
     if bind is not None:
         items.append(bind)

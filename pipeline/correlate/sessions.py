@@ -19,8 +19,8 @@ from pipeline.correlate.parking import Parked, Parking
 from pipeline.correlate.state import PartitionState
 from pipeline.correlate.watermark import ENDED, Watermarks
 from schemas.batch import Attribution, Batch, Bind, Own
-from schemas.entry import Entry
-from schemas.event import Event
+from schemas.entry import PackedEntry
+from schemas.event import Event, Head, head_of, packed, unpacked
 from schemas.rejected import Rejected
 
 #: Revisions made here per revision that came in: the highest one wins whichever owner an event moved to.
@@ -45,18 +45,18 @@ class Sessions:
         marks = state.get("m/", Marks)
         self.watermarks = Watermarks(dict(marks.marks) if marks else {})
         self._parking = Parking(state, grace)
-        self._entries: list[Entry] = []
+        self._entries: list[PackedEntry] = []
         self._announcements: list[Bind] = []
         self.duplicates = 0
         #: Dead letters for the caller to take away.
         self.conflicts: list[Rejected] = []
 
-    def apply(self, batch: Batch) -> tuple[list[Entry], list[Bind]]:
+    def apply(self, batch: Batch) -> tuple[list[PackedEntry], list[Bind]]:
         """Take in one batch; returns Entries, and announcements of agents' sessions for the first hop."""
         if self.watermarks.update(batch.marks):
             self.state.put("m/", Marks(self.watermarks.marks))
         news: dict[str, int] = {}
-        fresh: list[tuple[str, Held]] = []
+        fresh: list[tuple[str, Head, Held]] = []
         for item in batch.items:
             if type(item) is not Own:
                 continue
@@ -64,38 +64,39 @@ class Sessions:
                 self._take(item, news, fresh)
             else:
                 self._entries.append(entry_of(item.event, item.attribution, item.revision * STEP))
-        for key, held in fresh:
-            self._show(key, held)
+        for key, event, held in fresh:
+            self._show(key, event, held)
         for key, since in news.items():
             if since == NEVER:
                 continue
-            for held in self.holding.of(key, since - SLACK):
-                if held.event.time >= since - SLACK:
-                    self._show(key, held)
+            for _, held in self.holding.of(key, since - SLACK):
+                if held.time >= since - SLACK:
+                    self._show(key, readable(held.event), held)
         self._expire()
         self._parking.save()
         entries, self._entries = self._entries, []
         announcements, self._announcements = self._announcements, []
         return entries, announcements
 
-    def _take(self, own: Own, news: dict[str, int], fresh: list[tuple[str, Held]]) -> None:
-        event, key = own.event, own.key
+    def _take(self, own: Own, news: dict[str, int], fresh: list[tuple[str, Head, Held]]) -> None:
+        event, key = readable(own.event), own.key
         held = self.holding.find(key, event.event_id)
         if held is None:
-            held = Held(event, own.attribution, own.revision)
-            self._let_go(self.holding.add(key, held))
+            held = Held(own.event.copy(), event.time, own.attribution, own.revision)
+            self._let_go(self.holding.add(key, event.event_id, held))
         elif own.revision > held.incoming:
-            held.event, held.attribution, held.incoming, held.changed = event, own.attribution, own.revision, 0
+            held.event, held.time = own.event.copy(), event.time
+            held.attribution, held.incoming, held.changed = own.attribution, own.revision, 0
             self.holding.touch(key, event.event_id)
         else:
-            rejected = conflict(held.event, event)
+            rejected = conflict(held.event, own.event)
             if rejected is None:
                 self.duplicates += 1
             else:
                 self.conflicts.append(rejected)
             return
-        fresh.append((key, held))
-        if event.kind in ("prompt", "tool_call"):
+        fresh.append((key, event, held))
+        if isinstance(event, Event):
             since = self._learn(key, event, own.attribution)
             news[key] = min(since, news.get(key, since))
 
@@ -123,57 +124,73 @@ class Sessions:
         self._announcements.append(announcement(attribution.session, belonging))
         return True
 
-    def _show(self, key: str, held: Held, *, final: bool = False) -> None:
+    def _show(self, key: str, event: Head, held: Held, *, final: bool = False) -> None:
         """Emit an event's Entry if it has none yet, or if it would look different now."""
         owner = self.state.get("o/" + key, Owner)
         entry = entry_of(held.event, held.attribution, 0)
-        complete = causes(owner, entry)
-        if not complete and not held.emitted and not final and self._park(key, held):
+        complete = causes(owner, event, entry)
+        if not complete and not held.emitted and not final and self._park(key, event):
             return
-        if held.event.arguments:
-            seen = self.state.get("s/" + key, origins.Seen)
-            entry.event = msgspec.structs.replace(held.event, arguments=origins.trace_arguments(seen, held.event))
+        if isinstance(event, Event):
+            entry.event = packed(self._shown(key, owner, event))
         shown = hash_of(entry)
         if held.emitted and shown == held.shown:
             return
         held.changed = min(held.changed + held.emitted, STEP - 1)
         held.emitted, held.shown = True, shown
-        self.holding.touch(key, held.event.event_id)
+        self.holding.touch(key, event.event_id)
         entry.revision = held.incoming * STEP + held.changed
         self._entries.append(entry)
+
+    def _shown(self, key: str, owner: Owner | None, event: Event) -> Event:
+        """An agent's event as the timeline shows it: arguments with their origin, and no fingerprints."""
+        tool, action = event.tool, event.action
+        if event.phase == "end" and not tool and owner is not None and event.tool_call in owner.calls:
+            tool = owner.calls[event.tool_call].tool
+            action = action or tool
+        arguments = origins.trace_arguments(self.state.get("s/" + key, origins.Seen), event)
+        return msgspec.structs.replace(
+            event, tool=tool, action=action, arguments=arguments, tokens=[], argument_tokens=[]
+        )
 
     @property
     def waiting(self) -> int:
         """Events whose grace is not over."""
         return len(self._parking)
 
-    def _park(self, key: str, held: Held) -> bool:
-        return self._parking.park(held.event.time, key, held.event.event_id, self.watermarks.settled)
+    def _park(self, key: str, event: Head) -> bool:
+        return self._parking.park(event.time, key, event.event_id, self.watermarks.settled)
 
     def _expire(self) -> None:
         settled = self.watermarks.settled
         for key, event_id in self._parking.due(settled):
             held = self.holding.find(key, event_id)
             if held is not None and not held.emitted:
-                self._show(key, held, final=True)
+                self._show(key, readable(held.event), held, final=True)
         if settled < ENDED:
             self._let_go(self.holding.forget_before(settled - self._late_window))
 
-    def _let_go(self, dropped: list[tuple[str, Held]]) -> None:
+    def _let_go(self, dropped: list[tuple[str, str, Held]]) -> None:
         """Events no longer kept are emitted if they still waited; a session none of whose events is kept is over."""
-        for key, held in dropped:
+        for key, _, held in dropped:
             if not held.emitted:
-                self._show(key, held, final=True)
-        for key in {key for key, _ in dropped}:
+                self._show(key, readable(held.event), held, final=True)
+        for key in {key for key, _, _ in dropped}:
             if not self.holding.holds(key):
                 self.state.delete("o/" + key)
                 self.state.delete("s/" + key)
 
 
-def entry_of(event: Event, attribution: Attribution, revision: int) -> Entry:
+def readable(raw: msgspec.Raw) -> Head:
+    """As much of an event as its session needs: of an agent's the whole, for its texts; of others what links."""
+    head = head_of(raw)
+    return unpacked(raw) if head.kind in ("prompt", "tool_call") else head
+
+
+def entry_of(event: msgspec.Raw, attribution: Attribution, revision: int) -> PackedEntry:
     """The timeline row of an event as attributed so far."""
     links = list(attribution.links)
-    return Entry(
+    return PackedEntry(
         event=event,
         revision=revision,
         actor=attribution.actor,
@@ -184,7 +201,7 @@ def entry_of(event: Event, attribution: Attribution, revision: int) -> Entry:
         credential_chain=attribution.credential_chain,
         session=attribution.session,
         parent_session=attribution.parent_session,
-        tool_call=attribution.tool_call or event.tool_call,
+        tool_call=attribution.tool_call,
         links=links,
         unbound=attribution.unbound,
     )

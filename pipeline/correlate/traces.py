@@ -10,7 +10,7 @@ import msgspec
 
 from schemas.batch import Attribution
 from schemas.entry import Link
-from schemas.event import Event
+from schemas.event import Head
 
 #: Parents are exact ids; "the only conversation of this trace" is an inference.
 PARENT_CONFIDENCE = 0.99
@@ -44,7 +44,7 @@ class Trace(msgspec.Struct, array_like=True, gc=False):
     adrift: list[str] = []
 
 
-def remember(trace: Trace, event: Event) -> list[str] | None:
+def remember(trace: Trace, event: Head) -> list[str] | None:
     """Note what an agent's span states; returns the events it is news to (None = maybe all)."""
     if not event.span or (event.kind == "cloud_audit" and not event.request):
         return []
@@ -63,7 +63,7 @@ def remember(trace: Trace, event: Event) -> list[str] | None:
     return concerned + trace.adrift if span.session else concerned
 
 
-def inherit(trace: Trace, event: Event, before: Attribution) -> tuple[Attribution, bool]:
+def inherit(trace: Trace, event: Head, before: Attribution) -> tuple[Attribution, bool]:
     """Attribution of an event inside a trace, and whether nothing that is still missing can improve it."""
     line, missing = _ancestors(trace, event)
     if missing and event.event_id not in trace.waiting.setdefault(missing, []):
@@ -102,7 +102,7 @@ def inherit(trace: Trace, event: Event, before: Attribution) -> tuple[Attributio
         credential_chain=before.credential_chain,
         session=session or before.session,
         parent_session=event.parent_session or before.parent_session,
-        tool_call=caller.tool_call if caller else "",
+        tool_call=caller.tool_call if caller else event.tool_call,
         links=links,
         unbound="" if agent_plane else before.unbound,
         rooted=before.rooted,
@@ -110,13 +110,13 @@ def inherit(trace: Trace, event: Event, before: Attribution) -> tuple[Attributio
     return attribution, not missing and bool(session) and not session.startswith(TRACE_SESSION)
 
 
-def _actor(event: Event, before: Attribution, agent: Span | None) -> str:
+def _actor(event: Head, before: Attribution, agent: Span | None) -> str:
     if event.kind in ("prompt", "tool_call"):
         return event.actor or (agent.actor if agent else "")
     return agent.actor if agent else before.actor or event.actor
 
 
-def _ancestors(trace: Trace, event: Event) -> tuple[list[Span], str]:
+def _ancestors(trace: Trace, event: Head) -> tuple[list[Span], str]:
     """Known spans from the event's own up to the root, and the id of the first that is missing ("" = none)."""
     line: list[Span] = []
     seen: set[str] = set()

@@ -72,7 +72,7 @@ def normalize(value: bytes, context: Context) -> list[Event]:
         event.tool = event.action = model.tool
         event.tool_call, event.phase = model.tool_call, model.phase or ""
         event.parent_tool_call = model.parent_tool_call or ""
-        event.arguments = arguments(model.arguments, context)
+        event.arguments, event.argument_tokens = arguments(model.arguments, context)
     elif isinstance(model, TokenIssuanceEvent):
         _issuance(event, model, context)
     return [event]

@@ -109,7 +109,7 @@ def _fill(event: Event, line: dict[str, Any], role: str, block: dict[str, Any], 
         event.kind, event.phase = "tool_call", "start"
         event.tool = event.action = string(block.get("name"))
         event.tool_call = string(block.get("id"))
-        event.arguments = arguments(block.get("input"), context)
+        event.arguments, event.argument_tokens = arguments(block.get("input"), context)
     elif what == "tool_result":
         event.kind, event.phase, event.action = "tool_call", "end", "tool_result"
         event.tool_call = string(block.get("tool_use_id"))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 from pipeline.kit.config import Settings
 
@@ -21,11 +22,18 @@ class Context:
     message_limit: int = 16 * 1024 * 1024
     #: Microseconds since 1970; None asks the clock.
     fixed_now: int | None = None
+    #: Whether texts are searched for secrets; not those of a record that was searched as a whole and holds none.
+    masking: bool = True
 
     @classmethod
     def of(cls, settings: Settings) -> Context:
         """The context that settings describe."""
         return cls(settings.hashing_key[:64], settings.text_limit, settings.message_limit)
+
+    @cached_property
+    def harmless(self) -> Context:
+        """The same for records without secrets."""
+        return replace(self, masking=False)
 
     @property
     def now(self) -> int:

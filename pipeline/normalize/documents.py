@@ -25,7 +25,7 @@ def check(value: bytes, context: Context) -> None:
     """Refuse what must not reach a parser: too large, empty, or nested too deeply."""
     if len(value) > context.message_limit:
         raise Invalid("value", f"at most {context.message_limit} bytes (WHODID_MESSAGE_LIMIT)", len(value))
-    if not value.strip():
+    if not value or value.isspace():
         raise Invalid("value", "a JSON document", value)
     if too_deep(value):
         raise Invalid("value", f"at most {DEPTH} levels of nesting")

@@ -98,7 +98,8 @@ def _observation(
     if tool:
         event.kind, event.tool_call = "tool_call", identifier
         event.tool = event.action = string(one.get("name")).removeprefix("execute_tool ")
-        event.arguments, event.tokens = arguments(_structure(one.get("input")), context), tokens(output, context)
+        event.arguments, event.argument_tokens = arguments(_structure(one.get("input")), context)
+        event.tokens = tokens(output, context)
     else:
         event.action = "chat" if kind in _MODEL else kind.lower()
     return event

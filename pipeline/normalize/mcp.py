@@ -53,7 +53,7 @@ def normalize(value: bytes, context: Context) -> list[Event]:
     if method == "tools/call":
         event.phase, event.tool = "start", string(parameters.get("name"))
         event.action = event.tool
-        event.arguments = arguments(parameters.get("arguments"), context)
+        event.arguments, event.argument_tokens = arguments(parameters.get("arguments"), context)
     elif method:
         event.action, event.tool_call = method, ""
     else:

@@ -105,17 +105,18 @@ def _number(piece: str) -> str:
     return re.sub(r"\D", "", whole) + (f".{cents}" if cents else "")
 
 
-def arguments(value: object, context: Context) -> list[Argument]:
-    """The leaves of a tool call's arguments with path, masked text and fingerprints; at most LEAVES of them."""
+def arguments(value: object, context: Context) -> tuple[list[Argument], list[list[int]]]:
+    """The leaves of a tool call's arguments with path and masked text, and the fingerprints of each; at most LEAVES."""
     found: list[Argument] = []
+    prints: list[list[int]] = []
     for path, leaf in _leaves(value, ""):
         if len(found) >= LEAVES:
             break
         text = leaf if isinstance(leaf, str) else _written(leaf)
         if text:
-            prints = _fingerprints(_tokens(_plain(text)), context, ARGUMENT_TOKENS)
-            found.append(Argument(preview(path, context)[:PATH], preview(text, context), prints))
-    return found
+            prints.append(_fingerprints(_tokens(_plain(text)), context, ARGUMENT_TOKENS))
+            found.append(Argument(preview(path, context)[:PATH], preview(text, context)))
+    return found, prints
 
 
 def _leaves(value: object, path: str) -> Iterator[tuple[str, object]]:

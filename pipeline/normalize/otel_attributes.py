@@ -52,9 +52,12 @@ def plain(attributes: Any) -> dict[str, Any]:
         return attributes
     found: dict[str, Any] = {}
     for attribute in sequence(attributes):
-        name = mapping(attribute).get("key")
+        if not isinstance(attribute, dict):
+            continue
+        name, value = attribute.get("key"), attribute.get("value")
         if isinstance(name, str):
-            found[name] = _value(mapping(attribute).get("value"))
+            # Nearly all are texts.
+            found[name] = value["stringValue"] if isinstance(value, dict) and "stringValue" in value else _value(value)
     return found
 
 
@@ -88,8 +91,10 @@ class Attributes:
         self.names: dict[str, str] = {}
         ranks: dict[str, int] = {}
         for name, value in raw.items():
-            for what, rank in _RANKS.get(name, ()):
-                if value not in (None, "", [], {}) and rank < ranks.get(what, len(NAMES[what])):
+            if name not in _RANKS or value in (None, "", [], {}):
+                continue
+            for what, rank in _RANKS[name]:
+                if rank < ranks.get(what, len(NAMES[what])):
                     ranks[what] = rank
                     self.names[what] = value if isinstance(value, str) else text_of(value, 1_000_000)
 

@@ -178,7 +178,8 @@ def _tool_call(event: Event, span: dict[str, Any], attributes: Attributes, conte
         # Every client counts its requests from one. Client and server have a span each for the same call.
         event.tool_call = f"{event.trace}|{event.tool}|{attributes.named('rpc')}"
     asked = attributes.named("arguments")
-    event.arguments = arguments(parsed(asked), context) if asked else []
+    if asked:
+        event.arguments, event.argument_tokens = arguments(parsed(asked), context)
     result = attributes.named("result")
     event.text, event.tokens = preview(result, context), tokens(result, context)
     return event

@@ -79,6 +79,7 @@ def _tool(event: Event, body: dict[str, Any], attributes: Attributes, context: C
     event.action = event.tool or "tool_result"
     event.tool_call = attributes.named("tool_call") or string(body.get("id"))
     asked = attributes.named("arguments")
-    event.arguments = arguments(parsed(asked), context) if asked else []
+    if asked:
+        event.arguments, event.argument_tokens = arguments(parsed(asked), context)
     success = text_of(attributes.raw.get("success")).lower()
     event.outcome = {"true": "success", "false": "failure"}.get(success, "")

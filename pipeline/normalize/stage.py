@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import traceback
-from collections.abc import Callable
-from typing import TypeVar
 
 import msgspec
 
@@ -14,14 +11,13 @@ from pipeline.kit.failures import Invalid, Permanent
 from pipeline.normalize.context import Context
 from pipeline.normalize.documents import check, document, elements, few
 from pipeline.normalize.formats import FORMATS, Format, detect
-from pipeline.normalize.mask import mask_bytes
+from pipeline.normalize.mask import harmless, mask_bytes
 from pipeline.normalize.tidy import LONG_RECORD, tidy
 from schemas.batch import RawRecord
 from schemas.event import Event
 from schemas.rejected import Record, Rejected
 
 STAGE, BUG = "normalize", "normalize/bug"
-T = TypeVar("T")
 log = logging.getLogger("whodid")
 
 
@@ -38,10 +34,10 @@ class Normalized(msgspec.Struct):
 
 def process(record: Record, context: Context) -> list[Normalized]:
     """Split an envelope and normalize each record of it; one bad record costs the others nothing."""
-    parts = _guarded(record, record.value, context, lambda: _split(record, context))
-    if isinstance(parts, Rejected):
-        return [Normalized(None, [], parts)]
-    form, values = parts
+    try:
+        form, values = _split(record, context)
+    except Exception as error:  # noqa: BLE001  (see _one)
+        return [Normalized(None, [], _rejected(record, record.value, error, context))]
     return [_one(record, form, value, context) for value in values]
 
 
@@ -57,13 +53,18 @@ def _split(record: Record, context: Context) -> tuple[Format, list[bytes]]:
 
 
 def _one(record: Record, form: Format, value: bytes, context: Context) -> Normalized:
-    result = _guarded(record, value, context, lambda: form.normalize(value, context))
-    if isinstance(result, Rejected):
-        return Normalized(None, [], result)
+    if harmless(value):
+        context = context.harmless
+    try:
+        result = form.normalize(value, context)
+    # The only place that catches everything: input is hostile, and a bug in one normalizer must cost one record, not
+    # the stream. It has a stage of its own, so that it is counted and seen.
+    except Exception as error:  # noqa: BLE001
+        return Normalized(None, [], _rejected(record, value, error, context))
     record_id = hashlib.blake2b(value, digest_size=16).hexdigest()
     masked = mask_bytes(value, context)
     # The fields that no normalizer masks by itself can only hold secrets, or be long, if the record does.
-    suspicious = masked is not value or len(value) > LONG_RECORD
+    suspicious = context.masking or len(value) > LONG_RECORD
     for event in result:
         event.record_id = record_id
         if suspicious:
@@ -73,17 +74,12 @@ def _one(record: Record, form: Format, value: bytes, context: Context) -> Normal
     return Normalized(raw, result, None, "" if result else form.ignores)
 
 
-def _guarded(record: Record, value: bytes, context: Context, work: Callable[[], T]) -> T | Rejected:
-    try:
-        return work()
-    except Permanent as failure:
-        return reject(record, value, STAGE, str(failure), context)
-    # The only place that catches everything: input is hostile, and a bug in one normalizer must cost one record, not
-    # the stream. It has a stage of its own, so that it is counted and seen.
-    except Exception as error:  # noqa: BLE001
-        where = f"{record.topic}/{record.partition}/{record.offset}"
-        log.error("bug in normalizing %s\n%s", where, traceback.format_exc())
-        return reject(record, value, BUG, f"bug: {type(error).__name__}: {error}", context)
+def _rejected(record: Record, value: bytes, error: Exception, context: Context) -> Rejected:
+    if isinstance(error, Permanent):
+        return reject(record, value, STAGE, str(error), context)
+    where = f"{record.topic}/{record.partition}/{record.offset}"
+    log.error("bug in normalizing %s", where, exc_info=error)
+    return reject(record, value, BUG, f"bug: {type(error).__name__}: {error}", context)
 
 
 def reject(record: Record, value: bytes, stage: str, reason: str, context: Context) -> Rejected:

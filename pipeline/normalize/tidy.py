@@ -15,7 +15,19 @@ from schemas.event import Event
 LONG_RECORD, LONGEST = 4096, 2048
 #: Fields that are ours, or are masked and shortened where they are made.
 _OURS = frozenset(
-    ("event_id", "kind", "time", "format", "record_id", "phase", "outcome", "text", "tokens", "arguments")
+    (
+        "event_id",
+        "kind",
+        "time",
+        "format",
+        "record_id",
+        "phase",
+        "outcome",
+        "text",
+        "tokens",
+        "arguments",
+        "argument_tokens",
+    )
 )
 _TEXTS = tuple(
     name for name in Event.__struct_fields__ if name not in _OURS | {"issued_expires", "resources", "attributes"}

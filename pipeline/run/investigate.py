@@ -15,7 +15,8 @@ from pipeline.normalize.stage import Normalized, process
 from pipeline.store import Store
 from pipeline.store.queries import counts
 from schemas.batch import Item, RawRecord
-from schemas.entry import Entry
+from schemas.entry import PackedEntry
+from schemas.event import head_of
 from schemas.rejected import Record, Rejected
 
 #: Records normalized before the correlator and the store see them.
@@ -96,16 +97,17 @@ class Investigation:
         summary.bound = reasons.pop("", 0)
         summary.unbound = reasons
 
-    def _write(self, entries: list[Entry], raw: list[RawRecord], rejected: list[Rejected]) -> None:
+    def _write(self, entries: list[PackedEntry], raw: list[RawRecord], rejected: list[Rejected]) -> None:
         for letter in self._engine.conflicts():
             self.summary.rejected += 1
             self.summary.conflicts += 1
             self.summary.reasons["event_id: expected an id of its own, another record has it too"] += 1
             rejected.append(letter)
         for entry in entries:
-            known = self._outcomes.get(entry.event.event_id)
+            event_id = head_of(entry.event).event_id
+            known = self._outcomes.get(event_id)
             if known is None or known[0] <= entry.revision:
-                self._outcomes[entry.event.event_id] = (entry.revision, entry.unbound)
+                self._outcomes[event_id] = (entry.revision, entry.unbound)
         if entries:
             self._store.write_entries(entries)
         if raw:

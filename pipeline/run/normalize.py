@@ -31,6 +31,8 @@ from schemas.rejected import Record, Rejected
 
 FIRST, SECOND, RECORDS, DEAD_LETTERS = "events-by-credential", "events-by-actor", "records", "dead-letters"
 COMMIT_EVERY, MARK_EVERY = 1.0, 0.25
+#: Messages taken at once, and how long a batch waits for further items while there are more (seconds).
+CONSUMED, LINGER = 1000, 0.2
 BUGS_IN_A_ROW = 100
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -88,16 +90,20 @@ class NormalizeRole:
         """Blocks; raises KafkaException when the broker refuses us for good."""
         topics = [full_name(self._settings, topic) for topic in PUBLIC]
         self._consumer.subscribe(topics, on_assign=self._assigned, on_revoke=self._revoked)
-        committed = marked = active = time.monotonic()
+        committed = marked = flushed = active = time.monotonic()
         try:
             while not end.due(max(active, self._ready) if self._at_end() else None):
                 now = time.monotonic()
                 if self._pace.wait():
                     active = now
                     self._producer.poll(0.05)
-                elif self._take(self._consumer.consume(1000, 0.05)):
-                    active = now
-                self._outbox.flush()
+                else:
+                    taken = self._take(self._consumer.consume(CONSUMED, 0.05))
+                    active = now if taken else active
+                    # While more input waits, it will fill the batches.
+                    if taken < CONSUMED or now - flushed >= LINGER:
+                        flushed = now
+                        self._outbox.flush()
                 self._producer.poll(0)
                 if now - marked >= MARK_EVERY:
                     marked = now

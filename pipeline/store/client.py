@@ -8,7 +8,7 @@ Fails:  Transient when the store is away or overloaded; a wrong address is Inval
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,7 +18,7 @@ from pipeline.kit.failures import Transient
 from pipeline.store import write
 from pipeline.store.faults import translated
 from schemas.batch import RawRecord
-from schemas.entry import Entry
+from schemas.entry import Entry, PackedEntry
 from schemas.rejected import Rejected
 
 _INSERT = {
@@ -71,7 +71,7 @@ class Store:
         with self._borrowed() as client:
             client.raw_insert(block.table, block.columns, block.payload, _INSERT, "MsgPack")
 
-    def write_entries(self, entries: list[Entry]) -> None:
+    def write_entries(self, entries: Sequence[Entry | PackedEntry]) -> None:
         """Write timeline rows; of each event the highest revision counts."""
         self.insert(write.entries_block(entries))
 

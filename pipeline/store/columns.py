@@ -1,55 +1,78 @@
-"""Entries become rows of the table `entries`, and rows become Entries again; one mapping serves both ways."""
+"""Entries become rows of the table `entries`, and rows become Entries again; one mapping serves both ways.
+
+A row is the packed event, value by value, then what was found out about it: the event's bytes are copied, not decoded.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from operator import attrgetter
 from typing import Any
 
-from schemas.entry import Entry, Link
-from schemas.event import Argument, Event
+import msgspec
+
+from schemas.entry import Attributed, Entry, Link, PackedEntry
+from schemas.event import Argument, Event, packed, unpacked
 
 #: Column of each Event field. What the Entry found out has the plain name, what the source said is `stated_…`.
 _STATED = ("actor", "actor_kind", "actor_name", "human", "session", "parent_session", "tool_call")
-#: Fingerprints serve correlation only and are not stored; arguments have a form of their own.
-_NOT_PLAIN = ("tokens", "arguments")
-EVENT_FIELDS = tuple(name for name in Event.__struct_fields__ if name not in _NOT_PLAIN)
-ENTRY_FIELDS = tuple(name for name in Entry.__struct_fields__ if name not in ("event", "links"))
+EVENT_FIELDS = Event.__struct_fields__
+FOUND_FIELDS = Attributed.__struct_fields__
 COLUMNS = (
-    *(f"stated_{name}" if name in _STATED else name for name in EVENT_FIELDS),
-    *ENTRY_FIELDS,
-    "links",
-    "arguments",
-    "link",
-    "confidence",
-)
+    *(f"stated_{name}" if name in _STATED else name for name in EVENT_FIELDS), *FOUND_FIELDS, "link", "confidence",
+)  # fmt: skip
+#: Taken by the table and not kept (columns that are EPHEMERAL): fingerprints serve correlation only.
+_NOT_KEPT = ("tokens", "argument_tokens")
+_KEPT_FIELDS = tuple(name for name in EVENT_FIELDS if name not in _NOT_KEPT)
 
 #: Select list of what `entry` takes: the time as a number, since Python's datetime ends where ClickHouse's does not.
-SELECTED = ", ".join(f"toUnixTimestamp64Micro({name})" if name == "time" else name for name in COLUMNS[:-2])
+SELECTED = ", ".join(
+    f"toUnixTimestamp64Micro({name})" if name == "time" else name for name in COLUMNS[:-2] if name not in _NOT_KEPT
+)
 
-_event_values = attrgetter(*EVENT_FIELDS)
-_entry_values = attrgetter(*ENTRY_FIELDS)
+_encode = msgspec.msgpack.Encoder().encode
 
 
-def rows(entries: Iterable[Entry]) -> Iterable[tuple[Any, ...]]:
-    """One tuple per Entry in the order of `COLUMNS`."""
-    for entry in entries:
-        event = entry.event
-        arguments = [(argument.path, argument.value, argument.origin) for argument in event.arguments]
-        link = actor_link(entry.links)
-        method, confidence = (link.method, link.confidence) if link else ("none", 0.0)
-        yield *_event_values(event), *_entry_values(entry), entry.links, arguments, method, confidence
+def _header(fields: int) -> bytes:
+    """How msgpack begins an array of 16 to 65,535 values."""
+    return b"\xdc" + fields.to_bytes(2, "big")
+
+
+_EVENT_HEADER, _FOUND_HEADER = _header(len(EVENT_FIELDS)), _header(len(COLUMNS) - len(EVENT_FIELDS))
+
+
+def row(item: Entry | PackedEntry) -> bytes:
+    """The values of one row in the order of `COLUMNS`."""
+    data = bytes(item.event if isinstance(item, PackedEntry) else packed(item.event))
+    if data[:3] != _EVENT_HEADER:
+        # Packed by another version of this program: fields are only ever added at the end.
+        data = bytes(packed(unpacked(msgspec.Raw(data))))
+    link = actor_link(item.links)
+    method, confidence = (link.method, link.confidence) if link else ("none", 0.0)
+    found = (
+        item.revision, item.actor, item.actor_kind, item.actor_name, item.human, item.on_behalf_of,
+        item.credential_chain, item.session, item.parent_session, item.tool_call, item.tool_call_event,
+        item.prompt_event, item.unbound, item.links, method, confidence,
+    )  # fmt: skip
+    return data[3:] + _encode(found)[len(_FOUND_HEADER) :]
 
 
 def entry(row: Sequence[Any]) -> Entry:
     """The Entry of one row selected as `SELECTED`, as it was written but without fingerprints."""
-    middle = len(EVENT_FIELDS)
-    links, arguments = row[middle + len(ENTRY_FIELDS) :]
-    event = Event(
-        **dict(zip(EVENT_FIELDS, row, strict=False)), arguments=[Argument(**argument) for argument in arguments]
+    stated = dict(zip(_KEPT_FIELDS, row, strict=False))
+    stated["arguments"] = [Argument(**argument) for argument in stated["arguments"]]
+    found = dict(zip(FOUND_FIELDS, row[len(_KEPT_FIELDS) :], strict=True))
+    found["links"] = [Link(**link) for link in found["links"]]
+    return Entry(event=Event(**stated), **found)
+
+
+def named(item: Entry) -> dict[str, Any]:
+    """The values of one row by column, without fingerprints."""
+    values = dict(
+        zip(COLUMNS, (*msgspec.structs.astuple(item.event), *msgspec.structs.astuple(item)[:-1]), strict=False)
     )
-    found = dict(zip(ENTRY_FIELDS, row[middle:], strict=False))
-    return Entry(event=event, **found, links=[Link(**link) for link in links])
+    link = actor_link(item.links)
+    values["link"], values["confidence"] = (link.method, link.confidence) if link else ("none", 0.0)
+    return {name: value for name, value in values.items() if name not in _NOT_KEPT}
 
 
 def actor_link(links: Iterable[Link]) -> Link | None:

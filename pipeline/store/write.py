@@ -2,7 +2,7 @@
 
 In:     Entries, RawRecords, Rejected
 Out:    Blocks, encoded as ClickHouse's MsgPack format
-Fails:  never; text that is not valid Unicode is stored with replacement characters
+Fails:  never; a path that is not valid Unicode is stored with replacement characters
 
 Measured on chdb, blocks of 20,000 entries, one core: 4 µs an entry here and 13 µs in the engine, which holds no GIL.
 `Client.insert` with columns takes 12 µs here and 5 µs in the engine, Arrow as long as that: the sum is the same, but
@@ -19,7 +19,7 @@ import msgspec
 
 from pipeline.store import columns
 from schemas.batch import RawRecord
-from schemas.entry import Entry
+from schemas.entry import Entry, PackedEntry
 from schemas.rejected import Rejected
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -36,9 +36,9 @@ class Block(NamedTuple):
     payload: bytes
 
 
-def entries_block(entries: Iterable[Entry]) -> Block:
+def entries_block(entries: Iterable[Entry | PackedEntry]) -> Block:
     """Rows of `entries`; the view fills `pivots` from them."""
-    return _block("entries", columns.COLUMNS, columns.rows(entries))
+    return Block("entries", columns.COLUMNS, b"".join(map(columns.row, entries)))
 
 
 def records_block(records: Iterable[RawRecord]) -> Block:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from pipeline.correlate.engine import Engine
 from pipeline.correlate.route import route
 from tests.events import call, issuance, prompt, tool
+from tests.unpacking import Engine
 
 
 def current(engine, events, marks=None):

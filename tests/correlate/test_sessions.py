@@ -66,9 +66,10 @@ def test_an_argument_has_the_origin_of_its_value_whatever_came_first():
         prompt(0, "s", "a", tokens=asked),
         tool(1, "s", "t1"),
         tool(2, "s", "t1", "end", tokens=found),
-        tool(3, "s", "t2", arguments=[
-            Argument("a", "x", asked), Argument("b", "y", found), Argument("c", "z", own), Argument("d", "", []),
-        ]),
+        tool(
+            3, "s", "t2", argument_tokens=[asked, found, own, []],
+            arguments=[Argument("a", "x"), Argument("b", "y"), Argument("c", "z"), Argument("d", "")],
+        ),
         tool(4, "s", "t2", "end", tokens=own),
     ]  # fmt: skip
     for events in (story, list(reversed(story))):

@@ -35,7 +35,7 @@ def test_a_tool_span_is_a_tool_call_with_arguments_and_result():
     (event,) = events(span(TOOL))
     assert (event.kind, event.tool, event.tool_call, event.text) == ("tool_call", "send_mail", "c1", "sent")
     assert [(one.path, one.value) for one in event.arguments] == [("to[0]", "eve@example.com"), ("n", "3")]
-    assert event.arguments[0].tokens
+    assert event.argument_tokens[0]
     assert (event.trace, event.span, event.parent_span) == ("ab" * 16, "cd" * 8, "ef" * 8)
     assert event.attributes["end_time"] == "1769850005120000"
     assert event.actor == "", "a tool span names no agent: its parent does"

@@ -114,10 +114,10 @@ def test_a_long_text_is_cut_without_cutting_a_secret_in_half():
 def test_an_argument_is_found_again_in_the_text_it_came_from():
     mail = tokens("Please wire €1.250,00 to DE02 1203 0000 0000 2020 51, or mail Eve@Example.com (thanks!)", CONTEXT)
     for value in ("eve@example.com", "1250,00", "EVE@EXAMPLE.COM"):
-        (argument,) = arguments({"to": value}, CONTEXT)
-        assert set(argument.tokens) <= set(mail), value
-    (other,) = arguments({"to": "mallory@example.org"}, CONTEXT)
-    assert not set(other.tokens) <= set(mail)
+        _, (prints,) = arguments({"to": value}, CONTEXT)
+        assert set(prints) <= set(mail), value
+    _, (other,) = arguments({"to": "mallory@example.org"}, CONTEXT)
+    assert not set(other) <= set(mail)
 
 
 @pytest.mark.parametrize(
@@ -130,19 +130,19 @@ def test_an_argument_is_found_again_in_the_text_it_came_from():
     ],
 )  # fmt: skip
 def test_a_value_is_found_again_however_people_write_it(written, passed):
-    (argument,) = arguments({"a": passed}, CONTEXT)
-    assert argument.tokens
-    assert set(argument.tokens) <= set(tokens(f"send it to {written} please", CONTEXT))
+    _, (prints,) = arguments({"a": passed}, CONTEXT)
+    assert prints
+    assert set(prints) <= set(tokens(f"send it to {written} please", CONTEXT))
 
 
 @pytest.mark.parametrize(("one", "other"), [("192.0.2.1", "192.0.2.10"), (1.5, 15), (12, 120), ("1.25", "1.2")])
 def test_values_that_differ_stay_different(one, other):
-    (argument,) = arguments({"a": one}, CONTEXT)
-    assert not set(argument.tokens) <= set(tokens(f"it is {other} today", CONTEXT))
+    _, (prints,) = arguments({"a": one}, CONTEXT)
+    assert not set(prints) <= set(tokens(f"it is {other} today", CONTEXT))
 
 
 def test_fingerprints_need_the_key_and_are_bounded():
     other = type(CONTEXT)(b"another-key-0123")
     assert set(tokens("eve@example.com", CONTEXT)).isdisjoint(tokens("eve@example.com", other))
     assert len(tokens(" ".join(str(n) for n in range(100_000)), CONTEXT)) == 4096
-    assert len(arguments({str(n): n for n in range(1000)}, CONTEXT)) == 64
+    assert [len(part) for part in arguments({str(n): n for n in range(1000)}, CONTEXT)] == [64, 64]

@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 
 from pipeline.correlate import directory, sessions
 from pipeline.correlate.directory import Directory
-from pipeline.correlate.engine import Engine
 from pipeline.correlate.route import route
 from pipeline.correlate.sessions import Sessions
 from pipeline.correlate.state import PartitionState
 from pipeline.correlate.watermark import ENDED, LEVELS, Mark
 from schemas.batch import Batch, Own
 from tests.events import call, issuance, prompt, tool
+from tests.unpacking import Engine
 
 LIMITS = (5_000_000, 3_600_000_000, 10_000)
 
@@ -105,7 +105,7 @@ class Machine:
             out = stage.apply(queue[at])
         else:
             shown, out = stage.apply(queue[at])
-            self.entries += shown
+            self.entries += [entry.unpacked() for entry in shown]
         stage.state.offset = at
         self.put(out)
         return True

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from pipeline.store import columns, queries, timeline
 from schemas.batch import RawRecord
-from schemas.entry import Entry, Link
-from schemas.event import Argument, Event
+from schemas.entry import Attributed, Entry, Link, PackedEntry
+from schemas.event import Argument, Event, packed
 from tests.store.entries import entry
 
 HOSTILE = (
@@ -28,8 +28,8 @@ def fields(struct, **special):
 
 
 nothing = st.just([])
-arguments = st.lists(st.builds(Argument, **fields(Argument, tokens=nothing)), max_size=3)
-events = st.builds(Event, **fields(Event, tokens=nothing, arguments=arguments))
+arguments = st.lists(st.builds(Argument, **fields(Argument)), max_size=3)
+events = st.builds(Event, **fields(Event, tokens=nothing, argument_tokens=nothing, arguments=arguments))
 links = st.lists(st.builds(Link, **fields(Link, confidence=st.floats(0, 1))), max_size=3)
 entries = st.builds(
     Entry, **fields(Entry, event=events, links=links, revision=st.integers(0, 2**64 - 1), actor=st.just("the actor"))
@@ -38,8 +38,8 @@ entries = st.builds(
 numbers = itertools.count()
 
 
-def test_every_field_of_an_entry_has_a_column_but_fingerprints():
-    plain = {*Event.__struct_fields__} - {"tokens"} | {*Entry.__struct_fields__} - {"event"}
+def test_every_field_of_an_entry_has_a_column():
+    plain = {*Event.__struct_fields__} | {*Entry.__struct_fields__} - {"event"}
     stated = {name for name in columns.COLUMNS if name.startswith("stated_")}
     assert {*columns.COLUMNS} - stated == plain | {"link", "confidence"}
     assert {name.removeprefix("stated_") for name in stated} == {*Event.__struct_fields__} & {*Entry.__struct_fields__}
@@ -76,11 +76,26 @@ def test_hostile_text_is_found_by_every_pivot(store):
             assert timeline(store, pivot, item.actor).entries == [item]
 
 
-def test_an_unpaired_surrogate_does_not_stop_the_block(store):
-    store.write_entries([entry("a"), entry("b", text="x\ud800y", attributes={"\udfff": "v"}, resources=["\ud801"])])
-    read = queries.event(store, "b")
-    assert (read.event.text, read.event.attributes, read.event.resources) == ("x?y", {"?": "v"}, ["?"])
-    assert queries.event(store, "a")
+def test_a_path_that_is_no_unicode_does_not_stop_the_block(store):
+    store.write_records([RawRecord("id", "mcp", "logs/\udcff.json", 0, 0, 5, b"{}")])
+    assert queries.record(store, "id").topic == "logs/?.json"
+
+
+def test_an_event_of_an_earlier_version_is_taken(store):
+    item = entry("a", resources=["r"], attributes={"k": "v"})
+    whole = msgspec.msgpack.decode(packed(item.event))
+    found = {name: getattr(item, name) for name in Attributed.__struct_fields__}
+    shorter = PackedEntry(event=msgspec.Raw(msgspec.msgpack.encode(whole[:-2])), **found)
+    store.write_entries([shorter, entry("b")])
+    assert queries.event(store, "a") == item
+    assert queries.event(store, "b")
+
+
+def test_fingerprints_are_taken_and_not_kept(store):
+    store.write_entries([entry("a", tokens=[2**63 - 1], argument_tokens=[[1], []])])
+    assert queries.event(store, "a").event.tokens == []
+    columns = store.rows("SELECT name FROM system.columns WHERE table = 'entries' AND default_kind = 'EPHEMERAL'")
+    assert {*columns} == {("tokens",), ("argument_tokens",)}
 
 
 def test_the_actor_link_has_columns_of_its_own(store):
