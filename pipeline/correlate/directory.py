@@ -19,9 +19,13 @@ from pipeline.correlate.parking import Parked, Parking
 from pipeline.correlate.route import settle
 from pipeline.correlate.state import PartitionState
 from pipeline.correlate.watermark import ENDED, Watermarks
-from schemas.batch import Batch, Bind, Item, Mark, Use
+from schemas.batch import Attribution, Batch, Bind, Item, Mark, Use
 from schemas.event import Head, head_of
 from schemas.rejected import Rejected
+
+
+#: Bindings whose attribution is kept ready.
+PLAIN = 50_000
 
 
 class Passed(msgspec.Struct, array_like=True, gc=False):
@@ -62,6 +66,8 @@ class Directory:
         self.watermarks = Watermarks(dict(marks.marks) if marks else {})
         self._parking = Parking(state, grace)
         self._out: list[Item] = []
+        #: What a binding says of an event that states nothing itself, by the binding's link key: most events are such.
+        self._plain: dict[str, tuple[Bind, Attribution]] = {}
         #: Events of traces that something was learned for in this batch: (key, event id).
         self._traces: list[tuple[str, str]] = []
         self.duplicates = 0
@@ -121,14 +127,24 @@ class Directory:
             self.conflicts.append(rejected)
 
     def _by_credential(self, key: Key, event: Head, held: Held) -> None:
-        bind = bindings.best(key.binds.values())
-        attribution = bindings.attribute(event, held.attribution, bind)
+        attribution = self._attribute(key, event, held)
         revision = held.incoming + held.changed
         held.emitted = True
         if event.trace and event.kind == "cloud_audit":
             self._out.append(Use(TRACE + event.trace, held.event, attribution, revision))
             return
         self._out += settle(event, held.event, attribution, revision)
+
+    def _attribute(self, key: Key, event: Head, held: Held) -> Attribution:
+        bind = bindings.best(key.binds.values())
+        if bind is None or event.human or event.tool_call or held.attribution.tool_call or not bind.attribution.actor:
+            return bindings.attribute(event, held.attribution, bind)
+        known = self._plain.get(bind.key)
+        if known is None or known[0] is not bind:
+            if len(self._plain) >= PLAIN:
+                self._plain.clear()
+            known = self._plain[bind.key] = (bind, bindings.attribute(event, held.attribution, bind))
+        return known[1]
 
     def _in_trace(self, key: str, event: Head, held: Held, trace: traces.Trace, *, final: bool = False) -> None:
         before = held.attribution

@@ -36,12 +36,18 @@ class Held(msgspec.Struct, array_like=True, gc=False):
     shown: int = 0
 
 
-class Chunk(msgspec.Struct, array_like=True, gc=False):
-    """Up to CHUNK events of one key."""
+class Label(msgspec.Struct, array_like=True, gc=False):
+    """What can be read of a chunk without decoding its events."""
 
     key: str
     #: Latest event time in it, microseconds.
     until: int
+    count: int
+
+
+class Chunk(Label, array_like=True, gc=False):
+    """Up to CHUNK events of one key, by event id."""
+
     items: dict[str, Held]
 
     @property
@@ -57,6 +63,27 @@ class Chunks(msgspec.Struct, array_like=True, gc=False):
     dropped: int = 0
 
 
+_label = msgspec.msgpack.Decoder(Label).decode
+
+
+class Kept:
+    """Where the events of one key are, in memory: found again from the state after a restart."""
+
+    __slots__ = ("chunk", "ids", "name", "number")
+
+    def __init__(self) -> None:
+        #: Chunk number by event id.
+        self.ids: dict[str, int] = {}
+        #: The chunk that is being filled, its number and its name in the state. (A sealed one may become bytes there.)
+        self.chunk: Chunk | None = None
+        self.number = -1
+        self.name = ""
+
+    def close(self) -> None:
+        """The next event begins a new chunk."""
+        self.chunk, self.number = None, -1
+
+
 class Holding:
     """The held events of one partition, by key and event id."""
 
@@ -64,23 +91,32 @@ class Holding:
         self._state = state
         self._limit = limit
         numbers = sorted(int(key[2:]) for key in state.keys("h/"))
+        #: Chunks, oldest first, and how many events there are in all of them.
         self._order: OrderedDict[int, None] = OrderedDict.fromkeys(numbers)
+        self._count = sum(label.count for label in map(self._label, numbers) if label)
         self._next = numbers[-1] + 1 if numbers else 0
-        self._index: dict[str, dict[str, int]] = {}
+        self._index: dict[str, Kept] = {}
         self.dropped = 0
 
     def find(self, key: str, event_id: str) -> Held | None:
         """The held event, or None if it never came or is no longer kept."""
-        number = self._known(key).get(event_id)
+        kept = self._kept(key)
+        number = kept.ids.get(event_id)
         if number is None:
             return None
-        chunk = self._state.get(f"h/{number}", Chunk)
+        chunk = kept.chunk if number == kept.number else self._state.get(f"h/{number}", Chunk)
         return chunk.items.get(event_id) if chunk else None
 
     def touch(self, key: str, event_id: str) -> None:
         """Say that a held event was changed in place."""
-        number = self._known(key).get(event_id)
-        chunk = None if number is None else self._state.get(f"h/{number}", Chunk)
+        kept = self._kept(key)
+        number = kept.ids.get(event_id)
+        if number is None:
+            return
+        if number == kept.number and kept.chunk is not None:
+            self._state.put(kept.name, kept.chunk)
+            return
+        chunk = self._state.get(f"h/{number}", Chunk)
         if chunk is not None:
             self._state.put(f"h/{number}", chunk)
 
@@ -90,25 +126,19 @@ class Holding:
 
     def add(self, key: str, event_id: str, held: Held) -> list[tuple[str, str, Held]]:
         """Keep one more event under a key; returns those that had to go for it: (key, event id, event)."""
-        chunks = self._state.get(f"c/{key}", Chunks) or Chunks([])
-        known = self._known(key)
-        chunk = self._state.get(f"h/{chunks.numbers[-1]}", Chunk) if chunks.numbers else None
-        if chunk is None or len(chunk.items) >= CHUNK:
-            number, self._next = self._next, self._next + 1
-            chunk = Chunk(key, held.time, {})
-            chunks.numbers.append(number)
-            self._order[number] = None
-            self._state.put(f"c/{key}", chunks)
-        number = chunks.numbers[-1]
-        chunk.items[event_id] = held
-        chunk.until = max(chunk.until, held.time)
-        known[event_id] = number
-        self._state.put(f"h/{number}", chunk)
+        kept = self._kept(key)
         dropped: list[tuple[str, str, Held]] = []
-        if (len(chunks.numbers) - 1) * CHUNK > self._limit:
-            dropped += self._drop(chunks.numbers[0])
-        if len(self._order) * CHUNK > PARTITION_LIMIT:
-            dropped += self._drop(next(iter(self._order)))
+        chunk = kept.chunk
+        if chunk is None:
+            chunk, dropped = self._begin(key, kept, held.time)
+        chunk.items[event_id] = held
+        chunk.count += 1
+        self._count += 1
+        chunk.until = max(chunk.until, held.time)
+        kept.ids[event_id] = kept.number
+        self._state.put(kept.name, chunk)
+        if chunk.sealed:
+            kept.close()
         return dropped
 
     def of(self, key: str, since: int = 0) -> Iterator[tuple[str, Held]]:
@@ -124,21 +154,44 @@ class Holding:
         dropped: list[tuple[str, str, Held]] = []
         while self._order:
             number = next(iter(self._order))
-            chunk = self._state.get(f"h/{number}", Chunk)
-            if chunk is not None and chunk.until >= time:
+            label = self._label(number)
+            if label is not None and label.until >= time:
                 break
             dropped += self._drop(number)
         return dropped
 
-    def _known(self, key: str) -> dict[str, int]:
-        known = self._index.get(key)
-        if known is None:
-            known = self._index[key] = {}
+    def _begin(self, key: str, kept: Kept, time: int) -> tuple[Chunk, list[tuple[str, str, Held]]]:
+        """A new chunk for a key, and the oldest ones dropped if there are too many."""
+        number, self._next = self._next, self._next + 1
+        chunks = self._state.get(f"c/{key}", Chunks) or Chunks([])
+        chunks.numbers.append(number)
+        self._state.put(f"c/{key}", chunks)
+        self._order[number] = None
+        chunk = Chunk(key, time, 0, {})
+        kept.chunk, kept.number, kept.name = chunk, number, f"h/{number}"
+        self._state.put(kept.name, chunk)
+        dropped: list[tuple[str, str, Held]] = []
+        if (len(chunks.numbers) - 1) * CHUNK > self._limit:
+            dropped += self._drop(chunks.numbers[0])
+        while self._count > PARTITION_LIMIT and len(self._order) > 1:
+            dropped += self._drop(next(iter(self._order)))
+        return chunk, dropped
+
+    def _label(self, number: int) -> Label | None:
+        value = self._state.peek(f"h/{number}")
+        return _label(value) if isinstance(value, bytes) else value
+
+    def _kept(self, key: str) -> Kept:
+        kept = self._index.get(key)
+        if kept is None:
+            kept = self._index[key] = Kept()
             chunks = self._state.get(f"c/{key}", Chunks)
             for number in chunks.numbers if chunks else ():
                 chunk = self._state.get(f"h/{number}", Chunk)
-                known.update(dict.fromkeys(chunk.items, number) if chunk else {})
-        return known
+                kept.ids.update(dict.fromkeys(chunk.items, number) if chunk else {})
+                if chunk is not None and not chunk.sealed:
+                    kept.chunk, kept.number, kept.name = chunk, number, f"h/{number}"
+        return kept
 
     def _drop(self, number: int) -> list[tuple[str, str, Held]]:
         self._order.pop(number, None)
@@ -146,12 +199,15 @@ class Holding:
         if chunk is None:
             return []
         self._state.delete(f"h/{number}")
-        known = self._known(chunk.key)
+        self._count -= chunk.count
+        kept = self._kept(chunk.key)
         for event_id in chunk.items:
-            known.pop(event_id, None)
+            kept.ids.pop(event_id, None)
+        if number == kept.number:
+            kept.close()
         chunks = self._state.get(f"c/{chunk.key}", Chunks)
         if chunks is not None:
-            chunks.numbers = [kept for kept in chunks.numbers if kept != number]
+            chunks.numbers = [other for other in chunks.numbers if other != number]
             chunks.dropped += len(chunk.items)
             if chunks.numbers:
                 self._state.put(f"c/{chunk.key}", chunks)

@@ -75,5 +75,5 @@ def _origin(seen: Seen, tokens: list[int], time: int) -> str:
 
 
 def _covered(known: dict[int, int], tokens: list[int], until: int) -> bool:
-    found = sum(known.get(token, NEVER) <= until for token in tokens)
+    found = sum([known.get(token, NEVER) <= until for token in tokens])
     return found == len(tokens) or (len(tokens) > 3 and found >= SHARE * len(tokens))

@@ -66,11 +66,12 @@ class Sessions:
                 self._entries.append(entry_of(item.event, item.attribution, item.revision * STEP))
         for key, event, held in fresh:
             self._show(key, event, held)
+        shown = {(key, event.event_id) for key, event, _ in fresh}
         for key, since in news.items():
             if since == NEVER:
                 continue
-            for _, held in self.holding.of(key, since - SLACK):
-                if held.time >= since - SLACK:
+            for event_id, held in self.holding.of(key, since - SLACK):
+                if held.time >= since - SLACK and (key, event_id) not in shown:
                     self._show(key, readable(held.event), held)
         self._expire()
         self._parking.save()

@@ -61,6 +61,10 @@ class PartitionState:
             value = self._values[key] = self._decoders[key[: key.index("/")]].decode(value)
         return value
 
+    def peek(self, key: str) -> Any:
+        """The value under a key as it is: an object, or the bytes that it would be decoded from; None if there is none."""
+        return self._values.get(key)
+
     def put(self, key: str, value: msgspec.Struct) -> None:
         """Set a value, or say that the one under this key was changed in place."""
         self._values[key] = value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from typing import Literal
 
 Name = Literal[
@@ -26,12 +26,20 @@ Name = Literal[
 ]
 
 
+#: Shortest time between two samples of a counter (seconds), and how many are kept.
+SAMPLE_EVERY, SAMPLES = 0.1, 6000
+#: Share of a backfill after which only events that wait for their grace are left.
+SETTLED = 0.999
+
+
 class Metrics:
     """Thread-safe counters and the health of one process."""
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
         self._times: dict[str, tuple[float, float]] = {}
+        #: Time and total, now and then, oldest first.
+        self._samples: dict[str, deque[tuple[float, int]]] = {}
         self._troubles: dict[str, str] = {}
         self._lock = threading.Lock()
 
@@ -43,6 +51,9 @@ class Metrics:
         with self._lock:
             self._counts[name] += amount
             self._times[name] = (self._times.get(name, (now,))[0], now)
+            samples = self._samples.setdefault(name, deque(maxlen=SAMPLES))
+            if not samples or now - samples[-1][0] >= SAMPLE_EVERY:
+                samples.append((now, self._counts[name]))
 
     def trouble(self, part: str, reason: str) -> None:
         """Turn health red for one part of the process; an empty reason turns it green again."""
@@ -63,6 +74,13 @@ class Metrics:
         """When each counter was first and last added to, seconds since 1970."""
         with self._lock:
             return dict(self._times)
+
+    def reached(self, name: Name, share: float = SETTLED) -> float:
+        """When a counter had come to this share of what it is now, seconds since 1970; 0 if it was never added to."""
+        with self._lock:
+            enough = share * self._counts[name]
+            last = self._times.get(name, (0.0, 0.0))[1]
+            return next((moment for moment, total in self._samples.get(name, ()) if total >= enough), last)
 
     @property
     def troubles(self) -> dict[str, str]:

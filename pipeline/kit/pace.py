@@ -7,6 +7,7 @@ topic. So a backlog has to stay in front of the pipeline, in the public topics, 
 from __future__ import annotations
 
 import time
+from collections import deque
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
@@ -14,8 +15,8 @@ from pipeline.kit.clients import consumer_config
 from pipeline.kit.config import Settings
 from pipeline.kit.topics import full_name
 
-#: Messages of a partition that may be on their way before the producer waits, and how often that is asked (seconds).
-AHEAD, ASK_EVERY = 60, 0.25
+#: Items of a partition that may be on their way before the producer waits, and how often that is asked (seconds).
+AHEAD, ASK_EVERY = 15_000, 0.25
 #: A group that commits nothing for so long is not there, and is not waited for (seconds).
 ABSENT = 15.0
 
@@ -27,15 +28,18 @@ class Pace:
         name = full_name(settings, topic)
         self._partitions = [TopicPartition(name, number) for number in range(settings.partitions)]
         self._reader = Consumer(consumer_config(settings, group))
-        self._produced: dict[int, int] = {}
+        #: Offset and number of items of each message that the group may not have read yet, by partition.
+        self._ahead: dict[int, deque[tuple[int, int]]] = {number: deque() for number in range(settings.partitions)}
+        self._items = dict.fromkeys(self._ahead, 0)
         self._committed: dict[int, int] = {}
         self._moved = time.monotonic()
         self._asked = 0.0
         self._wait = False
 
-    def delivered(self, partition: int, offset: int) -> None:
-        """Note how far the producer has come."""
-        self._produced[partition] = max(offset, self._produced.get(partition, 0))
+    def delivered(self, partition: int, offset: int, items: int) -> None:
+        """Note a message of so many items. (What others write to the topic does not count.)"""
+        self._ahead[partition].append((offset, items))
+        self._items[partition] += items
 
     def wait(self) -> bool:
         """Whether the group is too far behind; answers from memory between two questions to the broker."""
@@ -57,4 +61,8 @@ class Pace:
         committed = {part.partition: max(part.offset, 0) for part in found if part.error is None}
         if committed != self._committed:
             self._committed, self._moved = committed, time.monotonic()
-        return max((offset - committed.get(number, 0) for number, offset in self._produced.items()), default=0)
+        for number, offset in committed.items():
+            ahead = self._ahead[number]
+            while ahead and ahead[0][0] < offset:
+                self._items[number] -= ahead.popleft()[1]
+        return max(self._items.values())

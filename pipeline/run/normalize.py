@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -167,23 +168,24 @@ class NormalizeRole:
 
     def _send(self, topic: str, partition: int, items: list[Any]) -> None:
         wrap: Callable[[list[Any]], msgspec.Struct] = {RECORDS: Records, DEAD_LETTERS: DeadLetters}.get(topic, Batch)
-        self._produce(topic, partition, _encode(wrap(items)))
+        self._produce(topic, partition, _encode(wrap(items)), len(items))
 
-    def _produce(self, topic: str, partition: int, value: bytes) -> None:
+    def _produce(self, topic: str, partition: int, value: bytes, items: int) -> None:
+        acknowledged = partial(self._delivered, items)
         while True:
             try:
                 self._producer.produce(
-                    full_name(self._settings, topic), value, partition=partition, on_delivery=self._delivered
+                    full_name(self._settings, topic), value, partition=partition, on_delivery=acknowledged
                 )
                 return
             except BufferError:
                 self._producer.poll(0.1)
 
-    def _delivered(self, error: KafkaError | None, message: Message) -> None:
+    def _delivered(self, items: int, error: KafkaError | None, message: Message) -> None:
         if error is not None:
             self._failed.append(f"{message.topic()}: {error.str()}")
         elif message.topic() == self._first:
-            self._pace.delivered(message.partition(), message.offset())
+            self._pace.delivered(message.partition(), message.offset(), items)
 
     def _commit(self) -> None:
         """Everything delivered, then the offsets of what it was made of."""
@@ -210,7 +212,7 @@ class NormalizeRole:
         now = int(time.time() * 1e6)
         marks = [Mark(f"{NORMALIZER}{topic}/{partition}", [level], now) for (topic, partition), level in levels.items()]
         for partition in range(self._settings.partitions if marks else 0):
-            self._produce(FIRST, partition, _encode(Batch([], marks)))
+            self._produce(FIRST, partition, _encode(Batch([], marks)), 0)
 
     def _at_end(self) -> bool:
         """Whether every assigned partition is read to its end."""
