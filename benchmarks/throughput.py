@@ -2,9 +2,9 @@
 
     python -m benchmarks.throughput [--events N] [--bootstrap HOST:PORT] [--json]
 
-Measured is the time from the first message consumed to the row after which only 0.1 % are missing: the last ones wait for
-their grace (5 s in which an issuance may still come), however fast the pipeline is. The time to the very last row is
-printed too. Ours runs as `whodid run` does, in
+Measured is the time from the first message consumed to the row after which only 0.1 % are missing: the last ones wait
+for their grace (5 s in which an issuance may still come), however fast the pipeline is. The time to the very last row
+is printed too. Ours runs as `whodid run` does, in
 `--processes` processes; the null pipeline is one process. What ours wrote is checked against the load's truth: a fast
 wrong answer counts as zero.
 """

@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -35,10 +35,11 @@ from pipeline.kit.failures import Transient
 from pipeline.kit.metrics import Metrics
 from pipeline.kit.outbox import Outbox
 from pipeline.kit.topics import full_name, partition_of
-from schemas.batch import Batch, DeadLetters, Entries, Item, Mark, Own
+from schemas.batch import Batch, DeadLetters, Entries, Item, Mark, Own, Recall, Recalls
 from schemas.rejected import Rejected
 
 FIRST, SECOND, ENTRIES, DEAD_LETTERS = "events-by-credential", "events-by-actor", "entries", "dead-letters"
+RECALLS = "recalls"
 CHANGELOGS = {FIRST: "state-by-credential", SECOND: "state-by-actor"}
 #: Time between flushes of the outbox and between marks, seconds.
 FLUSH_EVERY, MARK_EVERY = 0.02, 0.25
@@ -116,7 +117,7 @@ class Correlator:
     def _second_hop(self, stage: sessions.Sessions, batch: Batch) -> None:
         entries, announcements = stage.apply(batch)
         self._account(stage)
-        self.route(list(announcements))
+        self.route(announcements)
         self.metrics.add("entries", len(entries))
         self._entries_turn += 1
         for entry in entries:
@@ -125,11 +126,10 @@ class Correlator:
     def _account(self, stage: directory.Directory | sessions.Sessions) -> None:
         self.metrics.add("duplicates", stage.duplicates)
         self.metrics.add("rejected", len(stage.conflicts))
-        self.metrics.add("held_dropped", stage.holding.dropped)
-        stage.holding.dropped = 0
+        self.metrics.add("held_dropped", stage.lost)
         if stage.conflicts:
             self._outputs.send(DEAD_LETTERS, 0, _encode(DeadLetters(stage.conflicts)))
-        stage.duplicates, stage.conflicts = 0, []
+        stage.duplicates, stage.lost, stage.conflicts = 0, 0, []
 
     def decode(self, message: Any) -> Batch:
         """The batch in a message of an internal topic; what is no batch becomes a dead letter and an empty one."""
@@ -160,17 +160,17 @@ class Correlator:
         now = time.monotonic()
         return now if waiting and now - self.active < STANDSTILL else self.active
 
-    def route(self, items: list[Item]) -> None:
+    def route(self, items: Sequence[Item | Recall]) -> None:
         """Put items into the outbox, each for the partition of its key."""
         if items:
             self.active = time.monotonic()
         for item in items:
-            topic = SECOND if type(item) is Own else FIRST
+            topic = SECOND if type(item) is Own else RECALLS if type(item) is Recall else FIRST
             self._outbox.add(topic, partition_of(item.key, self.settings.partitions), item)
 
     def _send(self, topic: str, partition: int, items: list[Any]) -> None:
-        message = Entries(items) if topic == ENTRIES else Batch(items)
-        self._outputs.send(topic, partition, _encode(message))
+        wrap: Callable[[list[Any]], msgspec.Struct] = {ENTRIES: Entries, RECALLS: Recalls}.get(topic, Batch)
+        self._outputs.send(topic, partition, _encode(wrap(items)))
 
     async def _flush(self) -> None:
         """Send what waits, unless more input is there that will fill the batches."""
@@ -220,7 +220,7 @@ class Outputs:
 
     def __init__(self, settings: Settings) -> None:
         self._producer = Producer(producer_config(settings))
-        self._names = {name: full_name(settings, name) for name in (FIRST, SECOND, ENTRIES, DEAD_LETTERS)}
+        self._names = {name: full_name(settings, name) for name in (FIRST, SECOND, ENTRIES, DEAD_LETTERS, RECALLS)}
         #: Numbers of the messages that are on their way, oldest first.
         self._pending: dict[int, None] = {}
         self._last = 0

@@ -41,6 +41,8 @@ class Use(msgspec.Struct, array_like=True, gc=False, tag="use"):
     attribution: Attribution
     #: Counts how often a link key changed its mind about this event.
     revision: int = 0
+    #: It came before, and comes again out of the store because its credential stands for something else now.
+    recalled: bool = False
 
 
 class Bind(msgspec.Struct, array_like=True, gc=False, tag="bind"):
@@ -69,7 +71,22 @@ class Own(msgspec.Struct, array_like=True, gc=False, tag="own"):
     revision: int = 0
 
 
+class Recall(msgspec.Struct, array_like=True, gc=False):
+    """What a credential stands for has changed: its events, which only the store has by now, are to come again."""
+
+    #: `credential:…`
+    key: str
+    #: How many events of it the store must have, once everything on its way has arrived.
+    events: int
+
+
 Item = Use | Bind | Own
+
+
+class Recalls(msgspec.Struct, array_like=True, gc=False):
+    """One message of `recalls`."""
+
+    recalls: list[Recall]
 
 
 class Mark(msgspec.Struct, array_like=True, gc=False):

@@ -12,17 +12,17 @@ import hashlib
 import msgspec
 
 from pipeline.correlate import bindings, traces
-from pipeline.correlate.conflicts import conflict
+from pipeline.correlate.conflicts import conflict, rejection
 from pipeline.correlate.held import Chunk, Chunks, Held, Holding
 from pipeline.correlate.keys import CREDENTIAL, SESSION, TRACE
 from pipeline.correlate.parking import Parked, Parking
 from pipeline.correlate.route import settle
+from pipeline.correlate.seen import Said, Seen
 from pipeline.correlate.state import PartitionState
 from pipeline.correlate.watermark import ENDED, Watermarks
-from schemas.batch import Attribution, Batch, Bind, Item, Mark, Use
-from schemas.event import Head, head_of
+from schemas.batch import Attribution, Batch, Bind, Item, Mark, Recall, Use
+from schemas.event import Head, content_of, head_of
 from schemas.rejected import Rejected
-
 
 #: Bindings whose attribution is kept ready.
 PLAIN = 50_000
@@ -42,6 +42,9 @@ class Key(msgspec.Struct, array_like=True, gc=False):
     binds: dict[str, Bind] = {}
     #: Bindings that passed through this session on their way to a credential, by issuance and credential.
     passed: dict[str, Passed] = {}
+    #: How often what it stands for has changed, and how many of its events were passed on and are no longer kept.
+    generation: int = 0
+    released: int = 0
 
 
 class Marks(msgspec.Struct, array_like=True, gc=False):
@@ -51,31 +54,38 @@ class Marks(msgspec.Struct, array_like=True, gc=False):
 
 
 STATE_TYPES: dict[str, type[msgspec.Struct]] = {
-    "k": Key, "t": traces.Trace, "h": Chunk, "c": Chunks, "p": Parked, "m": Marks,
+    "k": Key, "t": traces.Trace, "h": Chunk, "c": Chunks, "p": Parked, "m": Marks, "d": Said,
 }  # fmt: skip
 
 
 class Directory:
     """One partition of the first hop. `apply` is a pure function of the state and the batch."""
 
-    def __init__(self, state: PartitionState, grace: int, late_window: int, late_limit: int) -> None:
+    def __init__(
+        self, state: PartitionState, grace: int, late_window: int, late_limit: int, *, recalls: bool = True
+    ) -> None:
+        """`recalls`: events can be had again from a store, so that not all have to be kept for what comes late."""
         self.state = state
+        self._recalls = recalls
+        self._seen = Seen(state)
         self._late_window = late_window
         self.holding = Holding(state, late_limit)
         marks = state.get("m/", Marks)
         self.watermarks = Watermarks(dict(marks.marks) if marks else {})
         self._parking = Parking(state, grace)
-        self._out: list[Item] = []
+        self._out: list[Item | Recall] = []
         #: What a binding says of an event that states nothing itself, by the binding's link key: most events are such.
         self._plain: dict[str, tuple[Bind, Attribution]] = {}
         #: Events of traces that something was learned for in this batch: (key, event id).
         self._traces: list[tuple[str, str]] = []
         self.duplicates = 0
+        #: Events that can no longer be revised.
+        self.lost = 0
         #: Dead letters for the caller to take away.
         self.conflicts: list[Rejected] = []
 
-    def apply(self, batch: Batch) -> list[Item]:
-        """Take in one batch; returns items for both hops (`Own` for the second, others for this one)."""
+    def apply(self, batch: Batch) -> list[Item | Recall]:
+        """Take in one batch; returns items for both hops (`Own` for the second), and recalls for who has the store."""
         if self.watermarks.update(batch.marks):
             self.state.put("m/", Marks(self.watermarks.marks))
         for item in batch.items:
@@ -92,6 +102,9 @@ class Directory:
     def _use(self, use: Use) -> None:
         event = head_of(use.event)
         held = self.holding.find(use.key, event.event_id)
+        in_trace = use.key.startswith(TRACE)
+        if held is None and not in_trace and self._pass_on(use, event):
+            return
         if held is None:
             # A copy of its own: what came in is a view into a message of hundreds of events.
             held = Held(use.event.copy(), event.time, use.attribution, use.revision)
@@ -106,7 +119,7 @@ class Directory:
         else:
             self._again(held.event, use.event)
             return
-        if use.key.startswith(TRACE):
+        if in_trace:
             trace = self.state.get("t/" + use.key, traces.Trace) or traces.Trace({}, {}, [])
             concerned = traces.remember(trace, event)
             if concerned is None:
@@ -116,8 +129,51 @@ class Directory:
             self._in_trace(use.key, event, held, trace)
         else:
             key = self._key(use.key)
-            if key.binds or held.emitted or not self._park(use.key, event):
+            waits = (self._recalls or not key.binds) and self._park(use.key, event)
+            if key.binds or held.emitted or not waits:
                 self._by_credential(key, event, held)
+            if not waits:
+                self._settle_held(use.key, event.event_id, held)
+
+    def _pass_on(self, use: Use, event: Head) -> bool:
+        """Pass an event on without keeping it, where its credential's chain is known to its root; True if that is done.
+
+        What an issuance says is needed for what it issued, so issuances are kept.
+        """
+        known = self._seen.of(event.event_id)
+        key = self._key(use.key)
+        if known is None and not use.recalled:
+            if not self._recalls or event.kind == "token_issuance":
+                return False
+            bind = bindings.best(key.binds.values())
+            if bind is None or not bind.attribution.rooted:
+                return False
+            key.released += 1
+            self._put_key(use.key, key)
+        said = said_by(use.event, use.revision)
+        if known is not None and not use.recalled and said % 2 <= known % 2:
+            self._again_after(use, said, known)
+            return True
+        self._by_credential(key, event, Held(use.event, event.time, use.attribution, use.revision))
+        if said != known:
+            self._seen.note(event.event_id, said)
+        return True
+
+    def _again_after(self, use: Use, said: int, known: int) -> None:
+        # What was corrected since is no conflict, and no news.
+        if said == known or said % 2 < known % 2:
+            self.duplicates += 1
+        else:
+            self.conflicts.append(rejection(use.event))
+
+    def _release(self, name: str, event_id: str, said: int, *, counts: bool) -> None:
+        """Note that an event was passed on and is no longer kept."""
+        if counts:
+            key = self._key(name)
+            key.released += 1
+            self._put_key(name, key)
+        if self._seen.of(event_id) != said:
+            self._seen.note(event_id, said)
 
     def _again(self, known: msgspec.Raw, event: msgspec.Raw) -> None:
         rejected = conflict(known, event)
@@ -128,7 +184,8 @@ class Directory:
 
     def _by_credential(self, key: Key, event: Head, held: Held) -> None:
         attribution = self._attribute(key, event, held)
-        revision = held.incoming + held.changed
+        # A correction outranks what it corrects, and a change of the binding both.
+        revision = 2 * key.generation + min(held.incoming, 1)
         held.emitted = True
         if event.trace and event.kind == "cloud_audit":
             self._out.append(Use(TRACE + event.trace, held.event, attribution, revision))
@@ -185,12 +242,15 @@ class Directory:
         key.binds[slot] = bind
         self._put_key(bind.key, key)
         after = bindings.best(key.binds.values())
-        if after is None or (before is not None and before.attribution == after.attribution):
+        if after is None or (before is not None and _says(before) == _says(after)):
             return
         if bind.key.startswith(SESSION):
             self._announce(key, after)
         elif bind.key.startswith(CREDENTIAL):
+            key.generation += 1
             self._revise(bind.key)
+            if key.released:
+                self._out.append(Recall(bind.key, key.released))
 
     def _announce(self, key: Key, session: Bind) -> None:
         for passing in key.passed.values():
@@ -204,7 +264,6 @@ class Directory:
     def _revise(self, name: str) -> None:
         key = self._key(name)
         for event_id, held in self.holding.of(name):
-            held.changed += held.emitted
             self.holding.touch(name, event_id)
             self._by_credential(key, head_of(held.event), held)
 
@@ -220,9 +279,13 @@ class Directory:
         settled = self.watermarks.settled
         for key, event_id in self._parking.due(settled):
             held = self.holding.find(key, event_id)
-            if held is not None and not held.emitted:
+            if held is None:
+                continue
+            if not held.emitted:
                 self._go_on(key, held)
                 self.holding.touch(key, event_id)
+            if not key.startswith(TRACE):
+                self._settle_held(key, event_id, held)
         if settled < ENDED:
             self._let_go(self.holding.forget_before(settled - self._late_window))
 
@@ -236,18 +299,39 @@ class Directory:
 
     def _let_go(self, dropped: list[tuple[str, str, Held]]) -> None:
         """Events no longer kept are emitted if they still waited; what only they needed is forgotten."""
-        for key, _, held in dropped:
+        for key, event_id, held in dropped:
             if not held.emitted:
                 self._go_on(key, held)
+            if self._recalls and not key.startswith(TRACE):
+                counts = head_of(held.event).kind != "token_issuance"
+                self._release(key, event_id, said_by(held.event, held.incoming), counts=counts)
+            else:
+                self.lost += 1
         for key in {key for key, _, _ in dropped}:
             if key.startswith(TRACE) and not self.holding.holds(key):
                 self.state.delete("t/" + key)
+
+    def _settle_held(self, key: str, event_id: str, held: Held) -> None:
+        """Stop keeping an event of a credential whose grace is over: the store has it, should more become known."""
+        if self._recalls and head_of(held.event).kind != "token_issuance":
+            self.holding.release(key, event_id)
+            self._release(key, event_id, said_by(held.event, held.incoming), counts=True)
 
     def _key(self, key: str) -> Key:
         return self.state.get("k/" + key, Key) or Key({}, {})
 
     def _put_key(self, name: str, key: Key) -> None:
         self.state.put("k/" + name, key)
+
+
+def _says(bind: Bind) -> tuple[Attribution, str]:
+    """What of a binding shows in a timeline."""
+    return bind.attribution, bind.event_id
+
+
+def said_by(event: msgspec.Raw, revision: int) -> int:
+    """What an event says; odd if it is a correction."""
+    return 2 * content_of(event) + min(revision, 1)
 
 
 def hash_of(value: msgspec.Struct) -> int:

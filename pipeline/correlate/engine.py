@@ -8,7 +8,7 @@ from __future__ import annotations
 from pipeline.correlate import directory, sessions
 from pipeline.correlate.state import PartitionState
 from pipeline.correlate.watermark import ENDED, LEVELS, NORMALIZER, PARTITION
-from schemas.batch import Batch, Item, Mark, Own
+from schemas.batch import Batch, Item, Mark, Own, Recall
 from schemas.entry import PackedEntry
 from schemas.rejected import Rejected
 
@@ -20,7 +20,7 @@ class Engine:
 
     def __init__(self, grace: float, late_window: float, late_limit: int) -> None:
         limits = (int(grace * MICROSECONDS), int(late_window * MICROSECONDS), late_limit)
-        self.directory = directory.Directory(PartitionState(directory.STATE_TYPES), *limits)
+        self.directory = directory.Directory(PartitionState(directory.STATE_TYPES), *limits, recalls=False)
         self.sessions = sessions.Sessions(PartitionState(sessions.STATE_TYPES), *limits)
 
     def feed(self, items: list[Item], marks: list[Mark] | None = None) -> list[PackedEntry]:
@@ -32,7 +32,7 @@ class Engine:
             second: list[Item] = [item for item in items if type(item) is Own]
             out = self.directory.apply(Batch(first, marks)) if first or marks else []
             second += [item for item in out if type(item) is Own]
-            items = [item for item in out if type(item) is not Own]
+            items = [item for item in out if not isinstance(item, Own | Recall)]
             shown, announced = self.sessions.apply(Batch(second, marks)) if second or marks else ([], [])
             entries += shown
             items += announced

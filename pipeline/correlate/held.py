@@ -57,10 +57,9 @@ class Chunk(Label, array_like=True, gc=False):
 
 
 class Chunks(msgspec.Struct, array_like=True, gc=False):
-    """Numbers of a key's chunks, oldest first, and what was dropped."""
+    """Numbers of a key's chunks, oldest first."""
 
     numbers: list[int] = []
-    dropped: int = 0
 
 
 _label = msgspec.msgpack.Decoder(Label).decode
@@ -96,11 +95,14 @@ class Holding:
         self._count = sum(label.count for label in map(self._label, numbers) if label)
         self._next = numbers[-1] + 1 if numbers else 0
         self._index: dict[str, Kept] = {}
-        self.dropped = 0
 
     def find(self, key: str, event_id: str) -> Held | None:
         """The held event, or None if it never came or is no longer kept."""
-        kept = self._kept(key)
+        kept = self._index.get(key)
+        if kept is None:
+            if not self.holds(key):
+                return None
+            kept = self._kept(key)
         number = kept.ids.get(event_id)
         if number is None:
             return None
@@ -141,6 +143,20 @@ class Holding:
             kept.close()
         return dropped
 
+    def release(self, key: str, event_id: str) -> None:
+        """No longer keep one event."""
+        number = self._kept(key).ids.get(event_id)
+        chunk = None if number is None else self._state.get(f"h/{number}", Chunk)
+        if number is None or chunk is None:
+            return
+        if chunk.items.keys() == {event_id}:
+            self._drop(number)
+            return
+        del chunk.items[event_id], self._kept(key).ids[event_id]
+        chunk.count -= 1
+        self._count -= 1
+        self._state.put(f"h/{number}", chunk)
+
     def of(self, key: str, since: int = 0) -> Iterator[tuple[str, Held]]:
         """Held events of a key, with their ids, in order of arrival, without the chunks that end before `since`."""
         chunks = self._state.get(f"c/{key}", Chunks)
@@ -179,7 +195,9 @@ class Holding:
 
     def _label(self, number: int) -> Label | None:
         value = self._state.peek(f"h/{number}")
-        return _label(value) if isinstance(value, bytes) else value
+        if isinstance(value, bytes):
+            return _label(value)
+        return value if isinstance(value, Label) else None
 
     def _kept(self, key: str) -> Kept:
         kept = self._index.get(key)
@@ -208,11 +226,9 @@ class Holding:
         chunks = self._state.get(f"c/{chunk.key}", Chunks)
         if chunks is not None:
             chunks.numbers = [other for other in chunks.numbers if other != number]
-            chunks.dropped += len(chunk.items)
             if chunks.numbers:
                 self._state.put(f"c/{chunk.key}", chunks)
             else:
                 self._state.delete(f"c/{chunk.key}")
                 self._index.pop(chunk.key, None)
-        self.dropped += len(chunk.items)
         return [(chunk.key, event_id, held) for event_id, held in chunk.items.items()]

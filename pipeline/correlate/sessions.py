@@ -48,6 +48,8 @@ class Sessions:
         self._entries: list[PackedEntry] = []
         self._announcements: list[Bind] = []
         self.duplicates = 0
+        #: Events that can no longer be revised.
+        self.lost = 0
         #: Dead letters for the caller to take away.
         self.conflicts: list[Rejected] = []
 
@@ -173,6 +175,7 @@ class Sessions:
 
     def _let_go(self, dropped: list[tuple[str, str, Held]]) -> None:
         """Events no longer kept are emitted if they still waited; a session none of whose events is kept is over."""
+        self.lost += len(dropped)
         for key, _, held in dropped:
             if not held.emitted:
                 self._show(key, readable(held.event), held, final=True)

@@ -61,8 +61,8 @@ class PartitionState:
             value = self._values[key] = self._decoders[key[: key.index("/")]].decode(value)
         return value
 
-    def peek(self, key: str) -> Any:
-        """The value under a key as it is: an object, or the bytes that it would be decoded from; None if there is none."""
+    def peek(self, key: str) -> msgspec.Struct | bytes | None:
+        """The value under a key as it is: an object, or the bytes that `get` would decode; None if there is none."""
         return self._values.get(key)
 
     def put(self, key: str, value: msgspec.Struct) -> None:

@@ -21,6 +21,7 @@ Name = Literal[
     "entries",
     "checkpoints",
     "held_dropped",
+    "recalled",
     "rows",
     "store_retries",
 ]

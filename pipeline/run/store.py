@@ -19,6 +19,7 @@ from pipeline.kit.failures import Transient
 from pipeline.kit.metrics import Metrics
 from pipeline.kit.topics import full_name
 from pipeline.run.ending import Ending
+from pipeline.run.recall import Recaller
 from pipeline.store import Store, connect
 from schemas.batch import DeadLetters, Entries, Records
 
@@ -48,10 +49,12 @@ class StoreRole:
         """Blocks until the end; what was read is written before it returns."""
         consumer = Consumer(consumer_config(self._settings, "whodid-store"))
         consumer.subscribe(list(self._decoders))
+        recaller = Recaller(self._settings, self.store, self._metrics)
+        recaller.start()
         block, age = Block(), BLOCK_AGE
         active = time.monotonic()
         try:
-            while not end.due(active if consumer.assignment() else None):
+            while not end.due(max(active, recaller.active) if consumer.assignment() else None):
                 for message in consumer.consume(200, 0.05):
                     if self._read(message, block):
                         active = time.monotonic()
@@ -66,6 +69,7 @@ class StoreRole:
             if block.rows and self._write(block, end):
                 self._commit(consumer)
         finally:
+            recaller.close()
             consumer.close()
 
     def _read(self, message: Message, block: Block) -> bool:

@@ -12,7 +12,7 @@ from pipeline.correlate.route import route
 from pipeline.correlate.sessions import Sessions
 from pipeline.correlate.state import PartitionState
 from pipeline.correlate.watermark import ENDED, LEVELS, Mark
-from schemas.batch import Batch, Own
+from schemas.batch import Batch, Own, Recall
 from tests.events import call, issuance, prompt, tool
 from tests.unpacking import Engine
 
@@ -78,6 +78,10 @@ def test_every_event_ends_as_exactly_one_current_entry(events):
     assert run(events).keys() == {event.event_id for event in events}
 
 
+def uses(event, key):
+    return f"credential:{event.credential}" == key
+
+
 class Machine:
     """Both hops with checkpoints, of which everything after the last can be lost at any moment."""
 
@@ -85,6 +89,7 @@ class Machine:
         self.first, self.second = [], []
         self.log = {"first": [], "second": []}
         self.entries = []
+        self.recalls = []
         self.crash()
 
     def crash(self):
@@ -111,7 +116,8 @@ class Machine:
         return True
 
     def put(self, items):
-        firsts = [item for item in items if type(item) is not Own]
+        self.recalls += [item for item in items if type(item) is Recall]
+        firsts = [item for item in items if not isinstance(item, Own | Recall)]
         seconds = [item for item in items if type(item) is Own]
         if firsts:
             self.first.append(Batch(firsts))
@@ -123,9 +129,22 @@ class Machine:
         segments, dropped = stage.state.checkpoint()
         self.log[hop] = [s for s in self.log[hop] if (s.epoch, s.number) not in dropped] + segments
 
+    def recall(self):
+        """As the store does: the events of a credential come again, once it has as many as were passed on."""
+        asked, self.recalls = self.recalls, []
+        rows = timeline(self.entries).values()
+        for recall in asked:
+            found = [row.event for row in rows if row.event.kind != "prompt" and uses(row.event, recall.key)]
+            if len(found) < recall.events:
+                self.recalls.append(recall)
+            else:
+                self.put([msgspec.structs.replace(use, recalled=True) for event in found for use in route(event)])
+        return len(self.recalls) < len(asked)
+
     def drain(self):
-        while self.step("first") or self.step("second"):
+        while self.step("first") or self.step("second") or self.recall():
             pass
+        assert not self.recalls, "the store never had what was passed on"
 
 
 @settings(max_examples=100, deadline=None)
@@ -136,9 +155,11 @@ def test_a_crash_at_any_moment_leaves_the_same_timeline(events, seed):
     for event in events:
         machine.put(route(event))
         for _ in range(chance.randint(0, 4)):
-            action = chance.choice(["first", "second", "first", "second", "crash", "save-first", "save-second"])
+            action = chance.choice(["first", "second"] * 2 + ["crash", "recall", "save-first", "save-second"])
             if action == "crash":
                 machine.crash()
+            elif action == "recall":
+                machine.recall()
             elif action.startswith("save"):
                 machine.checkpoint(action[5:])
             else:

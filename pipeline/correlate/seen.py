@@ -1,0 +1,66 @@
+"""Which events a partition has passed on and no longer keeps: their ids and what they said, in a few bytes each.
+
+So a duplicate is known, and so is a forger who uses an id again. The oldest are forgotten first.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+import msgspec
+
+from pipeline.correlate.state import PartitionState
+
+#: Ids in one state value, and ids that a partition remembers.
+CHUNK, LIMIT = 256, 50_000
+
+
+class Said(msgspec.Struct, array_like=True, gc=False):
+    """Up to CHUNK events: what they said (`schemas.event.content_of`) by event id, odd if it is a correction."""
+
+    items: dict[str, int]
+
+    @property
+    def sealed(self) -> bool:
+        """Nothing more is added to it."""
+        return len(self.items) >= CHUNK
+
+
+class Seen:
+    """The events that one partition remembers."""
+
+    def __init__(self, state: PartitionState) -> None:
+        self._state = state
+        self._numbers = deque(sorted(int(key[2:]) for key in state.keys("d/")))
+        self._index: dict[str, int] = {}
+        self._open: Said | None = None
+        for number in self._numbers:
+            said = state.get(f"d/{number}", Said)
+            if said is not None:
+                self._index.update(said.items)
+                self._open = None if said.sealed else said
+
+    def of(self, event_id: str) -> int | None:
+        """What the event said; None if it is not remembered."""
+        return self._index.get(event_id)
+
+    def note(self, event_id: str, said: int) -> None:
+        """Remember an event."""
+        self._index[event_id] = said
+        if self._open is None:
+            self._numbers.append(self._numbers[-1] + 1 if self._numbers else 0)
+            self._open = Said({})
+        self._open.items[event_id] = said
+        self._state.put(f"d/{self._numbers[-1]}", self._open)
+        if self._open.sealed:
+            self._open = None
+        if len(self._numbers) * CHUNK > LIMIT:
+            self._forget(self._numbers.popleft())
+
+    def _forget(self, number: int) -> None:
+        oldest = self._state.get(f"d/{number}", Said)
+        self._state.delete(f"d/{number}")
+        for event_id, said in oldest.items.items() if oldest else ():
+            # An event that was corrected since is remembered by a later chunk.
+            if self._index.get(event_id) == said:
+                del self._index[event_id]

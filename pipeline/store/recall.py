@@ -1,0 +1,35 @@
+"""The events that used one credential, for the correlator to attribute again.
+
+What a credential issued is attributed again with it, but does not count: the correlator keeps issuances by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pipeline.store.pivots import MAX_LIMIT, Rows, timeline
+from schemas.event import Event
+
+_USED = """
+SELECT count() FROM entries FINAL
+WHERE (time, event_id) IN (SELECT time, event_id FROM pivots WHERE key = sipHash64('credential', {credential:String}))
+  AND credential = {credential:String} AND kind = 'cloud_audit'
+"""
+
+
+def used(store: Rows, credential: str) -> int:
+    """How many cloud audit events used it. Reads the granules of its pivot only."""
+    return int(store.rows(_USED, {"credential": credential})[0][0])
+
+
+def uses(store: Rows, credential: str) -> Iterator[Event]:
+    """Those events and the issuances made with it, in the order of time, without fingerprints."""
+    after = None
+    while True:
+        page = timeline(store, "credential", credential, after=after, limit=MAX_LIMIT)
+        for entry in page.entries:
+            if entry.event.credential == credential:
+                yield entry.event
+        if page.next is None:
+            return
+        after = page.next
