@@ -61,7 +61,7 @@ def _numbers(report: dict[str, Any]) -> list[tuple[str, str]]:
     store = report["store"]
     shown = [
         (name.replace("_", " "), f"{store[name]:,}")
-        for name in ("entries", "unbound", "revisions", "records", "rejected")
+        for name in ("entries", "unbound", "records", "rejected")
         if name in store
     ]
     waiting = sum(report.get("lag", {}).values())

@@ -15,7 +15,7 @@ Status = Callable[[], dict[str, Any]]
 def report(store: Store, status: Status) -> dict[str, Any]:
     """The process's own report, and under `store` what it holds (or `error`).
 
-    `store`: `entries`, `revisions`, `unbound`, `records`, `rejected`, `last_event` (time or null), `links` (entries by
+    `store`: `entries`, `unbound`, `records`, `rejected`, `last_event` (time or null), `links` (entries by
     method of the actor link), `rejections` (`stage`, `reason`, `amount`; most frequent first, at most 100).
     """
     return {**status(), "store": holdings(store)}

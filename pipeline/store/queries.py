@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from pipeline.kit.failures import Invalid
 from pipeline.store.columns import SELECTED, entry
 from pipeline.store.pivots import MAX_LIMIT, Rows
 from schemas.batch import RawRecord
-from schemas.entry import Entry
+from schemas.entry import Entry, Link
 from schemas.rejected import Rejected
 
 InventoryOf = Literal["identities", "credentials", "sessions"]
@@ -37,7 +38,6 @@ WHERE rejected_id = {rejected_id:String}
 _COUNTS = """
 SELECT
     (SELECT count() FROM entries FINAL),
-    (SELECT sum(revision) FROM entries FINAL),
     (SELECT countIf(unbound != '') FROM entries FINAL),
     (SELECT uniqExact(record_id) FROM records),
     (SELECT uniqExact(rejected_id) FROM dead_letters),
@@ -56,13 +56,19 @@ GROUP BY name ORDER BY amount DESC, name LIMIT {{limit:UInt32}}
 _INVENTORIES: dict[InventoryOf, str] = {"identities": "actor", "credentials": "credential", "sessions": "session"}
 
 
+_ATTRIBUTIONS = """
+SELECT toUnixTimestamp64Micro(time) AS at, event_id, actor, human, session, tool_call, prompt_event, links
+FROM entries FINAL
+WHERE (time, event_id) > (fromUnixTimestamp64Micro({time:Int64}, 'UTC'), {id:String})
+ORDER BY time, event_id LIMIT {page:UInt32}
+"""
+
+
 class Counts(NamedTuple):
     """What the store holds. Conservation: every Record became Entries or one Rejected."""
 
     #: Current entries, one per event.
     entries: int
-    #: How often one of them was revised.
-    revisions: int
     #: Entries for which no credential or session could be bound.
     unbound: int
     records: int
@@ -143,6 +149,19 @@ def rejections(store: Rows, limit: int = 100) -> list[Rejections]:
 def link_methods(store: Rows) -> dict[str, int]:
     """How many current entries were attributed to their actor by which method, most frequent first."""
     return dict(store.rows(_LINKS, {}))
+
+
+def attributions(store: Rows, page: int = 50_000) -> Iterator[tuple[str, dict[str, str], list[Link]]]:
+    """Event id, what was found out (actor, human, session, tool_call, prompt) and its links, of every current entry."""
+    after = (-(2**63), "")
+    while True:
+        found = store.rows(_ATTRIBUTIONS, {"time": after[0], "id": after[1], "page": page})
+        for _, event_id, actor, human, session, tool_call, prompt, links in found:
+            named = {"actor": actor, "human": human, "session": session, "tool_call": tool_call, "prompt": prompt}
+            yield event_id, named, [Link(**link) for link in links]
+        if len(found) < page:
+            return
+        after = (found[-1][0], found[-1][1])
 
 
 def inventory(store: Rows, of: InventoryOf, limit: int = 1000) -> list[Seen]:

@@ -1,0 +1,91 @@
+"""Commands that measure: `simulate` an organisation whose truth is known, `evaluate` what a timeline found of it."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from pipeline.cli.inputs import progress_bar
+from pipeline.cli.main import Summary, app, fail, settings_from
+from pipeline.kit.topics import PUBLIC
+from pipeline.run.evaluate import attribution, truths
+from pipeline.run.investigate import Investigation
+from pipeline.simulate import organisation
+from pipeline.simulate.faults import Faults
+from pipeline.sources.files import read
+from pipeline.sources.streams import find, size
+from pipeline.store import connect
+
+evaluate = typer.Typer(help="Compare a timeline with the truth of a simulated organisation.", no_args_is_help=True)
+app.add_typer(evaluate, name="evaluate")
+
+
+@app.command()
+def simulate(
+    folder: Annotated[Path, typer.Argument(help="Directory to write to; made if it is not there.", metavar="DIR")],
+    events: Annotated[int, typer.Option(help="Events to tell.", min=1)] = 100_000,
+    seed: Annotated[int, typer.Option(help="The same seed tells the same.")] = 1,
+    faults: Annotated[str, typer.Option(help="E.g. loss=0.02,duplicates=0.02,delay=30,skew=3 (shares, seconds).")] = "",
+    summary: Annotated[Summary | None, typer.Option(help="End with one JSON line on standard output.")] = None,
+) -> None:
+    """Write an organisation's native logs, a file per public topic, and truth.jsonl.
+
+    Examples:
+      whodid simulate org --events 100000
+      whodid simulate org --seed 7 --faults loss=0.02,duplicates=0.02,delay=30,skew=3
+      whodid evaluate attribution org
+    """
+    wrong = Faults.parse(faults)
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("telling", total=events)
+        counts = organisation.write(folder, events, seed, wrong, lambda done: bar.advance(task, done))
+    if summary is not None:
+        typer.echo(json.dumps({"seed": seed, **counts}))
+    else:
+        typer.echo(
+            f"{counts['events']:,} events in {counts['records']:,} records in {folder} "
+            f"({counts['lost']:,} lost, {counts['duplicates']:,} doubled); truth.jsonl says what they are"
+        )
+
+
+@evaluate.command("attribution")
+def evaluate_attribution(
+    folder: Annotated[Path, typer.Argument(help="Directory that `whodid simulate` wrote.", metavar="DIR")],
+    store: Annotated[
+        Path | None, typer.Option(help="An embedded store that already holds the timeline; default: made from DIR.")
+    ] = None,
+) -> None:
+    """Precision, recall and calibration of every link against truth.jsonl, as one JSON object.
+
+    Without --store the logs in DIR are investigated first, in a store that is thrown away.
+
+    Example: whodid evaluate attribution org
+    """
+    file = folder / "truth.jsonl"
+    try:
+        known = truths(file)
+    except OSError as error:
+        fail(f"{file}: {error.strerror}. `whodid simulate {folder}` writes it", 2)
+    except msgspec.MsgspecError as error:
+        fail(f"{file}: expected what `whodid simulate` writes: {error}", 2)
+    if store is not None:
+        with connect(settings_from(clickhouse=f"chdb://{store.resolve()}")) as timeline:
+            typer.echo(json.dumps(attribution(timeline, known).shown()))
+        return
+    with tempfile.TemporaryDirectory(prefix="whodid-evaluate-") as home:
+        settings = settings_from(clickhouse=f"chdb://{home}/store", data_dir=Path(home))
+        files = [str(folder / f"{topic}.jsonl") for topic in PUBLIC if (folder / f"{topic}.jsonl").exists()]
+        total = size(find(files))
+        with connect(settings) as timeline, progress_bar(total) as bar:
+            task = bar.add_task("investigating", total=total)
+            Investigation(settings, timeline).run(read(files, progress=lambda done: bar.advance(task, done)))
+            typer.echo(json.dumps(attribution(timeline, known).shown()))
