@@ -22,6 +22,8 @@ ActorKind = Literal["human", "agent", "service", "workload", "ci", ""]
 Outcome = Literal["success", "failure", "denied", ""]
 Phase = Literal["", "start", "end"]
 Origin = Literal["", "prompt", "result", "both", "agent"]
+#: Names that an event keeps of what it mentions.
+MENTIONS = 12
 
 
 class Argument(msgspec.Struct, array_like=True, gc=False):
@@ -112,6 +114,9 @@ class Event(Head, array_like=True, gc=False, kw_only=True):
     #: shortening. They serve correlation only: what leaves the correlator has none.
     tokens: list[int] = []
     argument_tokens: list[list[int]] = []
+    #: Fingerprints of what this event names (see `pipeline.normalize.mentions`), at most MENTIONS, each of 63 bits
+    #: with the highest one set: a tool call and the API requests that it makes name the same things.
+    mentions: list[int] = []
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -128,17 +133,34 @@ def unpacked(raw: msgspec.Raw) -> Event:
     return _event(raw)
 
 
-#: What a packed event without fingerprints ends in: a text of 32 characters and two empty lists.
+#: What a packed event without fingerprints of texts ends in: a text of 32 characters, two empty lists, and a list of
+#: MENTIONS numbers at most, of 9 bytes each. These are the bytes before that list, and where it may begin.
 _TAIL, _TAIL_BEGINS, _TAIL_ENDS = 36, b"\xd9\x20", b"\x90\x90"
+_LISTS = [(number, -9 * number - 1) for number in range(MENTIONS + 1)]
 
 
 def content_of(raw: msgspec.Raw) -> int:
     """55 bits of a hash over what the event says; from other JSON, or back from the store, it is the same."""
     data = memoryview(raw)
-    if data[-2:] != _TAIL_ENDS or data[-_TAIL : 2 - _TAIL] != _TAIL_BEGINS:
-        event = _event(data)
-        data = memoryview(_encode(msgspec.structs.replace(event, record_id="0" * 32, tokens=[], argument_tokens=[])))
-    return int.from_bytes(hashlib.blake2b(data[:-_TAIL], digest_size=7).digest(), "big") >> 1
+    end = _end_of_content(data)
+    if not end:
+        data = memoryview(_encode(msgspec.structs.replace(_event(data), **_NO_TAIL)))
+        end = _end_of_content(data)
+    return int.from_bytes(hashlib.blake2b(data[:end], digest_size=7).digest(), "big") >> 1
+
+
+_NO_TAIL = {"record_id": "0" * 32, "tokens": [], "argument_tokens": [], "mentions": []}
+
+
+def _end_of_content(data: memoryview) -> int:
+    """Where the record's id begins, counted from the end; 0 if it is not found there."""
+    for number, at in _LISTS:
+        begins = at - _TAIL
+        if len(data) < -begins:
+            break
+        if data[at] == 0x90 | number and data[at - 2 : at] == _TAIL_ENDS and data[begins : begins + 2] == _TAIL_BEGINS:
+            return begins
+    return 0
 
 
 def head_of(raw: msgspec.Raw) -> Head:

@@ -1,8 +1,7 @@
 """Links inside a session: which prompt and which tool call an event belongs to.
 
 `stated` and exact ids first; then the prompt before it in the same session; then, for a cloud event that the
-session's credential made, the tool call that was open at that moment. Still to come (their place is here): the
-same for credentials that several agents share, with skew between clocks estimated and candidates weighed.
+session's credential made, the tool call that was in flight (`inflight.py`).
 """
 
 from __future__ import annotations
@@ -12,29 +11,23 @@ import bisect
 import msgspec
 
 from pipeline.correlate.belonging import Belonging
+from pipeline.correlate.inflight import RESOLUTION, Call, Model
 from pipeline.correlate.origins import end_of
+from schemas.batch import Attribution
 from schemas.entry import Link, PackedEntry
 from schemas.event import Event, Head
 
+CLOUD = ("cloud_audit", "token_issuance")
 #: The prompt before an event in its own session is its cause unless the agent acts without one.
 PROMPT_CONFIDENCE = 0.95
-#: One tool call of the session was open when the cloud event happened.
-IN_FLIGHT_CONFIDENCE = 0.8
-#: CloudTrail notes the completion of a request, in whole seconds.
-RESOLUTION = 1_000_000
-#: A tool call without a result is taken to be over after this long (microseconds).
-OPEN_LIMIT = 600_000_000
+#: The same for a cloud event that no tool call of its session explains; that of a session which shows none.
+UNEXPLAINED_CONFIDENCE, UNSHOWN_CONFIDENCE = 0.2, 0.9
+#: What is less likely than not is a candidate and not a claim; what is less likely than this is not even that.
+CLAIMED, POSSIBLE = 0.5, 0.01
+#: Candidates that a link lists.
+LISTED = 8
 
-
-class Call(msgspec.Struct, array_like=True, gc=False):
-    """One tool call: ids and times (microseconds, 0 = not seen) of its start and its end."""
-
-    session: str
-    tool: str = ""
-    start: int = 0
-    end: int = 0
-    start_event: str = ""
-    end_event: str = ""
+Weighed = list[tuple[float, str, Call]]
 
 
 class Owner(msgspec.Struct, array_like=True, gc=False):
@@ -47,6 +40,10 @@ class Owner(msgspec.Struct, array_like=True, gc=False):
     spawned: dict[str, str] = {}
     #: Whose each session is, and what the first hop was told of it.
     sessions: dict[str, Belonging] = {}
+    #: What the sure links between its calls and requests teach about the others, as of when it last settled.
+    model: Model | None = None
+    #: Event time (microseconds) whose grace it waits for to settle again; 0 = it has.
+    settles: int = 0
 
 
 def note_prompt(owner: Owner, event: Event, session: str) -> bool:
@@ -71,30 +68,53 @@ def note_spawn(owner: Owner, event: Event, session: str) -> bool:
     return owner.spawned[session] != known
 
 
-def note_call(owner: Owner, event: Event, session: str) -> bool:
-    """Remember the start or the end of a tool call; True if it is news."""
+def note_call(owner: Owner, event: Event, attribution: Attribution) -> int:
+    """Remember the start or the end of a tool call; returns the event time from which on that is news (0 = it is none).
+
+    A call within another one (a sub-agent's) marks that one as the outer.
+    """
     if event.kind != "tool_call" or not event.tool_call:
-        return False
-    call = owner.calls.get(event.tool_call) or Call(session)
+        return 0
+    call = owner.calls.get(event.tool_call) or Call(attribution.session)
     before = msgspec.structs.astuple(call)
     if event.phase != "end":
-        call.start, call.start_event, call.session = event.time, event.event_id, session
+        call.start, call.start_event, call.mentions = event.time, event.event_id, event.mentions
+        call.session, call.parent_session = attribution.session, attribution.parent_session
+        call.actor, call.actor_kind, call.actor_name = (
+            attribution.actor, attribution.actor_kind, attribution.actor_name
+        )  # fmt: skip
         call.tool = event.tool or event.action
     if event.phase != "start":
         call.end, call.end_event = max(event.time, end_of(event)), event.event_id
     owner.calls[event.tool_call] = call
-    return msgspec.structs.astuple(call) != before
+    return call.start or event.time if msgspec.structs.astuple(call) != before else 0
 
 
-def causes(owner: Owner | None, event: Head, entry: PackedEntry) -> bool:
-    """Fill in the Entry's causing tool call and prompt; False if something expected has not been seen (yet)."""
+def note_outer(owner: Owner, event: Event, attribution: Attribution) -> int:
+    """Mark the call that an agent's event happens within; returns what `note_call` does."""
+    within = attribution.tool_call or event.parent_tool_call
+    if not within or within == event.tool_call:
+        return 0
+    call = owner.calls.get(within) or Call(attribution.session)
+    news = not call.outer
+    call.outer = True
+    owner.calls[within] = call
+    return (call.start or event.time) if news else 0
+
+
+def causes(owner: Owner | None, event: Head, entry: PackedEntry, weighed: Weighed | None) -> bool:
+    """Fill in the Entry's causing tool call and prompt; False if something expected has not been seen (yet).
+
+    `weighed` are the calls that a cloud event may come from; None where the session shows no calls.
+    """
     if owner is None:
-        return event.kind in ("cloud_audit", "token_issuance")
-    called, prompted = _tool_call(owner, event, entry), _prompt(owner, event, entry)
+        return event.kind in CLOUD
+    called = _tool_call(owner, event, entry, weighed or [])
+    prompted = _prompt(owner, event, entry, None if weighed is None else sum(chance for chance, _, _ in weighed))
     return called and prompted
 
 
-def _tool_call(owner: Owner, event: Head, entry: PackedEntry) -> bool:
+def _tool_call(owner: Owner, event: Head, entry: PackedEntry, weighed: Weighed) -> bool:
     if event.kind == "tool_call" and event.tool_call:
         call = owner.calls.get(event.tool_call)
         started = call is not None and bool(call.start_event)
@@ -105,8 +125,9 @@ def _tool_call(owner: Owner, event: Head, entry: PackedEntry) -> bool:
     if entry.tool_call and entry.tool_call in owner.calls:
         entry.tool_call_event = owner.calls[entry.tool_call].start_event
         return True
-    if event.kind in ("cloud_audit", "token_issuance"):
-        _in_flight(owner, event.time, entry)
+    if event.kind in CLOUD:
+        if weighed:
+            _in_flight(entry, weighed)
     else:
         parent = owner.calls.get(owner.spawned.get(entry.session, ""))
         if parent is not None and parent.start_event:
@@ -115,32 +136,52 @@ def _tool_call(owner: Owner, event: Head, entry: PackedEntry) -> bool:
     return True
 
 
-def _in_flight(owner: Owner, time: int, entry: PackedEntry) -> None:
-    open_calls = sorted(
-        (call.start, name)
-        for name, call in owner.calls.items()
-        if call.start_event
-        and call.session == entry.session
-        and call.start - RESOLUTION <= time <= (call.end or call.start + OPEN_LIMIT) + RESOLUTION
-    )
-    if not open_calls:
+def _in_flight(entry: PackedEntry, weighed: Weighed) -> None:
+    chance, name, call = weighed[0]
+    possible = [other for likely, other, _ in weighed[:LISTED] if likely >= POSSIBLE]
+    confidence = round(chance, 4)
+    if chance < CLAIMED:
+        if possible:
+            entry.links.append(Link("tool_call", "in-flight", confidence, [call.start_event], possible))
         return
-    names = [name for _, name in reversed(open_calls)]
-    entry.tool_call = names[0]
-    entry.tool_call_event = owner.calls[names[0]].start_event
-    confidence = IN_FLIGHT_CONFIDENCE / len(names)
-    entry.links.append(Link("tool_call", "in-flight", confidence, [entry.tool_call_event], names[1:]))
+    entry.tool_call, entry.tool_call_event = name, call.start_event
+    entry.links.append(Link("tool_call", "in-flight", confidence, [call.start_event], possible[1:]))
+    if call.session != entry.session:
+        entry.session, entry.parent_session = call.session, call.parent_session
+        entry.links = [link for link in entry.links if link.target != "session"]
+        entry.links.append(Link("session", "in-flight", confidence, [call.start_event]))
+    if call.actor and call.actor != entry.actor:
+        before = [entry.actor] if entry.actor else []
+        entry.links = [link for link in entry.links if link.target != "actor"]
+        entry.links.insert(0, Link("actor", "in-flight", confidence, [call.start_event], before))
+        entry.actor, entry.actor_kind, entry.actor_name = call.actor, call.actor_kind, call.actor_name
+        entry.on_behalf_of = list(dict.fromkeys([call.actor, *entry.on_behalf_of]))
 
 
-def _prompt(owner: Owner, event: Head, entry: PackedEntry) -> bool:
+def _prompt(owner: Owner, event: Head, entry: PackedEntry, explained: float | None) -> bool:
+    """`explained` is the probability that some call of the session caused this cloud event; None: it shows none."""
     if event.kind == "prompt" and event.action == "user_message":
         return True
+    cloud = event.kind in CLOUD
+    time = event.time + (RESOLUTION if cloud and event.time % RESOLUTION == 0 else 0)
+    call = owner.calls.get(entry.tool_call) if cloud else None
+    if call is not None and call.start:
+        time = call.start
     prompts = owner.prompts.get(entry.session) or owner.prompts.get(entry.parent_session) or []
-    at = bisect.bisect_right(prompts, (event.time, "\U0010ffff")) - 1
+    at = bisect.bisect_right(prompts, (time, "\U0010ffff")) - 1
     if at < 0:
         if event.kind == "tool_call" and not entry.unbound:
             entry.unbound = "no prompt seen in its session"
-        return event.kind in ("cloud_audit", "token_issuance")
-    entry.prompt_event = prompts[at][1]
-    entry.links.append(Link("prompt", "stated", PROMPT_CONFIDENCE, [entry.prompt_event]))
+        return cloud
+    confidence = PROMPT_CONFIDENCE
+    if cloud and explained is None:
+        confidence = UNSHOWN_CONFIDENCE
+    elif cloud and explained is not None:
+        confidence = round(explained * PROMPT_CONFIDENCE + (1 - explained) * UNEXPLAINED_CONFIDENCE, 4)
+    found = prompts[at][1]
+    if confidence < CLAIMED:
+        entry.links.append(Link("prompt", "stated", confidence, [found], [found]))
+        return True
+    entry.prompt_event = found
+    entry.links.append(Link("prompt", "stated", confidence, [found]))
     return True

@@ -29,11 +29,15 @@ class Parking:
 
     def park(self, time: int, key: str, event_id: str, settled: int) -> bool:
         """Let an event wait if its grace is not over yet; False if it must go on now."""
-        if time + self._grace <= settled:
+        if not self.waits(time, settled):
             return False
         heapq.heappush(self._parked.items, (time, key, event_id))
         self._changed = True
         return True
+
+    def waits(self, time: int, settled: int) -> bool:
+        """Whether the grace of an event time is not over yet."""
+        return time + self._grace > settled
 
     def due(self, settled: int) -> list[tuple[str, str]]:
         """(key, event id) of all whose grace is over."""

@@ -13,8 +13,9 @@ from pipeline.correlate.belonging import announcement, belong
 from pipeline.correlate.conflicts import conflict
 from pipeline.correlate.directory import Marks, hash_of
 from pipeline.correlate.held import Chunk, Chunks, Held, Holding
+from pipeline.correlate.inflight import SECOND, Calls, Model, Request, learn, weigh
 from pipeline.correlate.keys import SESSION
-from pipeline.correlate.links import Owner, causes, note_call, note_prompt, note_spawn
+from pipeline.correlate.links import CLOUD, Owner, Weighed, causes, note_call, note_outer, note_prompt, note_spawn
 from pipeline.correlate.parking import Parked, Parking
 from pipeline.correlate.state import PartitionState
 from pipeline.correlate.watermark import ENDED, Watermarks
@@ -25,8 +26,10 @@ from schemas.rejected import Rejected
 
 #: Revisions made here per revision that came in: the highest one wins whichever owner an event moved to.
 STEP = 1024
-#: CloudTrail's clock has one second: facts reach back this far (microseconds).
-SLACK = 2_000_000
+#: Clocks differ, and CloudTrail's has one second: facts reach back this far (microseconds).
+SLACK = 20 * SECOND
+#: Requests that a session's model is learned from at most: its latest.
+TAUGHT_BY = 2000
 
 NEVER = 2**62
 
@@ -47,6 +50,11 @@ class Sessions:
         self._parking = Parking(state, grace)
         self._entries: list[PackedEntry] = []
         self._announcements: list[Bind] = []
+        #: What was read of the held events, by key: the calls in their order, and requests by event id.
+        self._calls: dict[str, Calls] = {}
+        self._requests: dict[str, dict[str, Request]] = {}
+        #: Sessions that changed after their grace was over.
+        self._unsettled: dict[str, None] = {}
         self.duplicates = 0
         #: Events that can no longer be revised.
         self.lost = 0
@@ -68,18 +76,24 @@ class Sessions:
                 self._entries.append(entry_of(item.event, item.attribution, item.revision * STEP))
         for key, event, held in fresh:
             self._show(key, event, held)
-        shown = {(key, event.event_id) for key, event, _ in fresh}
+        self._show_news(news, {(key, event.event_id) for key, event, _ in fresh})
+        for key in self._unsettled:
+            self._settle(key)
+        self._unsettled = {}
+        self._expire()
+        self._parking.save()
+        entries, self._entries = self._entries, []
+        announcements, self._announcements = self._announcements, []
+        return entries, announcements
+
+    def _show_news(self, news: dict[str, int], shown: set[tuple[str, str]]) -> None:
+        """Look again at the events of each session from the time on from which something new may matter to them."""
         for key, since in news.items():
             if since == NEVER:
                 continue
             for event_id, held in self.holding.of(key, since - SLACK):
                 if held.time >= since - SLACK and (key, event_id) not in shown:
                     self._show(key, readable(held.event), held)
-        self._expire()
-        self._parking.save()
-        entries, self._entries = self._entries, []
-        announcements, self._announcements = self._announcements, []
-        return entries, announcements
 
     def _take(self, own: Own, news: dict[str, int], fresh: list[tuple[str, Head, Held]]) -> None:
         event, key = readable(own.event), own.key
@@ -102,21 +116,28 @@ class Sessions:
         if isinstance(event, Event):
             since = self._learn(key, event, own.attribution)
             news[key] = min(since, news.get(key, since))
+        else:
+            self._requests.get(key, {}).pop(event.event_id, None)
+            self._settle_after(key, event.time)
 
     def _learn(self, key: str, event: Event, attribution: Attribution) -> int:
         """Take in what an event tells of its session; returns from which event time on that may matter."""
         owner = self.state.get("o/" + key, Owner) or Owner({}, {}, {}, {})
-        news = note_prompt(owner, event, attribution.session) or note_call(owner, event, attribution.session)
+        news = note_prompt(owner, event, attribution.session)
+        called = [since for note in (note_call, note_outer) if (since := note(owner, event, attribution))]
         spawned = note_spawn(owner, event, attribution.session)
         seen = self.state.get("s/" + key, origins.Seen) or origins.Seen({}, {})
         if origins.note(seen, event):
             self.state.put("s/" + key, seen)
             news = True
-        if self._announce(owner, event, attribution) or news or spawned:
+        if self._announce(owner, event, attribution) or news or spawned or called:
             self.state.put("o/" + key, owner)
+        if called:
+            self._calls.pop(key, None)
+            self._settle_after(key, event.time)
         if spawned:
             return 0
-        return event.time if news else NEVER
+        return min([event.time, *called]) if news or called else NEVER
 
     def _announce(self, owner: Owner, event: Event, attribution: Attribution) -> bool:
         """Tell the first hop whose session this is, when that is new."""
@@ -131,7 +152,7 @@ class Sessions:
         """Emit an event's Entry if it has none yet, or if it would look different now."""
         owner = self.state.get("o/" + key, Owner)
         entry = entry_of(held.event, held.attribution, 0)
-        complete = causes(owner, event, entry)
+        complete = causes(owner, event, entry, self._weighed(key, owner, event, held))
         if not complete and not held.emitted and not final and self._park(key, event):
             return
         if isinstance(event, Event):
@@ -144,6 +165,53 @@ class Sessions:
         self.holding.touch(key, event.event_id)
         entry.revision = held.incoming * STEP + held.changed
         self._entries.append(entry)
+
+    def _weighed(self, key: str, owner: Owner | None, event: Head, held: Held) -> Weighed | None:
+        """The calls that a cloud event may come from; None if its session shows none."""
+        if owner is None or event.kind not in CLOUD or not owner.calls:
+            return None
+        return weigh(self._calls_of(key, owner), self._request(key, event.event_id, held), owner.model or Model())
+
+    def _calls_of(self, key: str, owner: Owner) -> Calls:
+        calls = self._calls.get(key)
+        if calls is None:
+            calls = self._calls[key] = Calls(owner.calls)
+        return calls
+
+    def _request(self, key: str, event_id: str, held: Held) -> Request:
+        known = self._requests.setdefault(key, {})
+        request = known.get(event_id)
+        if request is None:
+            event = unpacked(held.event)
+            request = known[event_id] = Request(event.time, event.action, event.address, event.mentions)
+        return request
+
+    def _settle_after(self, key: str, time: int) -> None:
+        """Have a session's model learned when the grace of everything up to this time is over."""
+        owner = self.state.get("o/" + key, Owner)
+        if owner is None or owner.settles >= time:
+            return
+        if self._parking.park(time, key, "", self.watermarks.settled):
+            owner.settles = time
+            self.state.put("o/" + key, owner)
+        else:
+            self._unsettled[key] = None
+
+    def _settle(self, key: str) -> None:
+        """Learn the model of a session from all that is known of it, and look at its requests in its light."""
+        owner = self.state.get("o/" + key, Owner)
+        if owner is None or not owner.calls:
+            return
+        requests = [(event_id, held) for event_id, held in self.holding.of(key) if head_of(held.event).kind in CLOUD]
+        latest = sorted((self._request(key, *one) for one in requests), key=_moment)[-TAUGHT_BY:]
+        model = learn(self._calls_of(key, owner), latest)
+        if model == (owner.model or Model()):
+            return
+        owner.model = model
+        self.state.put("o/" + key, owner)
+        for _, held in requests:
+            if held.emitted:
+                self._show(key, head_of(held.event), held)
 
     def _shown(self, key: str, owner: Owner | None, event: Event) -> Event:
         """An agent's event as the timeline shows it: arguments with their origin, and no fingerprints."""
@@ -167,22 +235,39 @@ class Sessions:
     def _expire(self) -> None:
         settled = self.watermarks.settled
         for key, event_id in self._parking.due(settled):
+            if not event_id:
+                self._settled(key)
+                continue
             held = self.holding.find(key, event_id)
             if held is not None and not held.emitted:
                 self._show(key, readable(held.event), held, final=True)
         if settled < ENDED:
             self._let_go(self.holding.forget_before(settled - self._late_window))
 
+    def _settled(self, key: str) -> None:
+        owner = self.state.get("o/" + key, Owner)
+        if owner is not None and not self._parking.waits(owner.settles, self.watermarks.settled):
+            owner.settles = 0
+            self.state.put("o/" + key, owner)
+            self._settle(key)
+
     def _let_go(self, dropped: list[tuple[str, str, Held]]) -> None:
         """Events no longer kept are emitted if they still waited; a session none of whose events is kept is over."""
         self.lost += len(dropped)
-        for key, _, held in dropped:
+        for key, event_id, held in dropped:
             if not held.emitted:
                 self._show(key, readable(held.event), held, final=True)
+            self._requests.get(key, {}).pop(event_id, None)
         for key in {key for key, _, _ in dropped}:
             if not self.holding.holds(key):
+                self._calls.pop(key, None)
+                self._requests.pop(key, None)
                 self.state.delete("o/" + key)
                 self.state.delete("s/" + key)
+
+
+def _moment(request: Request) -> tuple[int, str, str, list[int]]:
+    return request.time, request.action, request.address, request.mentions
 
 
 def readable(raw: msgspec.Raw) -> Head:

@@ -8,6 +8,7 @@ two accounts have one `sharedEventID` and different event ids: both are kept.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -16,6 +17,7 @@ from pipeline.kit.failures import Invalid
 from pipeline.normalize.aws_issuance import ISSUING, Issued, issued_by
 from pipeline.normalize.context import Context
 from pipeline.normalize.documents import identify, mapping, string, text_of, typed
+from pipeline.normalize.mentions import LEAVES, mentions, strings
 from pipeline.normalize.times import instant
 from schemas.event import Event
 
@@ -155,6 +157,7 @@ def normalize(value: bytes, context: Context) -> list[Event]:
             user_agent=(trail.userAgent or "")[:512],
             region=trail.awsRegion or "",
             attributes=_attributes(trail, identity, session),
+            mentions=mentions(islice(strings(asked), LEAVES), context) if asked else [],
         )
     ]
 

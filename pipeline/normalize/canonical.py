@@ -8,10 +8,11 @@ from typing import Any, Final
 from pydantic import TypeAdapter, ValidationError
 
 from pipeline.kit.failures import Invalid
+from pipeline.normalize.arguments import take_arguments
 from pipeline.normalize.context import Context
 from pipeline.normalize.documents import content_id, document, string
 from pipeline.normalize.mask import preview
-from pipeline.normalize.origin import arguments, tokens
+from pipeline.normalize.origin import tokens
 from pipeline.normalize.times import checked
 from schemas.canonical import Canonical, CanonicalEvent, TokenIssuanceEvent, ToolCallEvent
 from schemas.event import Event
@@ -72,7 +73,7 @@ def normalize(value: bytes, context: Context) -> list[Event]:
         event.tool = event.action = model.tool
         event.tool_call, event.phase = model.tool_call, model.phase or ""
         event.parent_tool_call = model.parent_tool_call or ""
-        event.arguments, event.argument_tokens = arguments(model.arguments, context)
+        take_arguments(event, model.arguments, context)
     elif isinstance(model, TokenIssuanceEvent):
         _issuance(event, model, context)
     return [event]

@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import Any, Final
 
 from pipeline.kit.failures import Invalid
+from pipeline.normalize.arguments import take_arguments
 from pipeline.normalize.context import Context
 from pipeline.normalize.documents import document, few, identify, mapping, sequence, string, text_of
 from pipeline.normalize.mask import preview
-from pipeline.normalize.origin import arguments, tokens
+from pipeline.normalize.origin import tokens
 from pipeline.normalize.otel_attributes import content
 from pipeline.normalize.times import instant
 from schemas.event import Event
@@ -109,7 +110,7 @@ def _fill(event: Event, line: dict[str, Any], role: str, block: dict[str, Any], 
         event.kind, event.phase = "tool_call", "start"
         event.tool = event.action = string(block.get("name"))
         event.tool_call = string(block.get("id"))
-        event.arguments, event.argument_tokens = arguments(block.get("input"), context)
+        take_arguments(event, block.get("input"), context)
     elif what == "tool_result":
         event.kind, event.phase, event.action = "tool_call", "end", "tool_result"
         event.tool_call = string(block.get("tool_use_id"))

@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import Any, Final
 
 from pipeline.kit.failures import Invalid
+from pipeline.normalize.arguments import take_arguments
 from pipeline.normalize.context import Context
 from pipeline.normalize.documents import document, few, mapping, sequence, string, text_of
 from pipeline.normalize.mask import preview
-from pipeline.normalize.origin import arguments, tokens
+from pipeline.normalize.origin import tokens
 from pipeline.normalize.otel_attributes import USER, content, parsed, role_of
 from pipeline.normalize.times import instant
 from schemas.event import Event
@@ -98,7 +99,7 @@ def _observation(
     if tool:
         event.kind, event.tool_call = "tool_call", identifier
         event.tool = event.action = string(one.get("name")).removeprefix("execute_tool ")
-        event.arguments, event.argument_tokens = arguments(_structure(one.get("input")), context)
+        take_arguments(event, _structure(one.get("input")), context)
         event.tokens = tokens(output, context)
     else:
         event.action = "chat" if kind in _MODEL else kind.lower()

@@ -12,10 +12,11 @@ from typing import Any, Final
 import msgspec
 
 from pipeline.kit.failures import Invalid
+from pipeline.normalize.arguments import take_arguments
 from pipeline.normalize.context import Context
 from pipeline.normalize.documents import content_id, document, mapping, sequence, string, text_of
 from pipeline.normalize.mask import preview
-from pipeline.normalize.origin import arguments, tokens
+from pipeline.normalize.origin import tokens
 from pipeline.normalize.otel_attributes import content
 from pipeline.normalize.times import epoch, instant
 from schemas.event import Event
@@ -53,7 +54,7 @@ def normalize(value: bytes, context: Context) -> list[Event]:
     if method == "tools/call":
         event.phase, event.tool = "start", string(parameters.get("name"))
         event.action = event.tool
-        event.arguments, event.argument_tokens = arguments(parameters.get("arguments"), context)
+        take_arguments(event, parameters.get("arguments"), context)
     elif method:
         event.action, event.tool_call = method, ""
     else:

@@ -56,12 +56,12 @@ def _fingerprints(found: Iterable[str], context: Context, limit: int) -> list[in
         distinct[token] = None
         if len(distinct) >= limit:
             break
-    return [_fingerprint(token, context.key) for token in distinct]
+    return [fingerprint(token, context.key) for token in distinct]
 
 
 @lru_cache(maxsize=65_536)
-def _fingerprint(token: str, key: bytes) -> int:
-    """Words come again and again, so most are looked up."""
+def fingerprint(token: str, key: bytes) -> int:
+    """63 bits. Words come again and again, so most are looked up."""
     return (
         int.from_bytes(hashlib.blake2b(token.encode("utf-8", "replace"), digest_size=8, key=key).digest(), "big") >> 1
     )

@@ -13,10 +13,11 @@ from typing import Any, Final
 import msgspec
 
 from pipeline.kit.failures import Invalid
+from pipeline.normalize.arguments import take_arguments
 from pipeline.normalize.context import Context
 from pipeline.normalize.documents import content_id, document, mapping, sequence, string
 from pipeline.normalize.mask import preview
-from pipeline.normalize.origin import arguments, tokens
+from pipeline.normalize.origin import tokens
 from pipeline.normalize.otel_attributes import USER, Attributes, kept, messages, parsed, plain
 from pipeline.normalize.otel_logs import log_event
 from pipeline.normalize.times import epoch
@@ -179,7 +180,7 @@ def _tool_call(event: Event, span: dict[str, Any], attributes: Attributes, conte
         event.tool_call = f"{event.trace}|{event.tool}|{attributes.named('rpc')}"
     asked = attributes.named("arguments")
     if asked:
-        event.arguments, event.argument_tokens = arguments(parsed(asked), context)
+        take_arguments(event, parsed(asked), context)
     result = attributes.named("result")
     event.text, event.tokens = preview(result, context), tokens(result, context)
     return event

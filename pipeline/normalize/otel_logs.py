@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipeline.normalize.arguments import take_arguments
 from pipeline.normalize.context import Context
 from pipeline.normalize.documents import content_id, mapping, string, text_of
 from pipeline.normalize.mask import preview
-from pipeline.normalize.origin import arguments, tokens
+from pipeline.normalize.origin import tokens
 from pipeline.normalize.otel_attributes import Attributes, content, kept, messages, parsed, plain, role_of
 from pipeline.normalize.times import epoch
 from schemas.event import Event
@@ -80,6 +81,6 @@ def _tool(event: Event, body: dict[str, Any], attributes: Attributes, context: C
     event.tool_call = attributes.named("tool_call") or string(body.get("id"))
     asked = attributes.named("arguments")
     if asked:
-        event.arguments, event.argument_tokens = arguments(parsed(asked), context)
+        take_arguments(event, parsed(asked), context)
     success = text_of(attributes.raw.get("success")).lower()
     event.outcome = {"true": "success", "false": "failure"}.get(success, "")

@@ -12,6 +12,7 @@ from pipeline.normalize.context import Context
 from pipeline.normalize.documents import check, document, elements, few
 from pipeline.normalize.formats import FORMATS, Format, detect
 from pipeline.normalize.mask import harmless, mask_bytes
+from pipeline.normalize.mentions import by_resources
 from pipeline.normalize.tidy import LONG_RECORD, tidy
 from schemas.batch import RawRecord
 from schemas.event import Event
@@ -67,6 +68,7 @@ def _one(record: Record, form: Format, value: bytes, context: Context) -> Normal
     suspicious = context.masking or len(value) > LONG_RECORD
     for event in result:
         event.record_id = record_id
+        by_resources(event, context)
         if suspicious:
             tidy(event, context)
     time = result[0].time if result else context.now

@@ -27,6 +27,7 @@ _OURS = frozenset(
         "tokens",
         "arguments",
         "argument_tokens",
+        "mentions",
     )
 )
 _TEXTS = tuple(

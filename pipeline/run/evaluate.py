@@ -128,9 +128,10 @@ def _compare(report: Report, truth: Truth, found: dict[str, str], links: list[Li
 def _weigh(report: Report, links: Iterable[Link], found: dict[str, str], true: dict[str, str]) -> None:
     for target in TARGETS:
         link = next((link for link in links if link.target == target), None)
-        if link is None or not link.confidence or not found[target]:
+        value = found[target] or next(iter(link.candidates if link else ()), "")
+        if link is None or not link.confidence or not value:
             continue
-        right = found[target] == true[target]
+        right = value == true[target]
         cell = report.calibration[round(link.confidence / BIN)]
         cell[0] += link.confidence
         cell[1] += right

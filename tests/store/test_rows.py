@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pipeline.store import columns, queries, timeline
 from schemas.batch import RawRecord
 from schemas.entry import Attributed, Entry, Link, PackedEntry
-from schemas.event import Argument, Event, packed
+from schemas.event import MENTIONS, Argument, Event, packed
 from tests.store.entries import entry
 
 HOSTILE = (
@@ -29,7 +29,10 @@ def fields(struct, **special):
 
 nothing = st.just([])
 arguments = st.lists(st.builds(Argument, **fields(Argument)), max_size=3)
-events = st.builds(Event, **fields(Event, tokens=nothing, argument_tokens=nothing, arguments=arguments))
+mentioned = st.lists(st.integers(2**62, 2**63 - 1), max_size=MENTIONS)
+events = st.builds(
+    Event, **fields(Event, tokens=nothing, argument_tokens=nothing, arguments=arguments, mentions=mentioned)
+)
 links = st.lists(st.builds(Link, **fields(Link, confidence=st.floats(0, 1))), max_size=3)
 entries = st.builds(
     Entry, **fields(Entry, event=events, links=links, revision=st.integers(0, 2**64 - 1), actor=st.just("the actor"))

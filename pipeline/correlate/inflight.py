@@ -1,0 +1,193 @@
+"""Which tool call made an API request: every call that may have been open is weighed, and so is "none of them".
+
+In:     the calls that come into question, what is known of the request, what its session has taught (Model)
+Out:    a probability for each call; what is missing to 1 is the probability that no known call caused it
+
+A request happens evenly in its call's time, seldom after it (what was started and not waited for), more seldom outside
+it (clocks differ). Call and request mostly name the same things, and a tool makes the same requests again. The
+numbers below are rates that anybody can check with `whodid evaluate attribution`; none is fitted to a data set.
+"""
+
+from __future__ import annotations
+
+import bisect
+import math
+from collections import Counter
+from collections.abc import Iterable
+
+import msgspec
+
+SECOND = 1_000_000
+#: CloudTrail's clock has whole seconds.
+RESOLUTION = SECOND
+#: Shares of requests that happen while their call is open, after it, and at another time by a wrong clock.
+OPEN, AFTER, ASTRAY = 0.96, 0.03, 0.01
+#: Mean delay of what happens after the call, and mean error of a clock (seconds).
+DELAY, ERROR = 8.0, 1.0
+#: A call without a result is taken to be over after this long, and no request comes later than that after its call.
+OPEN_LIMIT, LATEST = 600 * SECOND, 60 * SECOND
+#: How much more often a named thing is shared by a call and its own request than by any two.
+SHARED = 200.0
+#: A request that names something, and nothing that its call names.
+UNNAMED = 0.2
+#: Requests a second that a session makes outside any known call; many more of those from an address that is new to it.
+ELSE, ELSE_FROM_ELSEWHERE = 0.001, 0.05
+#: Share of a session's calls that come from an address other than those it is known by.
+ELSEWHERE = 0.02
+#: Smoothing of what is learned of a tool's requests: counts before anything is seen.
+SEEN_ONCE, SEEN = 0.2, 1.0
+#: A link this sure teaches the model.
+CERTAIN = 0.9
+#: Calls that are weighed at most, those that began last.
+CANDIDATES = 64
+
+
+class Call(msgspec.Struct, array_like=True, gc=False):
+    """One tool call: times in microseconds by its reporter's clock (0 = not seen)."""
+
+    #: Its session, and the session that spawned that one.
+    session: str
+    parent_session: str = ""
+    tool: str = ""
+    start: int = 0
+    end: int = 0
+    start_event: str = ""
+    end_event: str = ""
+    actor: str = ""
+    actor_kind: str = ""
+    actor_name: str = ""
+    #: Fingerprints of what it names, as in `schemas.event.Event`.
+    mentions: list[int] = []
+    #: It waits for calls of others that it has started (a sub-agent), so that requests are more likely theirs.
+    outer: bool = False
+
+
+class Request(msgspec.Struct, array_like=True, gc=False):
+    """What is known of an API request whose tool call is asked for."""
+
+    time: int
+    action: str
+    address: str
+    mentions: list[int]
+
+
+class Model(msgspec.Struct, array_like=True, gc=False):
+    """What the sure links of one session teach about the others."""
+
+    #: Microseconds by which the clock of the calls is ahead of that of the requests.
+    offset: int = 0
+    #: How often each tool made each request, and any request.
+    pairs: dict[str, int] = {}
+    tools: dict[str, int] = {}
+    addresses: list[str] = []
+
+
+class Calls:
+    """Tool calls in the order in which they began."""
+
+    def __init__(self, calls: dict[str, Call]) -> None:
+        self._calls = calls
+        self._starts = sorted((call.start, name) for name, call in calls.items() if call.start)
+
+    def near(self, time: int) -> list[tuple[str, Call]]:
+        """Those that a request at this time may belong to, latest first."""
+        at = bisect.bisect_right(self._starts, (time + 8 * SECOND, ""))
+        found: list[tuple[str, Call]] = []
+        for start, name in reversed(self._starts[max(0, at - 4 * CANDIDATES) : at]):
+            call = self._calls[name]
+            if start + OPEN_LIMIT < time and call.end + LATEST < time:
+                continue
+            if (call.end or start + OPEN_LIMIT) + LATEST >= time:
+                found.append((name, call))
+                if len(found) == CANDIDATES:
+                    break
+        return found
+
+
+def weigh(calls: Calls, request: Request, model: Model) -> list[tuple[float, str, Call]]:
+    """(probability, name, call) of every call that may have caused the request, likeliest first."""
+    near = calls.near(request.time + model.offset)
+    if not near:
+        return []
+    elsewhere = bool(model.addresses and request.address) and request.address not in model.addresses
+    named = set(request.mentions)
+    found = []
+    for name, call in near:
+        weight = _density(call, request.time + model.offset) * _likeness(call, named)
+        weight *= (model.pairs.get(f"{call.tool} {request.action}", 0) + SEEN_ONCE) / (
+            model.tools.get(call.tool, 0) + SEEN
+        )
+        if elsewhere:
+            weight *= ELSEWHERE
+        found.append((weight, name, call))
+    other = (ELSE_FROM_ELSEWHERE if elsewhere else ELSE) * SEEN_ONCE / SEEN
+    total = sum(weight for weight, _, _ in found) + other
+    return sorted(((weight / total, name, call) for weight, name, call in found), key=_order)
+
+
+def learn(calls: Calls, requests: Iterable[Request]) -> Model:
+    """What the sure links among these say. Depends on what is given, not on its order."""
+    known = list(requests)
+    plain = Model(0, {}, {}, [])
+    spans: list[tuple[int, int]] = []
+    for request in known:
+        best = _certain(calls, request, plain)
+        if best is not None and best.end and named_by(best, request):
+            spans.append((best.start - request.time - RESOLUTION, best.end - request.time))
+    model = Model(_offset(spans), {}, {}, [])
+    pairs: Counter[str] = Counter()
+    tools: Counter[str] = Counter()
+    addresses: Counter[str] = Counter()
+    for request in known:
+        best = _certain(calls, request, model)
+        if best is not None:
+            pairs[f"{best.tool} {request.action}"] += 1
+            tools[best.tool] += 1
+            if request.address and named_by(best, request):
+                addresses[request.address] += 1
+    model.pairs, model.tools = dict(sorted(pairs.items())), dict(sorted(tools.items()))
+    model.addresses = sorted(addresses)
+    return model
+
+
+def named_by(call: Call, request: Request) -> bool:
+    """Whether call and request name the same thing."""
+    return not set(call.mentions).isdisjoint(request.mentions)
+
+
+def _certain(calls: Calls, request: Request, model: Model) -> Call | None:
+    found = weigh(calls, request, model)
+    return found[0][2] if found and found[0][0] >= CERTAIN else None
+
+
+def _order(found: tuple[float, str, Call]) -> tuple[float, int, str]:
+    # Of equal ones the call that began last.
+    return (-found[0], -found[2].start, found[1])
+
+
+def _likeness(call: Call, named: set[int]) -> float:
+    shared = sum(mention in named for mention in call.mentions)
+    likeness = (SHARED**shared) * (1 - UNNAMED) if shared else UNNAMED if named else 1.0
+    return likeness * (0.1 if call.outer else 1.0)
+
+
+def _density(call: Call, time: int) -> float:
+    """How likely a request of this call has this time, a second. Times of whole seconds stand for the second."""
+    width = RESOLUTION if time % RESOLUTION == 0 else 1000
+    end = call.end or call.start + OPEN_LIMIT
+    length = max(end - call.start, 50_000)
+    overlap = min(time + width, call.start + length) - max(time, call.start)
+    middle = time + width / 2
+    density = OPEN * max(overlap, 0) / width * SECOND / length
+    if middle > end:
+        density += AFTER * math.exp((end - middle) / (DELAY * SECOND)) / DELAY
+    distance = max(call.start - middle, middle - end, 0)
+    return density + ASTRAY * math.exp(-distance / (ERROR * SECOND)) / (2 * ERROR)
+
+
+def _offset(spans: list[tuple[int, int]]) -> int:
+    """The offset that fits most spans; of those the one nearest to none."""
+    if all(low <= 0 <= high for low, high in spans):
+        return 0
+    edges = sorted({0, *(edge for span in spans for edge in span)}, key=lambda edge: (abs(edge), edge))
+    return max(edges, key=lambda edge: sum(low <= edge <= high for low, high in spans))
