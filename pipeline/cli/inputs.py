@@ -18,7 +18,7 @@ from pipeline.normalize.formats import FORMATS
 from pipeline.run.investigate import Investigation, current_counts
 from pipeline.run.investigate import Summary as Found
 from pipeline.sources.detect import topic_of
-from pipeline.sources.files import read
+from pipeline.sources.files import read, strands
 from pipeline.sources.publish import Publisher
 from pipeline.sources.streams import find, size
 from pipeline.store import connect
@@ -54,9 +54,9 @@ def investigate(
     faults: list[str] = []
     with connect(settings) as timeline, progress_bar(size(find(files))) as bar:
         task = bar.add_task("reading", total=size(find(files)))
-        records = read(files, format_ or "", "", faults, lambda done: bar.advance(task, done))
+        logs = strands(files, format_ or "", faults, lambda done: bar.advance(task, done))
         investigation = Investigation(settings, timeline)
-        found = investigation.run(records)
+        found = investigation.run(*logs)
         counts = current_counts(timeline)
     for fault in faults:
         typer.echo(f"whodid: {fault}", err=True)

@@ -19,7 +19,7 @@ from pipeline.run.evaluate import attribution, truths
 from pipeline.run.investigate import Investigation
 from pipeline.simulate import organisation
 from pipeline.simulate.faults import Faults
-from pipeline.sources.files import read
+from pipeline.sources.files import strands
 from pipeline.sources.streams import find, size
 from pipeline.store import connect
 
@@ -87,5 +87,8 @@ def evaluate_attribution(
         total = size(find(files))
         with connect(settings) as timeline, progress_bar(total) as bar:
             task = bar.add_task("investigating", total=total)
-            Investigation(settings, timeline).run(read(files, progress=lambda done: bar.advance(task, done)))
+            faults: list[str] = []
+            Investigation(settings, timeline).run(*strands(files, "", faults, lambda done: bar.advance(task, done)))
+            if faults:
+                fail("; ".join(faults))
             typer.echo(json.dumps(attribution(timeline, known).shown()))

@@ -79,9 +79,14 @@ def unbound_reason(event: Head, session: str) -> str:
         return "" if session else NO_SESSION
     if not event.credential:
         return SERVICE if event.actor_kind == "service" else ABSENT
-    if event.credential.startswith("aws:AKIA"):
+    if standing(event.credential):
         return UNSEEN_STANDING
     return UNSEEN_TEMPORARY if event.credential.startswith("aws:ASIA") else UNSEEN
+
+
+def standing(credential: str) -> bool:
+    """Whether a credential's id shows that it does not expire, so that its issuance is most likely long past."""
+    return credential.startswith("aws:AKIA")
 
 
 def issue(event: Head, own: Attribution, revision: int) -> Bind | None:

@@ -130,7 +130,9 @@ class Directory:
         else:
             key = self._key(use.key)
             waits = (self._recalls or not key.binds) and self._park(use.key, event)
-            if key.binds or held.emitted or not waits:
+            # What a standing key issues is not kept waiting for an issuance that nobody expects to see.
+            at_once = event.kind == "token_issuance" and bindings.standing(event.credential)
+            if key.binds or held.emitted or at_once or not waits:
                 self._by_credential(key, event, held)
             if not waits:
                 self._settle_held(use.key, event.event_id, held)

@@ -16,11 +16,15 @@ MICROSECONDS = 1_000_000
 
 
 class Engine:
-    """Items in, Entries out; `end` lets everything that still waits go."""
+    """Items in, Entries out; `end` lets everything that still waits go.
 
-    def __init__(self, grace: float, late_window: float, late_limit: int) -> None:
+    Whoever has a store takes `recalls` away after each `feed`, and feeds those events again.
+    """
+
+    def __init__(self, grace: float, late_window: float, late_limit: int, *, recalls: bool = False) -> None:
         limits = (int(grace * MICROSECONDS), int(late_window * MICROSECONDS), late_limit)
-        self.directory = directory.Directory(PartitionState(directory.STATE_TYPES), *limits, recalls=False)
+        self.directory = directory.Directory(PartitionState(directory.STATE_TYPES), *limits, recalls=recalls)
+        self.recalls: list[Recall] = []
         self.sessions = sessions.Sessions(PartitionState(sessions.STATE_TYPES), *limits)
 
     def feed(self, items: list[Item], marks: list[Mark] | None = None) -> list[PackedEntry]:
@@ -32,6 +36,7 @@ class Engine:
             second: list[Item] = [item for item in items if type(item) is Own]
             out = self.directory.apply(Batch(first, marks)) if first or marks else []
             second += [item for item in out if type(item) is Own]
+            self.recalls += [item for item in out if type(item) is Recall]
             items = [item for item in out if not isinstance(item, Own | Recall)]
             shown, announced = self.sessions.apply(Batch(second, marks)) if second or marks else ([], [])
             entries += shown
@@ -45,7 +50,13 @@ class Engine:
         self.directory.conflicts, self.sessions.conflicts = [], []
         return found
 
+    def reached(self, time: int) -> list[PackedEntry]:
+        """No earlier event is expected but as an exception (event time, microseconds)."""
+        return self._mark([time] * LEVELS)
+
     def end(self) -> list[PackedEntry]:
         """No more input: every grace is over."""
-        levels = [ENDED] * LEVELS
-        return self.feed([], [Mark(NORMALIZER + "end", levels, 1), Mark(PARTITION + "0", levels, 1)])
+        return self._mark([ENDED] * LEVELS)
+
+    def _mark(self, levels: list[int]) -> list[PackedEntry]:
+        return self.feed([], [Mark(NORMALIZER + "0", levels, 1), Mark(PARTITION + "0", levels, 1)])

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+import heapq
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from pipeline.correlate.engine import Engine
+from pipeline.correlate.keys import CREDENTIAL
 from pipeline.correlate.route import route
 from pipeline.kit.config import Settings
 from pipeline.normalize.context import Context
 from pipeline.normalize.stage import Normalized, process
 from pipeline.store import Store
 from pipeline.store.queries import counts
-from schemas.batch import Item, RawRecord
+from pipeline.store.recall import uses
+from schemas.batch import Item, RawRecord, Use
 from schemas.entry import PackedEntry
 from schemas.event import head_of
 from schemas.rejected import Record, Rejected
 
 #: Records normalized before the correlator and the store see them.
 BATCH = 2000
-#: With the whole past in one process, nothing is too late to be revised.
+#: Events of one key that are kept for revision: the correlator's limit for all of them together is enough.
 KEEP = 100_000_000
+#: Event time (microseconds) by which a log may be out of order without costing a second look.
+DISORDER = 900_000_000
 
 
 @dataclass
@@ -51,27 +56,48 @@ class Investigation:
     def __init__(self, settings: Settings, store: Store) -> None:
         self._store = store
         self._context = Context.of(settings)
-        self._engine = Engine(settings.grace, KEEP, KEEP)
+        self._engine = Engine(settings.grace, settings.late_window, KEEP, recalls=True)
         self.summary = Summary()
         #: Why each event is unbound ("" = bound), by event id: what is current when the run is over.
         self._outcomes: dict[str, tuple[int, str]] = {}
 
-    def run(self, records: Iterable[Record]) -> Summary:
-        """Blocks until all is in the store. Raises Transient when the store is away."""
+    def run(self, *strands: Iterable[Record]) -> Summary:
+        """Blocks until all is in the store. Raises Transient when the store is away.
+
+        Each strand is about in order of time; they are taken side by side, so that what happened together meets.
+        """
         started = time.monotonic()
         items: list[Item] = []
         raw: list[RawRecord] = []
         rejected: list[Rejected] = []
-        for record in records:
-            for normalized in process(record, self._context):
-                self._note(normalized, items, raw, rejected)
+        for moment, normalized in side_by_side([self._normalized(strand) for strand in strands]):
+            self._note(normalized, items, raw, rejected)
             if len(items) >= BATCH or len(raw) >= BATCH or len(rejected) >= BATCH:
                 self._write(self._engine.feed(items), raw, rejected)
+                self._write(self._engine.reached(moment - DISORDER), [], [])
+                self._recall()
                 items, raw, rejected = [], [], []
-        self._write(self._engine.feed(items) + self._engine.end(), raw, rejected)
+        self._write(self._engine.feed(items), raw, rejected)
+        self._write(self._engine.end(), [], [])
+        self._recall()
         self._conclude()
         self.summary.seconds = round(time.monotonic() - started, 3)
         return self.summary
+
+    def _normalized(self, strand: Iterable[Record]) -> Iterator[Normalized]:
+        for record in strand:
+            yield from process(record, self._context)
+
+    def _recall(self) -> None:
+        """Let the engine see again what it asks for, now that the store has it."""
+        while self._engine.recalls:
+            wanted = {recall.key: recall for recall in self._engine.recalls}
+            self._engine.recalls = []
+            for key in wanted:
+                again: list[Item] = []
+                for event in uses(self._store, key.removeprefix(CREDENTIAL)):
+                    again += [recalled(item) for item in route(event)]
+                self._write(self._engine.feed(again), [], [])
 
     def _note(self, normalized: Normalized, items: list[Item], raw: list[RawRecord], rejected: list[Rejected]) -> None:
         summary = self.summary
@@ -114,6 +140,32 @@ class Investigation:
             self._store.write_records(raw)
         if rejected:
             self._store.write_rejected(rejected)
+
+
+def recalled(item: Item) -> Item:
+    """An item of an event that comes again out of the store."""
+    if isinstance(item, Use):
+        item.recalled = True
+    return item
+
+
+def side_by_side(strands: Sequence[Iterator[Normalized]]) -> Iterator[tuple[int, Normalized]]:
+    """Everything from all strands, next from the one that has come least far; with how far all have (event time)."""
+    heap: list[tuple[int, int]] = [(0, number) for number in range(len(strands))]
+    while heap:
+        reached, number = heap[0]
+        limit = heap[1][0] if len(heap) > 1 else None
+        if len(heap) > 2:
+            limit = min(heap[1][0], heap[2][0])
+        for normalized in strands[number]:
+            if normalized.record is not None and normalized.events:
+                reached = max(reached, normalized.record.time)
+            yield min(reached, heap[0][0]), normalized
+            if limit is not None and reached > limit:
+                heapq.heapreplace(heap, (reached, number))
+                break
+        else:
+            heapq.heappop(heap)
 
 
 def current_counts(store: Store) -> dict[str, int]:

@@ -71,7 +71,7 @@ def trail(
 ) -> Told:
     """One CloudTrail record. The log is written some minutes later."""
     event_id = world.ids.uuid()
-    issuing = service == "sts" or action == "CreateAccessKey"
+    issuing = action.startswith("AssumeRole") or action == "CreateAccessKey"
     true = truth or doer.truth
     value = shapes.cloudtrail(event_id, time, service, action, doer.identity, doer.address, **more)
     stated = Truth(
