@@ -43,6 +43,8 @@ class Use(msgspec.Struct, array_like=True, gc=False, tag="use"):
     revision: int = 0
     #: It came before, and comes again out of the store because its credential stands for something else now.
     recalled: bool = False
+    #: What a cloud event names that says most (`Event.mentions`); 0 = nothing.
+    names: int = 0
 
 
 class Bind(msgspec.Struct, array_like=True, gc=False, tag="bind"):
@@ -71,6 +73,59 @@ class Own(msgspec.Struct, array_like=True, gc=False, tag="own"):
     revision: int = 0
 
 
+class Call(msgspec.Struct, array_like=True, gc=False):
+    """One tool call: times in microseconds by its reporter's clock (0 = not seen)."""
+
+    #: Its session, and the session that spawned that one.
+    session: str
+    parent_session: str = ""
+    tool: str = ""
+    start: int = 0
+    end: int = 0
+    start_event: str = ""
+    end_event: str = ""
+    actor: str = ""
+    actor_kind: str = ""
+    actor_name: str = ""
+    #: Fingerprints of what it names, as in `schemas.event.Event`.
+    mentions: list[int] = []
+    #: It waits for calls of others that it has started (a sub-agent), so that requests are more likely theirs.
+    outer: bool = False
+
+
+class Mention(msgspec.Struct, array_like=True, gc=False, tag="mention"):
+    """A tool call that names a value."""
+
+    #: `value:…`
+    key: str
+    #: The tool call's id.
+    name: str
+    call: Call
+
+
+class Ask(msgspec.Struct, array_like=True, gc=False, tag="ask"):
+    """A request that names a value, and whose credential does not say who made it."""
+
+    #: `value:…`
+    key: str
+    #: Link key of the credential, which is told of the calls that name the same.
+    reply: str
+    event_id: str
+    time: int
+
+
+class Heard(msgspec.Struct, array_like=True, gc=False, tag="heard"):
+    """A tool call that names what a request with this credential names."""
+
+    #: `credential:…`
+    key: str
+    name: str
+    call: Call
+    #: The request.
+    event_id: str
+    time: int
+
+
 class Recall(msgspec.Struct, array_like=True, gc=False):
     """What a credential stands for has changed: its events, which only the store has by now, are to come again."""
 
@@ -78,9 +133,11 @@ class Recall(msgspec.Struct, array_like=True, gc=False):
     key: str
     #: How many events of it the store must have, once everything on its way has arrived.
     events: int
+    #: Event time and id, if only this one is to come again.
+    only: tuple[int, str] | None = None
 
 
-Item = Use | Bind | Own
+Item = Use | Bind | Own | Mention | Ask | Heard
 
 
 class Recalls(msgspec.Struct, array_like=True, gc=False):

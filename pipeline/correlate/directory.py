@@ -11,8 +11,9 @@ import hashlib
 
 import msgspec
 
-from pipeline.correlate import bindings, traces
+from pipeline.correlate import bindings, crew, traces
 from pipeline.correlate.conflicts import conflict, rejection
+from pipeline.correlate.crew import Meeting
 from pipeline.correlate.held import Chunk, Chunks, Held, Holding
 from pipeline.correlate.keys import CREDENTIAL, SESSION, TRACE
 from pipeline.correlate.parking import Parked, Parking
@@ -20,12 +21,14 @@ from pipeline.correlate.route import settle
 from pipeline.correlate.seen import Said, Seen
 from pipeline.correlate.state import PartitionState
 from pipeline.correlate.watermark import ENDED, Watermarks
-from schemas.batch import Attribution, Batch, Bind, Item, Mark, Recall, Use
-from schemas.event import Head, content_of, head_of
+from schemas.batch import Ask, Attribution, Batch, Bind, Heard, Item, Mark, Mention, Recall, Use
+from schemas.event import Head, content_of, head_of, unpacked
 from schemas.rejected import Rejected
 
 #: Bindings whose attribution is kept ready.
 PLAIN = 50_000
+#: An attribution this sure is shown before the grace is over.
+SURE = 0.9
 
 
 class Passed(msgspec.Struct, array_like=True, gc=False):
@@ -54,7 +57,7 @@ class Marks(msgspec.Struct, array_like=True, gc=False):
 
 
 STATE_TYPES: dict[str, type[msgspec.Struct]] = {
-    "k": Key, "t": traces.Trace, "h": Chunk, "c": Chunks, "p": Parked, "m": Marks, "d": Said,
+    "k": Key, "t": traces.Trace, "h": Chunk, "c": Chunks, "p": Parked, "m": Marks, "d": Said, **crew.STATE_TYPES,
 }  # fmt: skip
 
 
@@ -68,6 +71,7 @@ class Directory:
         self.state = state
         self._recalls = recalls
         self._seen = Seen(state)
+        self._meeting = Meeting(state)
         self._late_window = late_window
         self.holding = Holding(state, late_limit)
         marks = state.get("m/", Marks)
@@ -93,6 +97,12 @@ class Directory:
                 self._use(item)
             elif type(item) is Bind:
                 self._bind(item)
+            elif type(item) is Mention:
+                self._out += self._meeting.mention(item)
+            elif type(item) is Ask:
+                self._out += self._meeting.ask(item)
+            elif type(item) is Heard:
+                self._heard(item)
         self._resolve_traces()
         self._expire()
         self._parking.save()
@@ -103,6 +113,7 @@ class Directory:
         event = head_of(use.event)
         held = self.holding.find(use.key, event.event_id)
         in_trace = use.key.startswith(TRACE)
+        asks = held is None and bool(use.names) and not use.recalled and self._ask(use, event)
         if held is None and not in_trace and self._pass_on(use, event):
             return
         if held is None:
@@ -129,13 +140,36 @@ class Directory:
             self._in_trace(use.key, event, held, trace)
         else:
             key = self._key(use.key)
-            waits = (self._recalls or not key.binds) and self._park(use.key, event)
+            waits = (self._recalls or not key.binds) and self._park(use.key, event, again=asks)
             # What a standing key issues is not kept waiting for an issuance that nobody expects to see.
             at_once = event.kind == "token_issuance" and bindings.standing(event.credential)
             if key.binds or held.emitted or at_once or not waits:
-                self._by_credential(key, event, held)
+                self._by_credential(key, event, held, use.key)
             if not waits:
                 self._settle_held(use.key, event.event_id, held)
+
+    def _ask(self, use: Use, event: Head) -> bool:
+        """Ask for tool calls that name what an event names, if its credential stands for nobody's session."""
+        bind = bindings.best(self._key(use.key).binds.values())
+        if bind is not None and (bind.attribution.session or bind.attribution.human):
+            return False
+        self._out.append(Ask(crew.value_key(use.names), use.key, event.event_id, event.time))
+        return True
+
+    def _heard(self, heard: Heard) -> None:
+        """A tool call may have used this credential: look at its events near the call again."""
+        held = self.holding.find(heard.key, heard.event_id)
+        if held is None and self._seen.of(heard.event_id) is not None:
+            self._out.append(Recall(heard.key, 0, (heard.time, heard.event_id)))
+        if not self._meeting.heard(heard):
+            return
+        key = self._key(heard.key)
+        key.generation += 1
+        self._put_key(heard.key, key)
+        for event_id, other in self.holding.of(heard.key):
+            if crew.near(heard.call, other.time):
+                self.holding.touch(heard.key, event_id)
+                self._by_credential(key, head_of(other.event), other, heard.key, sure=True)
 
     def _pass_on(self, use: Use, event: Head) -> bool:
         """Pass an event on without keeping it, where its credential's chain is known to its root; True if that is done.
@@ -156,7 +190,7 @@ class Directory:
         if known is not None and not use.recalled and said % 2 <= known % 2:
             self._again_after(use, said, known)
             return True
-        self._by_credential(key, event, Held(use.event, event.time, use.attribution, use.revision))
+        self._by_credential(key, event, Held(use.event, event.time, use.attribution, use.revision), use.key)
         if said != known:
             self._seen.note(event.event_id, said)
         return True
@@ -184,8 +218,11 @@ class Directory:
         else:
             self.conflicts.append(rejected)
 
-    def _by_credential(self, key: Key, event: Head, held: Held) -> None:
-        attribution = self._attribute(key, event, held)
+    def _by_credential(self, key: Key, event: Head, held: Held, name: str, *, sure: bool = False) -> None:
+        """`sure`: an event that waits goes on only if its attribution is hardly going to change."""
+        attribution = self._attribute(key, event, held, name)
+        if sure and not held.emitted and not _sure(attribution):
+            return
         # A correction outranks what it corrects, and a change of the binding both.
         revision = 2 * key.generation + min(held.incoming, 1)
         held.emitted = True
@@ -194,7 +231,13 @@ class Directory:
             return
         self._out += settle(event, held.event, attribution, revision)
 
-    def _attribute(self, key: Key, event: Head, held: Held) -> Attribution:
+    def _attribute(self, key: Key, event: Head, held: Held, name: str) -> Attribution:
+        attribution = self._by_binding(key, event, held)
+        if event.kind != "cloud_audit" or attribution.session or attribution.human or not self._meeting.has_crew(name):
+            return attribution
+        return self._meeting.attribute(name, unpacked(held.event), attribution)
+
+    def _by_binding(self, key: Key, event: Head, held: Held) -> Attribution:
         bind = bindings.best(key.binds.values())
         if bind is None or event.human or event.tool_call or held.attribution.tool_call or not bind.attribution.actor:
             return bindings.attribute(event, held.attribution, bind)
@@ -267,15 +310,18 @@ class Directory:
         key = self._key(name)
         for event_id, held in self.holding.of(name):
             self.holding.touch(name, event_id)
-            self._by_credential(key, head_of(held.event), held)
+            self._by_credential(key, head_of(held.event), held, name)
 
     @property
     def waiting(self) -> int:
         """Events whose grace is not over."""
         return len(self._parking)
 
-    def _park(self, key: str, event: Head) -> bool:
-        return self._parking.park(event.time, key, event.event_id, self.watermarks.settled)
+    def _park(self, key: str, event: Head, *, again: bool = False) -> bool:
+        """`again`: something was asked on behalf of the event just now, so its grace begins now."""
+        settled = self.watermarks.settled
+        time = max(event.time, settled) if again and settled < ENDED else event.time
+        return self._parking.park(time, key, event.event_id, settled)
 
     def _expire(self) -> None:
         settled = self.watermarks.settled
@@ -289,6 +335,7 @@ class Directory:
             if not key.startswith(TRACE):
                 self._settle_held(key, event_id, held)
         if settled < ENDED:
+            self._meeting.forget_before(settled - crew.KEEP)
             self._let_go(self.holding.forget_before(settled - self._late_window))
 
     def _go_on(self, key: str, held: Held) -> None:
@@ -297,7 +344,7 @@ class Directory:
             trace = self.state.get("t/" + key, traces.Trace) or traces.Trace({}, {}, [])
             self._in_trace(key, head_of(held.event), held, trace, final=True)
         else:
-            self._by_credential(self._key(key), head_of(held.event), held)
+            self._by_credential(self._key(key), head_of(held.event), held, key)
 
     def _let_go(self, dropped: list[tuple[str, str, Held]]) -> None:
         """Events no longer kept are emitted if they still waited; what only they needed is forgotten."""
@@ -329,6 +376,10 @@ class Directory:
 def _says(bind: Bind) -> tuple[Attribution, str]:
     """What of a binding shows in a timeline."""
     return bind.attribution, bind.event_id
+
+
+def _sure(attribution: Attribution) -> bool:
+    return bool(attribution.session) and attribution.links[0].confidence >= SURE
 
 
 def said_by(event: msgspec.Raw, revision: int) -> int:

@@ -17,6 +17,8 @@ from collections.abc import Iterable
 
 import msgspec
 
+from schemas.batch import Call
+
 SECOND = 1_000_000
 #: CloudTrail's clock has whole seconds.
 RESOLUTION = SECOND
@@ -40,26 +42,6 @@ SEEN_ONCE, SEEN = 0.2, 1.0
 CERTAIN = 0.9
 #: Calls that are weighed at most, those that began last.
 CANDIDATES = 64
-
-
-class Call(msgspec.Struct, array_like=True, gc=False):
-    """One tool call: times in microseconds by its reporter's clock (0 = not seen)."""
-
-    #: Its session, and the session that spawned that one.
-    session: str
-    parent_session: str = ""
-    tool: str = ""
-    start: int = 0
-    end: int = 0
-    start_event: str = ""
-    end_event: str = ""
-    actor: str = ""
-    actor_kind: str = ""
-    actor_name: str = ""
-    #: Fingerprints of what it names, as in `schemas.event.Event`.
-    mentions: list[int] = []
-    #: It waits for calls of others that it has started (a sub-agent), so that requests are more likely theirs.
-    outer: bool = False
 
 
 class Request(msgspec.Struct, array_like=True, gc=False):
@@ -104,8 +86,11 @@ class Calls:
         return found
 
 
-def weigh(calls: Calls, request: Request, model: Model) -> list[tuple[float, str, Call]]:
-    """(probability, name, call) of every call that may have caused the request, likeliest first."""
+def weigh(calls: Calls, request: Request, model: Model, outside: float = ELSE) -> list[tuple[float, str, Call]]:
+    """(probability, name, call) of every call that may have caused the request, likeliest first.
+
+    `outside`: requests a second that no known call makes.
+    """
     near = calls.near(request.time + model.offset)
     if not near:
         return []
@@ -120,7 +105,7 @@ def weigh(calls: Calls, request: Request, model: Model) -> list[tuple[float, str
         if elsewhere:
             weight *= ELSEWHERE
         found.append((weight, name, call))
-    other = (ELSE_FROM_ELSEWHERE if elsewhere else ELSE) * SEEN_ONCE / SEEN
+    other = (ELSE_FROM_ELSEWHERE if elsewhere else outside) * SEEN_ONCE / SEEN
     total = sum(weight for weight, _, _ in found) + other
     return sorted(((weight / total, name, call) for weight, name, call in found), key=_order)
 

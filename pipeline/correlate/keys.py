@@ -9,6 +9,7 @@ CREDENTIAL = "credential:"
 SESSION = "session:"
 TRACE = "trace:"
 ACTOR = "actor:"
+VALUE = "value:"
 
 
 def owner_of(event: Head, attribution: Attribution) -> str:

@@ -11,9 +11,9 @@ import bisect
 import msgspec
 
 from pipeline.correlate.belonging import Belonging
-from pipeline.correlate.inflight import RESOLUTION, Call, Model
+from pipeline.correlate.inflight import RESOLUTION, Model
 from pipeline.correlate.origins import end_of
-from schemas.batch import Attribution
+from schemas.batch import Attribution, Call
 from schemas.entry import Link, PackedEntry
 from schemas.event import Event, Head
 
@@ -109,6 +109,10 @@ def causes(owner: Owner | None, event: Head, entry: PackedEntry, weighed: Weighe
     """
     if owner is None:
         return event.kind in CLOUD
+    belonging = owner.sessions.get(entry.session)
+    if event.kind in CLOUD and not entry.human and belonging is not None and belonging.human is not None:
+        entry.human = belonging.human[2]
+        entry.on_behalf_of = list(dict.fromkeys([*entry.on_behalf_of, entry.human]))
     called = _tool_call(owner, event, entry, weighed or [])
     prompted = _prompt(owner, event, entry, None if weighed is None else sum(chance for chance, _, _ in weighed))
     return called and prompted
@@ -139,8 +143,9 @@ def _tool_call(owner: Owner, event: Head, entry: PackedEntry, weighed: Weighed) 
 def _in_flight(entry: PackedEntry, weighed: Weighed) -> None:
     chance, name, call = weighed[0]
     possible = [other for likely, other, _ in weighed[:LISTED] if likely >= POSSIBLE]
-    confidence = round(chance, 4)
-    if chance < CLAIMED:
+    # Whose session it is may be a guess itself.
+    confidence = round(chance * _session_confidence(entry), 4)
+    if confidence < CLAIMED:
         if possible:
             entry.links.append(Link("tool_call", "in-flight", confidence, [call.start_event], possible))
         return
@@ -156,6 +161,11 @@ def _in_flight(entry: PackedEntry, weighed: Weighed) -> None:
         entry.links.insert(0, Link("actor", "in-flight", confidence, [call.start_event], before))
         entry.actor, entry.actor_kind, entry.actor_name = call.actor, call.actor_kind, call.actor_name
         entry.on_behalf_of = list(dict.fromkeys([call.actor, *entry.on_behalf_of]))
+
+
+def _session_confidence(entry: PackedEntry) -> float:
+    guessed = [link.confidence for link in entry.links if link.target == "session" and link.method == "in-flight"]
+    return guessed[0] if guessed else 1.0
 
 
 def _prompt(owner: Owner, event: Head, entry: PackedEntry, explained: float | None) -> bool:
@@ -178,6 +188,7 @@ def _prompt(owner: Owner, event: Head, entry: PackedEntry, explained: float | No
         confidence = UNSHOWN_CONFIDENCE
     elif cloud and explained is not None:
         confidence = round(explained * PROMPT_CONFIDENCE + (1 - explained) * UNEXPLAINED_CONFIDENCE, 4)
+    confidence = round(confidence * _session_confidence(entry), 4)
     found = prompts[at][1]
     if confidence < CLAIMED:
         entry.links.append(Link("prompt", "stated", confidence, [found], [found]))

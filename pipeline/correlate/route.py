@@ -20,7 +20,8 @@ def route(event: Event) -> list[Item]:
     raw = packed(event)
     agent_plane = event.kind in ("prompt", "tool_call")
     if event.credential and not agent_plane:
-        return [Use(CREDENTIAL + event.credential, raw, _NOTHING, revision)]
+        names = event.mentions[0] if event.mentions and event.kind == "cloud_audit" else 0
+        return [Use(CREDENTIAL + event.credential, raw, _NOTHING, revision, names=names)]
     if event.trace:
         return [Use(TRACE + event.trace, raw, _NOTHING, revision)]
     return settle(event, raw, by_identity(event), revision)

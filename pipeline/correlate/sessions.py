@@ -11,6 +11,7 @@ import msgspec
 from pipeline.correlate import origins
 from pipeline.correlate.belonging import announcement, belong
 from pipeline.correlate.conflicts import conflict
+from pipeline.correlate.crew import mentions_of
 from pipeline.correlate.directory import Marks, hash_of
 from pipeline.correlate.held import Chunk, Chunks, Held, Holding
 from pipeline.correlate.inflight import SECOND, Calls, Model, Request, learn, weigh
@@ -19,7 +20,7 @@ from pipeline.correlate.links import CLOUD, Owner, Weighed, causes, note_call, n
 from pipeline.correlate.parking import Parked, Parking
 from pipeline.correlate.state import PartitionState
 from pipeline.correlate.watermark import ENDED, Watermarks
-from schemas.batch import Attribution, Batch, Bind, Own
+from schemas.batch import Attribution, Batch, Item, Own
 from schemas.entry import PackedEntry
 from schemas.event import Event, Head, head_of, packed, unpacked
 from schemas.rejected import Rejected
@@ -49,7 +50,7 @@ class Sessions:
         self.watermarks = Watermarks(dict(marks.marks) if marks else {})
         self._parking = Parking(state, grace)
         self._entries: list[PackedEntry] = []
-        self._announcements: list[Bind] = []
+        self._announcements: list[Item] = []
         #: What was read of the held events, by key: the calls in their order, and requests by event id.
         self._calls: dict[str, Calls] = {}
         self._requests: dict[str, dict[str, Request]] = {}
@@ -61,8 +62,8 @@ class Sessions:
         #: Dead letters for the caller to take away.
         self.conflicts: list[Rejected] = []
 
-    def apply(self, batch: Batch) -> tuple[list[PackedEntry], list[Bind]]:
-        """Take in one batch; returns Entries, and announcements of agents' sessions for the first hop."""
+    def apply(self, batch: Batch) -> tuple[list[PackedEntry], list[Item]]:
+        """Take in one batch; returns Entries, and for the first hop whose sessions there are and what calls name."""
         if self.watermarks.update(batch.marks):
             self.state.put("m/", Marks(self.watermarks.marks))
         news: dict[str, int] = {}
@@ -130,12 +131,15 @@ class Sessions:
         if origins.note(seen, event):
             self.state.put("s/" + key, seen)
             news = True
-        if self._announce(owner, event, attribution) or news or spawned or called:
+        announced = self._announce(owner, event, attribution)
+        if announced or news or spawned or called:
             self.state.put("o/" + key, owner)
         if called:
+            if event.tool_call in owner.calls:
+                self._announcements += mentions_of(event.tool_call, owner.calls[event.tool_call])
             self._calls.pop(key, None)
             self._settle_after(key, event.time)
-        if spawned:
+        if spawned or announced:
             return 0
         return min([event.time, *called]) if news or called else NEVER
 

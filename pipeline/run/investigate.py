@@ -16,10 +16,10 @@ from pipeline.normalize.context import Context
 from pipeline.normalize.stage import Normalized, process
 from pipeline.store import Store
 from pipeline.store.queries import counts
-from pipeline.store.recall import uses
+from pipeline.store.recall import event_of, uses
 from schemas.batch import Item, RawRecord, Use
 from schemas.entry import PackedEntry
-from schemas.event import head_of
+from schemas.event import Event, head_of
 from schemas.rejected import Record, Rejected
 
 #: Records normalized before the correlator and the store see them.
@@ -91,13 +91,19 @@ class Investigation:
     def _recall(self) -> None:
         """Let the engine see again what it asks for, now that the store has it."""
         while self._engine.recalls:
-            wanted = {recall.key: recall for recall in self._engine.recalls}
+            wanted = {(recall.key, recall.only): recall for recall in self._engine.recalls}
             self._engine.recalls = []
-            for key in wanted:
+            for key, only in wanted:
                 again: list[Item] = []
-                for event in uses(self._store, key.removeprefix(CREDENTIAL)):
+                for event in self._again(key, only):
                     again += [recalled(item) for item in route(event)]
                 self._write(self._engine.feed(again), [], [])
+
+    def _again(self, key: str, only: tuple[int, str] | None) -> Iterable[Event]:
+        if only is None:
+            return uses(self._store, key.removeprefix(CREDENTIAL))
+        event = event_of(self._store, *only)
+        return [event] if event else []
 
     def _note(self, normalized: Normalized, items: list[Item], raw: list[RawRecord], rejected: list[Rejected]) -> None:
         summary = self.summary

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -24,8 +25,9 @@ from pipeline.kit.metrics import Metrics
 from pipeline.kit.outbox import Outbox
 from pipeline.kit.topics import full_name, partition_of
 from pipeline.store import Store
-from pipeline.store.recall import used, uses
+from pipeline.store.recall import event_of, used, uses
 from schemas.batch import Batch, Recall, Recalls, Use
+from schemas.event import Event
 
 FIRST, RECALLS = "events-by-credential", "recalls"
 #: Seconds that events on their way into the store are waited for, and between two looks.
@@ -63,10 +65,10 @@ class Recaller:
         consumer.subscribe([full_name(self._settings, RECALLS)])
         try:
             while not self._stop.is_set():
-                wanted: dict[str, Recall] = {}
+                wanted: dict[tuple[str, tuple[int, str] | None], Recall] = {}
                 for message in consumer.consume(100, 0.2):
                     # Of several for one credential the last says it all.
-                    wanted |= {recall.key: recall for recall in self._read(message)}
+                    wanted |= {(recall.key, recall.only): recall for recall in self._read(message)}
                 if wanted and all([self._serve(recall) for recall in wanted.values()]):
                     self._commit(consumer)
         finally:
@@ -88,8 +90,13 @@ class Recaller:
         while not self._stop.is_set():
             self.active = time.monotonic()
             try:
-                if used(self._store, credential) >= recall.events or self.active >= deadline:
-                    self._publish(credential)
+                if recall.only is not None:
+                    event = event_of(self._store, *recall.only)
+                    if event is not None or self.active >= deadline:
+                        self._publish([event] if event else [])
+                        return True
+                elif used(self._store, credential) >= recall.events or self.active >= deadline:
+                    self._publish(uses(self._store, credential))
                     return True
             except Transient as error:
                 self._metrics.trouble("recall", str(error))
@@ -97,8 +104,8 @@ class Recaller:
             self._stop.wait(LOOK_EVERY)
         return False
 
-    def _publish(self, credential: str) -> None:
-        for event in uses(self._store, credential):
+    def _publish(self, events: Iterable[Event]) -> None:
+        for event in events:
             for item in route(event):
                 if isinstance(item, Use):
                     item.recalled = True

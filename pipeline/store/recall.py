@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pipeline.store.columns import SELECTED, entry
 from pipeline.store.pivots import MAX_LIMIT, Rows, timeline
 from schemas.event import Event
 
@@ -16,10 +17,21 @@ WHERE (time, event_id) IN (SELECT time, event_id FROM pivots WHERE key = sipHash
   AND credential = {credential:String} AND kind = 'cloud_audit'
 """
 
+_EVENT = f"""
+SELECT {SELECTED} FROM entries FINAL
+WHERE time = fromUnixTimestamp64Micro({{time:Int64}}, 'UTC') AND event_id = {{event_id:String}} LIMIT 1
+"""  # noqa: S608  (column names of ours)
+
 
 def used(store: Rows, credential: str) -> int:
     """How many cloud audit events used it. Reads the granules of its pivot only."""
     return int(store.rows(_USED, {"credential": credential})[0][0])
+
+
+def event_of(store: Rows, time: int, event_id: str) -> Event | None:
+    """One event by its time and id; None if the store does not have it yet."""
+    found = store.rows(_EVENT, {"time": time, "event_id": event_id})
+    return entry(found[0]).event if found else None
 
 
 def uses(store: Rows, credential: str) -> Iterator[Event]:
@@ -27,9 +39,9 @@ def uses(store: Rows, credential: str) -> Iterator[Event]:
     after = None
     while True:
         page = timeline(store, "credential", credential, after=after, limit=MAX_LIMIT)
-        for entry in page.entries:
-            if entry.event.credential == credential:
-                yield entry.event
+        for row in page.entries:
+            if row.event.credential == credential:
+                yield row.event
         if page.next is None:
             return
         after = page.next
