@@ -91,6 +91,8 @@ class Call(msgspec.Struct, array_like=True, gc=False):
     mentions: list[int] = []
     #: It waits for calls of others that it has started (a sub-agent), so that requests are more likely theirs.
     outer: bool = False
+    #: Its session has a credential of its own, so that it hardly uses a shared one.
+    own: bool = False
 
 
 class Mention(msgspec.Struct, array_like=True, gc=False, tag="mention"):

@@ -13,8 +13,9 @@ from schemas.event import Head
 STANDING = frozenset({"access-key", "service-credential", "api-key", "password"})
 #: Session names are chosen by whoever requests the credential, so a match is strong but not proof.
 SESSION_NAME_CONFIDENCE = 0.9
-#: Who acted is taken from the event's own words when its credential was never seen issued.
-IDENTITY_CONFIDENCE = 0.6
+#: Who acted is taken from the event's own words when its credential was never seen issued: right, unless several act
+#: under one name.
+IDENTITY_CONFIDENCE = 0.9
 
 UNSEEN_STANDING = "credential never seen issued: standing key"
 UNSEEN_TEMPORARY = "credential never seen issued: temporary, issued before or outside these logs"

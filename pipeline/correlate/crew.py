@@ -7,10 +7,12 @@ calls that its requests may come from are its crew. There `inflight.weigh` decid
 
 from __future__ import annotations
 
+from collections import Counter
+
 import msgspec
 
 from pipeline.correlate.fading import Faded, Fading
-from pipeline.correlate.inflight import SECOND, Calls, Model, Request, weigh
+from pipeline.correlate.inflight import BEFORE, CERTAIN, LATEST, SECOND, Calls, Model, Request, weigh
 from pipeline.correlate.keys import VALUE
 from pipeline.correlate.state import PartitionState
 from schemas.batch import Ask, Attribution, Call, Heard, Mention
@@ -19,13 +21,14 @@ from schemas.event import Event
 
 #: Event time (microseconds) that a value remembers calls and requests for: logs arrive minutes apart.
 KEEP = 900 * SECOND
-#: How long before its call (by other clocks) and after it a request may be.
-BEFORE, AFTERWARDS = 8 * SECOND, 60 * SECOND
 #: Requests and calls that a value remembers, and calls that a credential does: the latest.
 LIMIT = 512
-#: Requests a second with this credential that no known call made: a shared one has users nobody knows of.
-ELSE = 0.005
+#: What sure links teach is used from the next but one stretch of event time on, so that what is late by less changes
+#: nothing, and for so many stretches.
+STRETCH, REMEMBERED = 900 * SECOND, 100
 CLAIMED, POSSIBLE, LISTED = 0.5, 0.01, 8
+#: How likely the name on a credential is the actor's own, where calls of agents have been found to use it.
+SHARED_NAME = 0.3
 
 
 class Value(msgspec.Struct, array_like=True, gc=False):
@@ -42,6 +45,8 @@ class Crew(msgspec.Struct, array_like=True, gc=False):
     """Tool calls that a credential's requests may come from, by name."""
 
     calls: dict[str, Call] = {}
+    #: How often each tool surely made each request, by stretch of event time.
+    habits: dict[int, dict[str, int]] = {}
 
 
 STATE_TYPES: dict[str, type[msgspec.Struct]] = {"v": Value, "w": Crew, "x": Faded}
@@ -54,6 +59,7 @@ class Meeting:
         self._state = state
         self._fading = Fading(state)
         self._calls: dict[str, Calls] = {}
+        self._models: dict[str, dict[int, Model]] = {}
 
     def mention(self, mention: Mention) -> list[Heard]:
         """Take in a tool call that names this value; returns it for every credential that it is news to."""
@@ -104,14 +110,7 @@ class Meeting:
 
     def attribute(self, key: str, event: Event, before: Attribution) -> Attribution:
         """Attribution of a request by the crew of its credential; which call it was is left to the session."""
-        crew = self._state.get("w/" + key, Crew)
-        if crew is None:
-            return before
-        calls = self._calls.get(key)
-        if calls is None:
-            calls = self._calls[key] = Calls(crew.calls)
-        request = Request(event.time, event.action, event.address, event.mentions)
-        weighed = weigh(calls, request, Model(), ELSE)
+        weighed = self._weighed(key, event)
         chances: dict[str, tuple[float, Call]] = {}
         for chance, _, call in weighed:
             known = chances.get(call.session)
@@ -119,6 +118,47 @@ class Meeting:
         ranked = sorted(chances.values(), key=lambda found: (-found[0], found[1].session))
         possible = [found for found in ranked[:LISTED] if found[0] >= POSSIBLE]
         return _attributed(before, possible) if possible else before
+
+    def learn(self, key: str, event: Event) -> None:
+        """Remember what a request that will not be looked at again says of its tool, if its call is sure."""
+        weighed = self._weighed(key, event)
+        crew = self._state.get("w/" + key, Crew)
+        if crew is None or not weighed or weighed[0][0] < CERTAIN:
+            return
+        stretch = event.time // STRETCH
+        habits = crew.habits.setdefault(stretch, {})
+        pair = f"{weighed[0][2].tool} {event.action}"
+        habits[pair] = habits.get(pair, 0) + 1
+        for old in [number for number in crew.habits if number < stretch - REMEMBERED]:
+            del crew.habits[old]
+        self._state.put("w/" + key, crew)
+        models = self._models.get(key, {})
+        for number in [number for number in models if number >= stretch + 2]:
+            del models[number]
+
+    def _weighed(self, key: str, event: Event) -> list[tuple[float, str, Call]]:
+        crew = self._state.get("w/" + key, Crew)
+        if crew is None:
+            return []
+        calls = self._calls.get(key)
+        if calls is None:
+            calls = self._calls[key] = Calls(crew.calls)
+        request = Request(event.time, event.action, event.address, event.mentions)
+        return weigh(calls, request, self._model(key, crew, event.time // STRETCH), shared_credential=True)
+
+    def _model(self, key: str, crew: Crew, stretch: int) -> Model:
+        models = self._models.setdefault(key, {})
+        model = models.get(stretch)
+        if model is None:
+            pairs: Counter[str] = Counter()
+            for number, habits in crew.habits.items():
+                if number <= stretch - 2:
+                    pairs.update(habits)
+            tools: Counter[str] = Counter()
+            for pair, count in pairs.items():
+                tools[pair.rpartition(" ")[0]] += count
+            model = models[stretch] = Model(0, dict(pairs), dict(tools), [])
+        return model
 
     def forget_before(self, time: int) -> None:
         """Forget what values were told of earlier event times."""
@@ -158,18 +198,20 @@ def value_key(mention: int) -> str:
 
 def near(call: Call, time: int) -> bool:
     """Whether a request at this time may come from a call."""
-    return call.start - BEFORE <= time <= max(call.end, call.start) + AFTERWARDS
+    return call.start - BEFORE <= time <= max(call.end, call.start) + LATEST
 
 
 def _attributed(before: Attribution, possible: list[tuple[float, Call]]) -> Attribution:
     chance, call = possible[0]
     confidence = round(min(chance, 1.0), 4)
     sessions = [found.session for _, found in possible]
-    if chance < CLAIMED:
-        return msgspec.structs.replace(
-            before, links=[*before.links, Link("session", "in-flight", confidence, [call.start_event], sessions)]
-        )
     actors = dict.fromkeys(found.actor for _, found in possible[1:] if found.actor not in ("", call.actor))
+    if chance < CLAIMED:
+        named = Link("actor", "identity", SHARED_NAME, [], list(dict.fromkeys([call.actor, *actors])))
+        guess = Link("session", "in-flight", confidence, [call.start_event], sessions)
+        return msgspec.structs.replace(
+            before, links=[named, *[link for link in before.links if link.target not in ("actor", "session")], guess]
+        )
     links = [
         Link(
             "actor", "in-flight", confidence, [call.start_event], [*actors, *([before.actor] if before.actor else [])]

@@ -21,7 +21,7 @@ from pipeline.correlate.route import settle
 from pipeline.correlate.seen import Said, Seen
 from pipeline.correlate.state import PartitionState
 from pipeline.correlate.watermark import ENDED, Watermarks
-from schemas.batch import Ask, Attribution, Batch, Bind, Heard, Item, Mark, Mention, Recall, Use
+from schemas.batch import Ask, Attribution, Batch, Bind, Call, Heard, Item, Mark, Mention, Recall, Use
 from schemas.event import Head, content_of, head_of, unpacked
 from schemas.rejected import Rejected
 
@@ -82,6 +82,8 @@ class Directory:
         self._plain: dict[str, tuple[Bind, Attribution]] = {}
         #: Events of traces that something was learned for in this batch: (key, event id).
         self._traces: list[tuple[str, str]] = []
+        #: Calls that were heard of in this batch, by the credential that they may have used.
+        self._crews: dict[str, list[Call]] = {}
         self.duplicates = 0
         #: Events that can no longer be revised.
         self.lost = 0
@@ -104,6 +106,7 @@ class Directory:
             elif type(item) is Heard:
                 self._heard(item)
         self._resolve_traces()
+        self._resolve_crews()
         self._expire()
         self._parking.save()
         out, self._out = self._out, []
@@ -161,15 +164,20 @@ class Directory:
         held = self.holding.find(heard.key, heard.event_id)
         if held is None and self._seen.of(heard.event_id) is not None:
             self._out.append(Recall(heard.key, 0, (heard.time, heard.event_id)))
-        if not self._meeting.heard(heard):
-            return
-        key = self._key(heard.key)
-        key.generation += 1
-        self._put_key(heard.key, key)
-        for event_id, other in self.holding.of(heard.key):
-            if crew.near(heard.call, other.time):
-                self.holding.touch(heard.key, event_id)
-                self._by_credential(key, head_of(other.event), other, heard.key, sure=True)
+        if self._meeting.heard(heard):
+            self._crews.setdefault(heard.key, []).append(heard.call)
+
+    def _resolve_crews(self) -> None:
+        """Look again at the events of credentials whose crew has grown, near the new calls."""
+        for name, calls in self._crews.items():
+            key = self._key(name)
+            key.generation += 1
+            self._put_key(name, key)
+            for event_id, held in self.holding.of(name):
+                if any(crew.near(call, held.time) for call in calls):
+                    self.holding.touch(name, event_id)
+                    self._by_credential(key, head_of(held.event), held, name, sure=True)
+        self._crews = {}
 
     def _pass_on(self, use: Use, event: Head) -> bool:
         """Pass an event on without keeping it, where its credential's chain is known to its root; True if that is done.
@@ -332,6 +340,8 @@ class Directory:
             if not held.emitted:
                 self._go_on(key, held)
                 self.holding.touch(key, event_id)
+            if self._meeting.has_crew(key):
+                self._meeting.learn(key, unpacked(held.event))
             if not key.startswith(TRACE):
                 self._settle_held(key, event_id, held)
         if settled < ENDED:

@@ -26,18 +26,27 @@ RESOLUTION = SECOND
 OPEN, AFTER, ASTRAY = 0.96, 0.03, 0.01
 #: Mean delay of what happens after the call, and mean error of a clock (seconds).
 DELAY, ERROR = 8.0, 1.0
-#: A call without a result is taken to be over after this long, and no request comes later than that after its call.
-OPEN_LIMIT, LATEST = 600 * SECOND, 60 * SECOND
+#: A call without a result is taken to be over after this long.
+OPEN_LIMIT = 600 * SECOND
+#: How long before its call (by clocks that differ) a request may be, and how long after it: less if they name nothing
+#: in common.
+BEFORE, LATEST, LATEST_UNNAMED = 8 * SECOND, 60 * SECOND, 20 * SECOND
 #: How much more often a named thing is shared by a call and its own request than by any two.
 SHARED = 200.0
 #: A request that names something, and nothing that its call names.
 UNNAMED = 0.2
 #: Requests a second that a session makes outside any known call; many more of those from an address that is new to it.
 ELSE, ELSE_FROM_ELSEWHERE = 0.001, 0.05
+#: The same for a credential that several share: it may have users that nobody knows of.
+ELSE_SHARED = 0.005
+#: How likely a session with a credential of its own uses a shared one, compared with a session without.
+OWN = 0.02
 #: Share of a session's calls that come from an address other than those it is known by.
 ELSEWHERE = 0.02
 #: Smoothing of what is learned of a tool's requests: counts before anything is seen.
 SEEN_ONCE, SEEN = 0.2, 1.0
+#: How likely a call that others run within makes a request itself, compared with those.
+OUTER = 0.1
 #: A link this sure teaches the model.
 CERTAIN = 0.9
 #: Calls that are weighed at most, those that began last.
@@ -65,49 +74,57 @@ class Model(msgspec.Struct, array_like=True, gc=False):
 
 
 class Calls:
-    """Tool calls in the order in which they began."""
+    """Tool calls in the order in which they began, ready to be weighed."""
 
     def __init__(self, calls: dict[str, Call]) -> None:
-        self._calls = calls
-        self._starts = sorted((call.start, name) for name, call in calls.items() if call.start)
+        known = sorted((call.start, name, call) for name, call in calls.items() if call.start)
+        self._starts = [start for start, _, _ in known]
+        self._calls = [
+            (start, call.end or start + OPEN_LIMIT, name, call, frozenset(call.mentions)) for start, name, call in known
+        ]
+        self._longest = max((end - start for start, end, _, _, _ in self._calls), default=0)
 
-    def near(self, time: int) -> list[tuple[str, Call]]:
-        """Those that a request at this time may belong to, latest first."""
-        at = bisect.bisect_right(self._starts, (time + 8 * SECOND, ""))
-        found: list[tuple[str, Call]] = []
-        for start, name in reversed(self._starts[max(0, at - 4 * CANDIDATES) : at]):
-            call = self._calls[name]
-            if start + OPEN_LIMIT < time and call.end + LATEST < time:
-                continue
-            if (call.end or start + OPEN_LIMIT) + LATEST >= time:
-                found.append((name, call))
+    def near(self, time: int, named: frozenset[int]) -> list[tuple[str, Call, int]]:
+        """Those that a request at this time may belong to, latest first, with the number of things that both name."""
+        first = bisect.bisect_left(self._starts, time - self._longest - LATEST)
+        last = bisect.bisect_right(self._starts, time + BEFORE)
+        found: list[tuple[str, Call, int]] = []
+        for _, end, name, call, mentions in reversed(self._calls[max(first, last - 4 * CANDIDATES) : last]):
+            shared = len(named & mentions) if named else 0
+            if time <= end + (LATEST if shared else LATEST_UNNAMED):
+                found.append((name, call, shared))
                 if len(found) == CANDIDATES:
                     break
         return found
 
 
-def weigh(calls: Calls, request: Request, model: Model, outside: float = ELSE) -> list[tuple[float, str, Call]]:
+def weigh(
+    calls: Calls, request: Request, model: Model, *, shared_credential: bool = False
+) -> list[tuple[float, str, Call]]:
     """(probability, name, call) of every call that may have caused the request, likeliest first.
 
-    `outside`: requests a second that no known call makes.
+    `shared_credential`: the calls are not of one session, but of all that may use the request's credential.
     """
-    near = calls.near(request.time + model.offset)
+    outside = ELSE_SHARED if shared_credential else ELSE
+    time, named = request.time + model.offset, frozenset(request.mentions)
+    near = calls.near(time, named)
     if not near:
         return []
     elsewhere = bool(model.addresses and request.address) and request.address not in model.addresses
-    named = set(request.mentions)
+    usual = ELSEWHERE if elsewhere else 1.0
+    unnamed = UNNAMED if named else 1.0
     found = []
-    for name, call in near:
-        weight = _density(call, request.time + model.offset) * _likeness(call, named)
-        weight *= (model.pairs.get(f"{call.tool} {request.action}", 0) + SEEN_ONCE) / (
-            model.tools.get(call.tool, 0) + SEEN
-        )
-        if elsewhere:
-            weight *= ELSEWHERE
+    total = (ELSE_FROM_ELSEWHERE if elsewhere else outside) * SEEN_ONCE / SEEN
+    for name, call, shared in near:
+        likeness = SHARED**shared * (1 - UNNAMED) if shared else unnamed
+        seen = model.pairs.get(f"{call.tool} {request.action}", 0) if model.pairs else 0
+        habit = (seen + SEEN_ONCE) / (model.tools.get(call.tool, 0) + SEEN)
+        weight = _density(call, time) * likeness * habit * usual * (OUTER if call.outer else 1.0)
+        if call.own and shared_credential:
+            weight *= OWN
+        total += weight
         found.append((weight, name, call))
-    other = (ELSE_FROM_ELSEWHERE if elsewhere else outside) * SEEN_ONCE / SEEN
-    total = sum(weight for weight, _, _ in found) + other
-    return sorted(((weight / total, name, call) for weight, name, call in found), key=_order)
+    return sorted([(weight / total, name, call) for weight, name, call in found], key=_order)
 
 
 def learn(calls: Calls, requests: Iterable[Request]) -> Model:
@@ -148,12 +165,6 @@ def _certain(calls: Calls, request: Request, model: Model) -> Call | None:
 def _order(found: tuple[float, str, Call]) -> tuple[float, int, str]:
     # Of equal ones the call that began last.
     return (-found[0], -found[2].start, found[1])
-
-
-def _likeness(call: Call, named: set[int]) -> float:
-    shared = sum(mention in named for mention in call.mentions)
-    likeness = (SHARED**shared) * (1 - UNNAMED) if shared else UNNAMED if named else 1.0
-    return likeness * (0.1 if call.outer else 1.0)
 
 
 def _density(call: Call, time: int) -> float:

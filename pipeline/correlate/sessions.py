@@ -29,6 +29,8 @@ from schemas.rejected import Rejected
 STEP = 1024
 #: Clocks differ, and CloudTrail's has one second: facts reach back this far (microseconds).
 SLACK = 20 * SECOND
+#: A session is looked at as a whole this long (event time, microseconds) after something new in it.
+QUIET = 30 * SECOND
 #: Requests that a session's model is learned from at most: its latest.
 TAUGHT_BY = 2000
 
@@ -119,6 +121,7 @@ class Sessions:
             news[key] = min(since, news.get(key, since))
         else:
             self._requests.get(key, {}).pop(event.event_id, None)
+            self._note_credential(key, own.attribution)
             self._settle_after(key, event.time)
 
     def _learn(self, key: str, event: Event, attribution: Attribution) -> int:
@@ -142,6 +145,18 @@ class Sessions:
         if spawned or announced:
             return 0
         return min([event.time, *called]) if news or called else NEVER
+
+    def _note_credential(self, key: str, attribution: Attribution) -> None:
+        """Tell where its calls may meet requests with shared credentials that a session has one of its own."""
+        owner = self.state.get("o/" + key, Owner)
+        link = next((link for link in attribution.links if link.target == "session"), None)
+        if owner is None or owner.credentialed or link is None or link.method == "in-flight":
+            return
+        owner.credentialed = True
+        for name, call in owner.calls.items():
+            call.own = True
+            self._announcements += mentions_of(name, call)
+        self.state.put("o/" + key, owner)
 
     def _announce(self, owner: Owner, event: Event, attribution: Attribution) -> bool:
         """Tell the first hop whose session this is, when that is new."""
@@ -195,8 +210,8 @@ class Sessions:
         owner = self.state.get("o/" + key, Owner)
         if owner is None or owner.settles >= time:
             return
-        if self._parking.park(time, key, "", self.watermarks.settled):
-            owner.settles = time
+        if self._parking.park(time + QUIET, key, "", self.watermarks.settled):
+            owner.settles = time + QUIET
             self.state.put("o/" + key, owner)
         else:
             self._unsettled[key] = None

@@ -109,11 +109,8 @@ def _compare(report: Report, truth: Truth, found: dict[str, str], links: list[Li
     true = {"actor": truth.actor, "session": truth.session, "tool_call": truth.tool_call, "prompt": prompt}
     claims = {target: _claim(found[target], links, target) for target in TARGETS}
     # What an event is itself was not found out.
-    if truth.kind == "prompt":
-        claims["prompt"] = true["prompt"] = ""
-    if truth.kind == "tool_call":
-        claims["tool_call"] = true["tool_call"] = ""
-    for target in TARGETS:
+    asked = [target for target in TARGETS if target != truth.kind]
+    for target in asked:
         report.scores[target].add(claims[target], true[target])
         report.scenarios[truth.scenario][target].add(claims[target], true[target])
     report.scores["human"].add(found["human"], truth.human)
@@ -122,22 +119,22 @@ def _compare(report: Report, truth: Truth, found: dict[str, str], links: list[Li
         right = all(claims[target] == true[target] for target in TARGETS) and found["human"] == truth.human
         report.scores["causal_path"].add("path" if right else "other" if whole else "", "path")
         report.scenarios[truth.scenario]["causal_path"].add("path" if right else "other" if whole else "", "path")
-    _weigh(report, links, found if truth.kind != "tool_call" else {**found, "tool_call": ""}, true)
+    for target in asked:
+        _weigh(report, target, links, found[target], true[target])
 
 
-def _weigh(report: Report, links: Iterable[Link], found: dict[str, str], true: dict[str, str]) -> None:
-    for target in TARGETS:
-        link = next((link for link in links if link.target == target), None)
-        value = found[target] or next(iter(link.candidates if link else ()), "")
-        if link is None or not link.confidence or not value:
-            continue
-        right = value == true[target]
-        cell = report.calibration[round(link.confidence / BIN)]
-        cell[0] += link.confidence
-        cell[1] += right
-        cell[2] += 1
-        report.links[f"{target}/{link.method}"][0] += right
-        report.links[f"{target}/{link.method}"][1] += 1
+def _weigh(report: Report, target: str, links: Iterable[Link], found: str, true: str) -> None:
+    link = next((link for link in links if link.target == target), None)
+    if link is None or not link.confidence:
+        return
+    value = found or next(iter(link.candidates), "")
+    if not value:
+        return
+    cell = report.calibration[round(link.confidence / BIN)]
+    for count, amount in enumerate((link.confidence, value == true, 1)):
+        cell[count] += amount
+    report.links[f"{target}/{link.method}"][0] += value == true
+    report.links[f"{target}/{link.method}"][1] += 1
 
 
 def _claim(value: str, links: list[Link], target: str) -> str:
