@@ -26,6 +26,9 @@ LIMIT = 512
 #: What sure links teach is used from the next but one stretch of event time on, so that what is late by less changes
 #: nothing, and for so many stretches.
 STRETCH, REMEMBERED = 900 * SECOND, 100
+#: A credential that was used so often in its last stretches (of which so many are counted), and whose requests hardly
+#: ever came from calls, is not shared by agents because one of its requests names what a call names.
+USED, USUAL, HARDLY = 20, 8, 0.2
 CLAIMED, POSSIBLE, LISTED = 0.5, 0.01, 8
 #: How likely the name on a credential is the actor's own, where calls of agents have been found to use it.
 SHARED_NAME = 0.3
@@ -108,8 +111,13 @@ class Meeting:
         """Whether any tool call is known that may have used this credential."""
         return self._state.peek("w/" + key) is not None
 
-    def attribute(self, key: str, event: Event, before: Attribution) -> Attribution:
-        """Attribution of a request by the crew of its credential; which call it was is left to the session."""
+    def attribute(self, key: str, event: Event, before: Attribution, uses: dict[int, int]) -> Attribution:
+        """Attribution of a request by the crew of its credential; which call it was is left to the session.
+
+        `uses`: how often the credential was used, by stretch.
+        """
+        if self._has_other_users(key, event.time, uses):
+            return before
         weighed = self._weighed(key, event)
         chances: dict[str, tuple[float, Call]] = {}
         for chance, _, call in weighed:
@@ -119,13 +127,23 @@ class Meeting:
         possible = [found for found in ranked[:LISTED] if found[0] >= POSSIBLE]
         return _attributed(before, possible) if possible else before
 
+    def _has_other_users(self, key: str, time: int, uses: dict[int, int]) -> bool:
+        """Whether the past, as far as nothing that is late changes it, says that agents' calls do not use this."""
+        crew = self._state.get("w/" + key, Crew)
+        past = [number for number in uses if number <= stretch_of(time) - 2]
+        used = sum(uses[number] for number in past)
+        if crew is None or used < USED:
+            return False
+        explained = sum(sum(crew.habits.get(number, {}).values()) for number in past)
+        return explained < HARDLY * used
+
     def learn(self, key: str, event: Event) -> None:
         """Remember what a request that will not be looked at again says of its tool, if its call is sure."""
         weighed = self._weighed(key, event)
         crew = self._state.get("w/" + key, Crew)
         if crew is None or not weighed or weighed[0][0] < CERTAIN:
             return
-        stretch = event.time // STRETCH
+        stretch = stretch_of(event.time)
         habits = crew.habits.setdefault(stretch, {})
         pair = f"{weighed[0][2].tool} {event.action}"
         habits[pair] = habits.get(pair, 0) + 1
@@ -144,7 +162,7 @@ class Meeting:
         if calls is None:
             calls = self._calls[key] = Calls(crew.calls)
         request = Request(event.time, event.action, event.address, event.mentions)
-        return weigh(calls, request, self._model(key, crew, event.time // STRETCH), shared_credential=True)
+        return weigh(calls, request, self._model(key, crew, stretch_of(event.time)), shared_credential=True)
 
     def _model(self, key: str, crew: Crew, stretch: int) -> Model:
         models = self._models.setdefault(key, {})
@@ -182,6 +200,11 @@ class Meeting:
             value.noted = time
             self._fading.add(key, time)
         self._state.put("v/" + key, value)
+
+
+def stretch_of(time: int) -> int:
+    """Number of the stretch of event time that habits are counted in."""
+    return time // STRETCH
 
 
 def mentions_of(name: str, call: Call) -> list[Mention]:

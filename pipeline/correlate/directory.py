@@ -48,6 +48,8 @@ class Key(msgspec.Struct, array_like=True, gc=False):
     #: How often what it stands for has changed, and how many of its events were passed on and are no longer kept.
     generation: int = 0
     released: int = 0
+    #: How many of those there were in each of the last stretches of event time (`crew.STRETCH`).
+    uses: dict[int, int] = {}
 
 
 class Marks(msgspec.Struct, array_like=True, gc=False):
@@ -192,8 +194,7 @@ class Directory:
             bind = bindings.best(key.binds.values())
             if bind is None or not bind.attribution.rooted:
                 return False
-            key.released += 1
-            self._put_key(use.key, key)
+            self._count(use.key, event.time)
         said = said_by(use.event, use.revision)
         if known is not None and not use.recalled and said % 2 <= known % 2:
             self._again_after(use, said, known)
@@ -210,12 +211,20 @@ class Directory:
         else:
             self.conflicts.append(rejection(use.event))
 
-    def _release(self, name: str, event_id: str, said: int, *, counts: bool) -> None:
+    def _count(self, name: str, time: int) -> None:
+        key = self._key(name)
+        key.released += 1
+        stretch = crew.stretch_of(time)
+        key.uses[stretch] = key.uses.get(stretch, 0) + 1
+        if len(key.uses) > crew.USUAL:
+            del key.uses[min(key.uses)]
+        self._put_key(name, key)
+
+    def _release(self, name: str, event_id: str, held: Held, *, counts: bool) -> None:
         """Note that an event was passed on and is no longer kept."""
         if counts:
-            key = self._key(name)
-            key.released += 1
-            self._put_key(name, key)
+            self._count(name, held.time)
+        said = said_by(held.event, held.incoming)
         if self._seen.of(event_id) != said:
             self._seen.note(event_id, said)
 
@@ -243,7 +252,7 @@ class Directory:
         attribution = self._by_binding(key, event, held)
         if event.kind != "cloud_audit" or attribution.session or attribution.human or not self._meeting.has_crew(name):
             return attribution
-        return self._meeting.attribute(name, unpacked(held.event), attribution)
+        return self._meeting.attribute(name, unpacked(held.event), attribution, key.uses)
 
     def _by_binding(self, key: Key, event: Head, held: Held) -> Attribution:
         bind = bindings.best(key.binds.values())
@@ -363,7 +372,7 @@ class Directory:
                 self._go_on(key, held)
             if self._recalls and not key.startswith(TRACE):
                 counts = head_of(held.event).kind != "token_issuance"
-                self._release(key, event_id, said_by(held.event, held.incoming), counts=counts)
+                self._release(key, event_id, held, counts=counts)
             else:
                 self.lost += 1
         for key in {key for key, _, _ in dropped}:
@@ -374,10 +383,10 @@ class Directory:
         """Stop keeping an event of a credential whose grace is over: the store has it, should more become known."""
         if self._recalls and head_of(held.event).kind != "token_issuance":
             self.holding.release(key, event_id)
-            self._release(key, event_id, said_by(held.event, held.incoming), counts=True)
+            self._release(key, event_id, held, counts=True)
 
     def _key(self, key: str) -> Key:
-        return self.state.get("k/" + key, Key) or Key({}, {})
+        return self.state.get("k/" + key, Key) or Key({}, {}, uses={})
 
     def _put_key(self, name: str, key: Key) -> None:
         self.state.put("k/" + name, key)
