@@ -35,7 +35,7 @@ from pipeline.kit.failures import Transient
 from pipeline.kit.metrics import Metrics
 from pipeline.kit.outbox import Outbox
 from pipeline.kit.topics import full_name, partition_of
-from schemas.batch import Batch, DeadLetters, Entries, Item, Mark, Own, Recall, Recalls
+from schemas.batch import SECOND_HOP, Batch, DeadLetters, Entries, Item, Mark, Recall, Recalls
 from schemas.rejected import Rejected
 
 FIRST, SECOND, ENTRIES, DEAD_LETTERS = "events-by-credential", "events-by-actor", "entries", "dead-letters"
@@ -165,7 +165,7 @@ class Correlator:
         if items:
             self.active = time.monotonic()
         for item in items:
-            topic = SECOND if type(item) is Own else RECALLS if type(item) is Recall else FIRST
+            topic = SECOND if type(item) in SECOND_HOP else RECALLS if type(item) is Recall else FIRST
             self._outbox.add(topic, partition_of(item.key, self.settings.partitions), item)
 
     def _send(self, topic: str, partition: int, items: list[Any]) -> None:

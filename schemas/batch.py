@@ -43,6 +43,8 @@ class Use(msgspec.Struct, array_like=True, gc=False, tag="use"):
     revision: int = 0
     #: It came before, and comes again out of the store because its credential stands for something else now.
     recalled: bool = False
+    #: Where it was attributed to then (`Own.key`).
+    owner: str = ""
     #: What a cloud event names that says most (`Event.mentions`); 0 = nothing.
     names: int = 0
 
@@ -128,6 +130,15 @@ class Heard(msgspec.Struct, array_like=True, gc=False, tag="heard"):
     time: int
 
 
+class Leave(msgspec.Struct, array_like=True, gc=False, tag="leave"):
+    """An event was attributed to a session, and belongs elsewhere as of a later revision (second hop)."""
+
+    #: `session:…`, the one that it leaves.
+    key: str
+    event_id: str
+    revision: int
+
+
 class Recall(msgspec.Struct, array_like=True, gc=False):
     """What a credential stands for has changed: its events, which only the store has by now, are to come again."""
 
@@ -139,7 +150,9 @@ class Recall(msgspec.Struct, array_like=True, gc=False):
     only: tuple[int, str] | None = None
 
 
-Item = Use | Bind | Own | Mention | Ask | Heard
+Item = Use | Bind | Own | Leave | Mention | Ask | Heard
+#: What goes to the second hop.
+SECOND_HOP = (Own, Leave)
 
 
 class Recalls(msgspec.Struct, array_like=True, gc=False):

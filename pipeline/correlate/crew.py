@@ -211,6 +211,8 @@ def mentions_of(name: str, call: Call) -> list[Mention]:
     """A tool call as the values that it names are told of it."""
     if not call.start_event:
         return []
+    # As it is now: its session goes on changing it.
+    call = msgspec.structs.replace(call)
     return [Mention(value_key(mention), name, call) for mention in call.mentions]
 
 

@@ -21,7 +21,7 @@ from pipeline.correlate.route import settle
 from pipeline.correlate.seen import Said, Seen
 from pipeline.correlate.state import PartitionState
 from pipeline.correlate.watermark import ENDED, Watermarks
-from schemas.batch import Ask, Attribution, Batch, Bind, Call, Heard, Item, Mark, Mention, Recall, Use
+from schemas.batch import Ask, Attribution, Batch, Bind, Call, Heard, Item, Leave, Mark, Mention, Recall, Use
 from schemas.event import Head, content_of, head_of, unpacked
 from schemas.rejected import Rejected
 
@@ -199,7 +199,8 @@ class Directory:
         if known is not None and not use.recalled and said % 2 <= known % 2:
             self._again_after(use, said, known)
             return True
-        self._by_credential(key, event, Held(use.event, event.time, use.attribution, use.revision), use.key)
+        passing = Held(use.event, event.time, use.attribution, use.revision, owner=use.owner)
+        self._by_credential(key, event, passing, use.key)
         if said != known:
             self._seen.note(event.event_id, said)
         return True
@@ -246,7 +247,16 @@ class Directory:
         if event.trace and event.kind == "cloud_audit":
             self._out.append(Use(TRACE + event.trace, held.event, attribution, revision))
             return
-        self._out += settle(event, held.event, attribution, revision)
+        self._settle(event, held, attribution, revision)
+
+    def _settle(self, event: Head, held: Held, attribution: Attribution, revision: int) -> None:
+        """Send an event to its owner, and tell the session that it may have been sent to before."""
+        items = settle(event, held.event, attribution, revision)
+        owner = items[0].key
+        if held.owner and held.owner != owner:
+            self._out.append(Leave(held.owner, event.event_id, revision))
+        held.owner = owner if owner.startswith(SESSION) else ""
+        self._out += items
 
     def _attribute(self, key: Key, event: Head, held: Held, name: str) -> Attribution:
         attribution = self._by_binding(key, event, held)
@@ -276,7 +286,7 @@ class Directory:
         held.changed += held.emitted
         held.emitted, held.shown = True, shown
         self.holding.touch(key, event.event_id)
-        self._out += settle(event, held.event, attribution, held.incoming + held.changed)
+        self._settle(event, held, attribution, held.incoming + held.changed)
 
     def _resolve_traces(self) -> None:
         concerned, self._traces = dict.fromkeys(self._traces), []

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pipeline.correlate import directory, sessions
 from pipeline.correlate.state import PartitionState
 from pipeline.correlate.watermark import ENDED, LEVELS, NORMALIZER, PARTITION
-from schemas.batch import Batch, Item, Mark, Own, Recall
+from schemas.batch import SECOND_HOP, Batch, Item, Leave, Mark, Own, Recall
 from schemas.entry import PackedEntry
 from schemas.rejected import Rejected
 
@@ -32,12 +32,12 @@ class Engine:
         entries: list[PackedEntry] = []
         marks = marks or []
         while items or marks:
-            first = [item for item in items if type(item) is not Own]
-            second: list[Item] = [item for item in items if type(item) is Own]
+            first = [item for item in items if type(item) not in SECOND_HOP]
+            second: list[Item] = [item for item in items if type(item) in SECOND_HOP]
             out = self.directory.apply(Batch(first, marks)) if first or marks else []
-            second += [item for item in out if type(item) is Own]
+            second += [item for item in out if isinstance(item, Own | Leave)]
             self.recalls += [item for item in out if type(item) is Recall]
-            items = [item for item in out if not isinstance(item, Own | Recall)]
+            items = [item for item in out if not isinstance(item, (*SECOND_HOP, Recall))]
             shown, announced = self.sessions.apply(Batch(second, marks)) if second or marks else ([], [])
             entries += shown
             items += announced

@@ -34,6 +34,8 @@ class Held(msgspec.Struct, array_like=True, gc=False):
     emitted: bool = False
     #: Fingerprint of what was last emitted, where a key decides by comparing.
     shown: int = 0
+    #: Where the first hop sent it last (`Own.key`), if that was a session.
+    owner: str = ""
 
 
 class Label(msgspec.Struct, array_like=True, gc=False):

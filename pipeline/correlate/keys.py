@@ -12,9 +12,13 @@ ACTOR = "actor:"
 VALUE = "value:"
 
 
+def session_key(session: str, parent_session: str) -> str:
+    """Key of the root session; empty without one."""
+    root = parent_session or session
+    return SESSION + root if root else ""
+
+
 def owner_of(event: Head, attribution: Attribution) -> str:
     """Key of the second hop: the root session of an event that belongs to one, else its actor."""
-    root = attribution.parent_session or attribution.session
-    if root:
-        return SESSION + root
-    return ACTOR + (attribution.actor or event.actor or event.credential or event.format)
+    session = session_key(attribution.session, attribution.parent_session)
+    return session or ACTOR + (attribution.actor or event.actor or event.credential or event.format)

@@ -44,8 +44,8 @@ class Owner(msgspec.Struct, array_like=True, gc=False):
     model: Model | None = None
     #: Event time (microseconds) whose grace it waits for to settle again; 0 = it has.
     settles: int = 0
-    #: Whether cloud events came whose credential belongs to a session of this owner.
-    credentialed: bool = False
+    #: How many cloud events there are whose credential belongs to a session of this owner.
+    credentialed: int = 0
 
 
 def note_prompt(owner: Owner, event: Event, session: str) -> bool:
@@ -77,7 +77,7 @@ def note_call(owner: Owner, event: Event, attribution: Attribution) -> int:
     """
     if event.kind != "tool_call" or not event.tool_call:
         return 0
-    call = owner.calls.get(event.tool_call) or Call(attribution.session, own=owner.credentialed)
+    call = owner.calls.get(event.tool_call) or Call(attribution.session, own=owner.credentialed > 0)
     before = msgspec.structs.astuple(call)
     if event.phase != "end":
         call.start, call.start_event, call.mentions = event.time, event.event_id, event.mentions
@@ -97,7 +97,7 @@ def note_outer(owner: Owner, event: Event, attribution: Attribution) -> int:
     within = attribution.tool_call or event.parent_tool_call
     if not within or within == event.tool_call:
         return 0
-    call = owner.calls.get(within) or Call(attribution.session, own=owner.credentialed)
+    call = owner.calls.get(within) or Call(attribution.session, own=owner.credentialed > 0)
     news = not call.outer
     call.outer = True
     owner.calls[within] = call

@@ -20,7 +20,7 @@ from pipeline.correlate.links import CLOUD, Owner, Weighed, causes, note_call, n
 from pipeline.correlate.parking import Parked, Parking
 from pipeline.correlate.state import PartitionState
 from pipeline.correlate.watermark import ENDED, Watermarks
-from schemas.batch import Attribution, Batch, Item, Own
+from schemas.batch import Attribution, Batch, Item, Leave, Own
 from schemas.entry import PackedEntry
 from schemas.event import Event, Head, head_of, packed, unpacked
 from schemas.rejected import Rejected
@@ -71,6 +71,8 @@ class Sessions:
         news: dict[str, int] = {}
         fresh: list[tuple[str, Head, Held]] = []
         for item in batch.items:
+            if type(item) is Leave:
+                self._leave(item)
             if type(item) is not Own:
                 continue
             if item.key.startswith(SESSION):
@@ -101,6 +103,7 @@ class Sessions:
     def _take(self, own: Own, news: dict[str, int], fresh: list[tuple[str, Head, Held]]) -> None:
         event, key = readable(own.event), own.key
         held = self.holding.find(key, event.event_id)
+        before = _own(held.attribution) if held is not None else 0
         if held is None:
             held = Held(own.event.copy(), event.time, own.attribution, own.revision)
             self._let_go(self.holding.add(key, event.event_id, held))
@@ -121,7 +124,7 @@ class Sessions:
             news[key] = min(since, news.get(key, since))
         else:
             self._requests.get(key, {}).pop(event.event_id, None)
-            self._note_credential(key, own.attribution)
+            self._note_credential(key, _own(own.attribution) - before)
             self._settle_after(key, event.time)
 
     def _learn(self, key: str, event: Event, attribution: Attribution) -> int:
@@ -146,17 +149,29 @@ class Sessions:
             return 0
         return min([event.time, *called]) if news or called else NEVER
 
-    def _note_credential(self, key: str, attribution: Attribution) -> None:
-        """Tell where its calls may meet requests with shared credentials that a session has one of its own."""
+    def _note_credential(self, key: str, difference: int) -> None:
+        """Tell where its calls may meet requests with shared credentials whether a session has one of its own."""
         owner = self.state.get("o/" + key, Owner)
-        link = next((link for link in attribution.links if link.target == "session"), None)
-        if owner is None or owner.credentialed or link is None or link.method == "in-flight":
+        if owner is None or not difference:
             return
-        owner.credentialed = True
-        for name, call in owner.calls.items():
-            call.own = True
-            self._announcements += mentions_of(name, call)
+        before = owner.credentialed
+        owner.credentialed += difference
         self.state.put("o/" + key, owner)
+        if (before > 0) == (owner.credentialed > 0):
+            return
+        for name, call in owner.calls.items():
+            call.own = owner.credentialed > 0
+            self._announcements += mentions_of(name, call)
+
+    def _leave(self, leave: Leave) -> None:
+        """No longer keep an event that belongs elsewhere."""
+        held = self.holding.find(leave.key, leave.event_id)
+        if held is None or held.incoming >= leave.revision:
+            return
+        self.holding.release(leave.key, leave.event_id)
+        self._requests.get(leave.key, {}).pop(leave.event_id, None)
+        self._note_credential(leave.key, -_own(held.attribution))
+        self._settle_after(leave.key, held.time)
 
     def _announce(self, owner: Owner, event: Event, attribution: Attribution) -> bool:
         """Tell the first hop whose session this is, when that is new."""
@@ -222,7 +237,9 @@ class Sessions:
         if owner is None or not owner.calls:
             return
         requests = [(event_id, held) for event_id, held in self.holding.of(key) if head_of(held.event).kind in CLOUD]
-        latest = sorted((self._request(key, *one) for one in requests), key=_moment)[-TAUGHT_BY:]
+        # Requests that only a guess has brought here may belong elsewhere, and teach nothing.
+        sure = [one for one in requests if not _guessed(one[1].attribution)]
+        latest = sorted((self._request(key, *one) for one in sure), key=_moment)[-TAUGHT_BY:]
         model = learn(self._calls_of(key, owner), latest)
         if model == (owner.model or Model()):
             return
@@ -283,6 +300,15 @@ class Sessions:
                 self._requests.pop(key, None)
                 self.state.delete("o/" + key)
                 self.state.delete("s/" + key)
+
+
+def _guessed(attribution: Attribution) -> bool:
+    return any(link.target == "session" and link.method == "in-flight" for link in attribution.links)
+
+
+def _own(attribution: Attribution) -> int:
+    """1 for an event that its credential has brought here."""
+    return int(not _guessed(attribution))
 
 
 def _moment(request: Request) -> tuple[int, str, str, list[int]]:

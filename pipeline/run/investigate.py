@@ -14,12 +14,13 @@ from pipeline.correlate.route import route
 from pipeline.kit.config import Settings
 from pipeline.normalize.context import Context
 from pipeline.normalize.stage import Normalized, process
+from pipeline.run.recall import again
 from pipeline.store import Store
 from pipeline.store.queries import counts
 from pipeline.store.recall import event_of, uses
-from schemas.batch import Item, RawRecord, Use
-from schemas.entry import PackedEntry
-from schemas.event import Event, head_of
+from schemas.batch import Item, RawRecord
+from schemas.entry import Entry, PackedEntry
+from schemas.event import head_of
 from schemas.rejected import Record, Rejected
 
 #: Records normalized before the correlator and the store see them.
@@ -94,16 +95,16 @@ class Investigation:
             wanted = {(recall.key, recall.only): recall for recall in self._engine.recalls}
             self._engine.recalls = []
             for key, only in wanted:
-                again: list[Item] = []
-                for event in self._again(key, only):
-                    again += [recalled(item) for item in route(event)]
-                self._write(self._engine.feed(again), [], [])
+                items: list[Item] = []
+                for entry in self._wanted(key, only):
+                    items += again(entry)
+                self._write(self._engine.feed(items), [], [])
 
-    def _again(self, key: str, only: tuple[int, str] | None) -> Iterable[Event]:
+    def _wanted(self, key: str, only: tuple[int, str] | None) -> Iterable[Entry]:
         if only is None:
             return uses(self._store, key.removeprefix(CREDENTIAL))
-        event = event_of(self._store, *only)
-        return [event] if event else []
+        entry = event_of(self._store, *only)
+        return [entry] if entry else []
 
     def _note(self, normalized: Normalized, items: list[Item], raw: list[RawRecord], rejected: list[Rejected]) -> None:
         summary = self.summary
@@ -146,13 +147,6 @@ class Investigation:
             self._store.write_records(raw)
         if rejected:
             self._store.write_rejected(rejected)
-
-
-def recalled(item: Item) -> Item:
-    """An item of an event that comes again out of the store."""
-    if isinstance(item, Use):
-        item.recalled = True
-    return item
 
 
 def side_by_side(strands: Sequence[Iterator[Normalized]]) -> Iterator[tuple[int, Normalized]]:

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
 
-from pipeline.correlate.keys import CREDENTIAL
+from pipeline.correlate.keys import CREDENTIAL, session_key
 from pipeline.correlate.route import route
 from pipeline.kit.clients import consumer_config, producer_config
 from pipeline.kit.config import Settings
@@ -27,7 +27,7 @@ from pipeline.kit.topics import full_name, partition_of
 from pipeline.store import Store
 from pipeline.store.recall import event_of, used, uses
 from schemas.batch import Batch, Recall, Recalls, Use
-from schemas.event import Event
+from schemas.entry import Entry
 
 FIRST, RECALLS = "events-by-credential", "recalls"
 #: Seconds that events on their way into the store are waited for, and between two looks.
@@ -91,9 +91,9 @@ class Recaller:
             self.active = time.monotonic()
             try:
                 if recall.only is not None:
-                    event = event_of(self._store, *recall.only)
-                    if event is not None or self.active >= deadline:
-                        self._publish([event] if event else [])
+                    entry = event_of(self._store, *recall.only)
+                    if entry is not None or self.active >= deadline:
+                        self._publish([entry] if entry else [])
                         return True
                 elif used(self._store, credential) >= recall.events or self.active >= deadline:
                     self._publish(uses(self._store, credential))
@@ -104,12 +104,10 @@ class Recaller:
             self._stop.wait(LOOK_EVERY)
         return False
 
-    def _publish(self, events: Iterable[Event]) -> None:
-        for event in events:
-            for item in route(event):
-                if isinstance(item, Use):
-                    item.recalled = True
-                    self._outbox.add(FIRST, partition_of(item.key, self._settings.partitions), item)
+    def _publish(self, entries: Iterable[Entry]) -> None:
+        for entry in entries:
+            for use in again(entry):
+                self._outbox.add(FIRST, partition_of(use.key, self._settings.partitions), use)
             self._metrics.add("recalled")
         self._outbox.flush()
         self._metrics.trouble("recall", "")
@@ -139,3 +137,11 @@ class Recaller:
             consumer.commit(asynchronous=False)
         except KafkaException as error:
             self._metrics.trouble("recall", str(error))
+
+
+def again(entry: Entry) -> list[Use]:
+    """The first items of an event that comes again out of the store."""
+    items = [item for item in route(entry.event) if isinstance(item, Use)]
+    for use in items:
+        use.recalled, use.owner = True, session_key(entry.session, entry.parent_session)
+    return items

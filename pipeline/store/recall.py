@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from pipeline.store.columns import SELECTED, entry
 from pipeline.store.pivots import MAX_LIMIT, Rows, timeline
-from schemas.event import Event
+from schemas.entry import Entry
 
 _USED = """
 SELECT count() FROM entries FINAL
@@ -28,20 +28,20 @@ def used(store: Rows, credential: str) -> int:
     return int(store.rows(_USED, {"credential": credential})[0][0])
 
 
-def event_of(store: Rows, time: int, event_id: str) -> Event | None:
-    """One event by its time and id; None if the store does not have it yet."""
+def event_of(store: Rows, time: int, event_id: str) -> Entry | None:
+    """One entry by its event's time and id; None if the store does not have it yet."""
     found = store.rows(_EVENT, {"time": time, "event_id": event_id})
-    return entry(found[0]).event if found else None
+    return entry(found[0]) if found else None
 
 
-def uses(store: Rows, credential: str) -> Iterator[Event]:
-    """Those events and the issuances made with it, in the order of time, without fingerprints."""
+def uses(store: Rows, credential: str) -> Iterator[Entry]:
+    """The entries of those events and of the issuances made with it, in the order of time, without fingerprints."""
     after = None
     while True:
         page = timeline(store, "credential", credential, after=after, limit=MAX_LIMIT)
         for row in page.entries:
             if row.event.credential == credential:
-                yield row.event
+                yield row
         if page.next is None:
             return
         after = page.next

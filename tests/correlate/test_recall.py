@@ -5,7 +5,7 @@ import msgspec
 from pipeline.correlate.directory import STATE_TYPES, Directory
 from pipeline.correlate.route import route
 from pipeline.correlate.state import PartitionState
-from schemas.batch import Attribution, Batch, Bind, Own, Recall, Use
+from schemas.batch import SECOND_HOP, Attribution, Batch, Bind, Own, Recall, Use
 from schemas.event import unpacked
 from tests.events import call, issuance
 
@@ -28,7 +28,7 @@ class Hop:
     def give(self, items):
         out = []
         while items:
-            made = self.directory.apply(Batch([item for item in items if not isinstance(item, Own)]))
+            made = self.directory.apply(Batch([item for item in items if not isinstance(item, SECOND_HOP)]))
             out += [item for item in items + made if isinstance(item, Own | Recall)]
             items = [item for item in made if isinstance(item, Use | Bind)]
         return out

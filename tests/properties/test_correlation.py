@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 
 from pipeline.correlate import directory, sessions
 from pipeline.correlate.directory import Directory
+from pipeline.correlate.keys import session_key
 from pipeline.correlate.route import route
 from pipeline.correlate.sessions import Sessions
 from pipeline.correlate.state import PartitionState
 from pipeline.correlate.watermark import ENDED, LEVELS, Mark
-from schemas.batch import Batch, Own, Recall
+from schemas.batch import SECOND_HOP, Batch, Recall
 from tests.events import call, issuance, prompt, tool
 from tests.unpacking import Engine
 
@@ -28,12 +29,15 @@ def stories(draw):
         parent = f"C{n - 1}" if n else ""
         name = draw(st.sampled_from(["", "conv-0", "conv-1"]))
         events.append(issuance(n, f"C{n}", by=parent, actor=f"actor-{n}", session_name=name))
-    for n in range(draw(st.integers(0, 2))):
+    named = st.lists(st.sampled_from([1 << 62 | n for n in range(4)]), max_size=2, unique=True)
+    for n in range(draw(st.integers(0, 3))):
         events.append(prompt(draw(st.integers(0, 20)), f"conv-{n}", f"{n}", human=draw(st.sampled_from(["", "ana"]))))
-        events.append(tool(draw(st.integers(0, 20)), f"conv-{n}", f"t{n}"))
+        events.append(tool(draw(st.integers(0, 20)), f"conv-{n}", f"t{n}", mentions=draw(named), actor=f"bot-{n}"))
         events.append(tool(draw(st.integers(0, 20)), f"conv-{n}", f"t{n}", "end", tokens=[n + 1]))
     for n in range(draw(st.integers(1, 8))):
-        events.append(call(draw(st.integers(0, 30)), f"C{draw(st.integers(0, 5))}", f"{n}"))
+        credential = f"C{draw(st.integers(0, 5))}"
+        address = draw(st.sampled_from(["", "192.0.2.1", "192.0.2.2"]))
+        events.append(call(draw(st.integers(0, 30)), credential, f"{n}", mentions=draw(named), address=address))
     missing = draw(st.sets(st.integers(0, len(events) - 1), max_size=2))
     return [event for n, event in enumerate(events) if n not in missing]
 
@@ -117,8 +121,8 @@ class Machine:
 
     def put(self, items):
         self.recalls += [item for item in items if type(item) is Recall]
-        firsts = [item for item in items if not isinstance(item, Own | Recall)]
-        seconds = [item for item in items if type(item) is Own]
+        firsts = [item for item in items if not isinstance(item, (*SECOND_HOP, Recall))]
+        seconds = [item for item in items if type(item) in SECOND_HOP]
         if firsts:
             self.first.append(Batch(firsts))
         if seconds:
@@ -135,10 +139,15 @@ class Machine:
         rows = timeline(self.entries).values()
         for recall in asked:
             found = [row.event for row in rows if row.event.kind != "prompt" and uses(row.event, recall.key)]
-            if len(found) < recall.events:
+            if recall.only is not None:
+                found = [event for event in found if (event.time, event.event_id) == recall.only]
+            if len(found) < max(recall.events, 1):
                 self.recalls.append(recall)
             else:
-                self.put([msgspec.structs.replace(use, recalled=True) for event in found for use in route(event)])
+                owners = {row.event.event_id: session_key(row.session, row.parent_session) for row in rows}
+                for event in found:
+                    owner = owners[event.event_id]
+                    self.put([msgspec.structs.replace(use, recalled=True, owner=owner) for use in route(event)])
         return len(self.recalls) < len(asked)
 
     def drain(self):
