@@ -146,8 +146,8 @@ class Recall(msgspec.Struct, array_like=True, gc=False):
     key: str
     #: How many events of it the store must have, once everything on its way has arrived.
     events: int
-    #: Event time and id, if only this one is to come again.
-    only: tuple[int, str] | None = None
+    #: First and last event time, if only those between are to come again.
+    span: tuple[int, int] | None = None
 
 
 Item = Use | Bind | Own | Leave | Mention | Ask | Heard

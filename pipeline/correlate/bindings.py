@@ -14,8 +14,8 @@ STANDING = frozenset({"access-key", "service-credential", "api-key", "password"}
 #: Session names are chosen by whoever requests the credential, so a match is strong but not proof.
 SESSION_NAME_CONFIDENCE = 0.9
 #: Who acted is taken from the event's own words when its credential was never seen issued: right, unless several act
-#: under one name.
-IDENTITY_CONFIDENCE = 0.9
+#: under one name. What a temporary credential names is a role's session, and not whoever took that role.
+IDENTITY_CONFIDENCE, ROLE_CONFIDENCE = 0.9, 0.4
 
 UNSEEN_STANDING = "credential never seen issued: standing key"
 UNSEEN_TEMPORARY = "credential never seen issued: temporary, issued before or outside these logs"
@@ -30,9 +30,18 @@ def attribute(event: Head, before: Attribution, bind: Bind | None) -> Attributio
     if bind is None:
         return by_identity(event, before)
     bound = bind.attribution
-    evidence = [bind.event_id]
-    links = [Link("actor", "credential", 1.0, evidence), *[link for link in bound.links if link.target != "actor"]]
+    if bind.event_id == INFERRED:
+        links = list(bound.links)
+        return _bound(event, before, bound, links)
+    links = [
+        Link("actor", "credential", 1.0, [bind.event_id]),
+        *[link for link in bound.links if link.target != "actor"],
+    ]
     links += [link for link in bound.links if link.target == "actor" and link.method == "session-name"]
+    return _bound(event, before, bound, links)
+
+
+def _bound(event: Head, before: Attribution, bound: Attribution, links: list[Link]) -> Attribution:
     return Attribution(
         actor=bound.actor or event.actor,
         actor_kind=bound.actor_kind,
@@ -53,6 +62,8 @@ def by_identity(event: Head, before: Attribution | None = None) -> Attribution:
     known = before or Attribution()
     stated = event.kind in ("prompt", "tool_call")
     method, confidence = ("stated", 1.0) if stated else ("identity", IDENTITY_CONFIDENCE)
+    if not stated and event.credential and event.session_name and not standing(event.credential):
+        confidence = ROLE_CONFIDENCE
     actor = event.actor or known.actor
     session = event.session or known.session
     links = [Link("actor", method, confidence)] if actor else [Link("actor", "none", 0.0)]
@@ -83,6 +94,10 @@ def unbound_reason(event: Head, session: str) -> str:
     if standing(event.credential):
         return UNSEEN_STANDING
     return UNSEEN_TEMPORARY if event.credential.startswith("aws:ASIA") else UNSEEN
+
+
+#: Stands for the issuance of a binding that was inferred from a role session's name.
+INFERRED = ""
 
 
 def standing(credential: str) -> bool:
@@ -117,13 +132,22 @@ def issue(event: Head, own: Attribution, revision: int) -> Bind | None:
     return Bind(path[0], attribution, event.event_id, event.time, event.issued_expires, path[1:], revision)
 
 
+def infer(event: Head) -> Bind | None:
+    """What the role session that an event names may say of its credential, whose issuance nobody saw (so far)."""
+    if event.kind != "cloud_audit" or not event.session_name or not event.credential:
+        return None
+    attribution = Attribution(credential_chain=[event.credential])
+    path = [CREDENTIAL + event.credential]
+    return Bind(SESSION + event.session_name, attribution, INFERRED, 0, 0, path)
+
+
 def adopt(bind: Bind, session: Bind | None) -> Bind:
     """The binding after its session name was looked up: an agent's session makes the agent the actor."""
     before, path = bind.attribution, bind.path
     if session is None or before.session:
         return Bind(path[0], before, bind.event_id, bind.time, bind.expires, path[1:], bind.revision)
     known = session.attribution
-    link = [session.event_id, bind.event_id]
+    link = [event_id for event_id in (session.event_id, bind.event_id) if event_id != INFERRED]
     attribution = Attribution(
         actor=known.actor or before.actor,
         actor_kind=known.actor_kind or before.actor_kind,
@@ -145,14 +169,17 @@ def adopt(bind: Bind, session: Bind | None) -> Bind:
 def best(binds: Iterable[Bind]) -> Bind | None:
     """Of several issuances of one credential (copies in two accounts' logs), the one that explains most.
 
-    The order is total and does not depend on arrival: longest chain, then earliest, then smallest id.
+    The order is total and does not depend on arrival: an issuance before what is inferred, then the longest chain,
+    then the earliest, then the smallest id.
     """
     known = list(binds)
     if len(known) == 1:
         return known[0]
-    return min(
-        known, key=lambda bind: (-len(bind.attribution.credential_chain), bind.time, bind.event_id), default=None
-    )
+    return min(known, key=_rank, default=None)
+
+
+def _rank(bind: Bind) -> tuple[bool, int, int, str]:
+    return bind.event_id == INFERRED, -len(bind.attribution.credential_chain), bind.time, bind.event_id
 
 
 def _distinct(names: Iterable[str]) -> list[str]:

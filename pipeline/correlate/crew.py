@@ -12,7 +12,7 @@ from collections import Counter
 import msgspec
 
 from pipeline.correlate.fading import Faded, Fading
-from pipeline.correlate.inflight import BEFORE, CERTAIN, LATEST, SECOND, Calls, Model, Request, weigh
+from pipeline.correlate.inflight import BEFORE, CERTAIN, LATEST, LATEST_UNNAMED, SECOND, Calls, Model, Request, weigh
 from pipeline.correlate.keys import VALUE
 from pipeline.correlate.state import PartitionState
 from schemas.batch import Ask, Attribution, Call, Heard, Mention
@@ -219,6 +219,12 @@ def mentions_of(name: str, call: Call) -> list[Mention]:
 def value_key(mention: int) -> str:
     """Link key of a value."""
     return f"{VALUE}{mention:x}"
+
+
+def span_of(heard: Heard) -> tuple[int, int]:
+    """Event times between which a call may matter to requests, the one that it was heard of for among them."""
+    call = heard.call
+    return (call.start - BEFORE, max(call.end + LATEST_UNNAMED, call.start + LATEST_UNNAMED, heard.time))
 
 
 def near(call: Call, time: int) -> bool:

@@ -50,6 +50,8 @@ class Key(msgspec.Struct, array_like=True, gc=False):
     released: int = 0
     #: How many of those there were in each of the last stretches of event time (`crew.STRETCH`).
     uses: dict[int, int] = {}
+    #: Whether the session that its role session is named after was asked.
+    inferred: bool = False
 
 
 class Marks(msgspec.Struct, array_like=True, gc=False):
@@ -118,6 +120,7 @@ class Directory:
         event = head_of(use.event)
         held = self.holding.find(use.key, event.event_id)
         in_trace = use.key.startswith(TRACE)
+        self._infer(use, event)
         asks = held is None and bool(use.names) and not use.recalled and self._ask(use, event)
         if held is None and not in_trace and self._pass_on(use, event):
             return
@@ -153,6 +156,17 @@ class Directory:
             if not waits:
                 self._settle_held(use.key, event.event_id, held)
 
+    def _infer(self, use: Use, event: Head) -> None:
+        """Ask the session that an event's role session is named after, where its credential was not seen issued."""
+        key = self._key(use.key)
+        if key.binds or key.inferred or not use.key.startswith(CREDENTIAL):
+            return
+        bind = bindings.infer(event)
+        if bind is not None:
+            key.inferred = True
+            self._put_key(use.key, key)
+            self._out.append(bind)
+
     def _ask(self, use: Use, event: Head) -> bool:
         """Ask for tool calls that name what an event names, if its credential stands for nobody's session."""
         bind = bindings.best(self._key(use.key).binds.values())
@@ -163,11 +177,14 @@ class Directory:
 
     def _heard(self, heard: Heard) -> None:
         """A tool call may have used this credential: look at its events near the call again."""
-        held = self.holding.find(heard.key, heard.event_id)
-        if held is None and self._seen.of(heard.event_id) is not None:
-            self._out.append(Recall(heard.key, 0, (heard.time, heard.event_id)))
-        if self._meeting.heard(heard):
-            self._crews.setdefault(heard.key, []).append(heard.call)
+        if not self._meeting.heard(heard):
+            return
+        self._crews.setdefault(heard.key, []).append(heard.call)
+        key, span = self._key(heard.key), crew.span_of(heard)
+        bind = bindings.best(key.binds.values())
+        at_once = bind is not None and bind.attribution.rooted
+        if key.released and (at_once or not self._parking.waits(span[0], self.watermarks.settled)):
+            self._out.append(Recall(heard.key, key.released, span))
 
     def _resolve_crews(self) -> None:
         """Look again at the events of credentials whose crew has grown, near the new calls."""
@@ -304,6 +321,8 @@ class Directory:
                 passing.bind = bind
                 self._put_key(bind.key, key)
                 self._pass(passing, bindings.best(key.binds.values()))
+            return
+        if bind.event_id == bindings.INFERRED and not bind.attribution.session:
             return
         before = bindings.best(key.binds.values())
         # A session has one announcer, whose newest word counts; a credential may have several issuances in the logs.

@@ -11,6 +11,7 @@ numbers below are rates that anybody can check with `whodid evaluate attribution
 from __future__ import annotations
 
 import bisect
+import itertools
 import math
 from collections import Counter
 from collections.abc import Iterable
@@ -182,8 +183,15 @@ def _density(call: Call, time: int) -> float:
 
 
 def _offset(spans: list[tuple[int, int]]) -> int:
-    """The offset that fits most spans; of those the one nearest to none."""
+    """The middle of what fits most spans, or none where that fits as many; of several the one nearest to none."""
     if all(low <= 0 <= high for low, high in spans):
         return 0
-    edges = sorted({0, *(edge for span in spans for edge in span)}, key=lambda edge: (abs(edge), edge))
-    return max(edges, key=lambda edge: sum(low <= edge <= high for low, high in spans))
+    edges = sorted({0, *(edge for span in spans for edge in span)})
+    between = [(low, high) for low, high in itertools.pairwise(edges)] or [(0, 0)]
+
+    def fit(one: tuple[int, int]) -> tuple[int, int, int]:
+        fitting = sum(low <= one[0] and one[1] <= high for low, high in spans)
+        return (-fitting, min(abs(one[0]), abs(one[1])), one[0])
+
+    low, high = min(between, key=fit)
+    return 0 if low <= 0 <= high else (low + high) // 2

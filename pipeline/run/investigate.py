@@ -14,12 +14,12 @@ from pipeline.correlate.route import route
 from pipeline.kit.config import Settings
 from pipeline.normalize.context import Context
 from pipeline.normalize.stage import Normalized, process
-from pipeline.run.recall import again
+from pipeline.run.recall import again, both
 from pipeline.store import Store
 from pipeline.store.queries import counts
-from pipeline.store.recall import event_of, uses
-from schemas.batch import Item, RawRecord
-from schemas.entry import Entry, PackedEntry
+from pipeline.store.recall import uses
+from schemas.batch import Item, RawRecord, Recall
+from schemas.entry import PackedEntry
 from schemas.event import head_of
 from schemas.rejected import Record, Rejected
 
@@ -92,19 +92,15 @@ class Investigation:
     def _recall(self) -> None:
         """Let the engine see again what it asks for, now that the store has it."""
         while self._engine.recalls:
-            wanted = {(recall.key, recall.only): recall for recall in self._engine.recalls}
+            wanted: dict[str, Recall] = {}
+            for recall in self._engine.recalls:
+                wanted[recall.key] = both(wanted.get(recall.key), recall)
             self._engine.recalls = []
-            for key, only in wanted:
+            for key, recall in wanted.items():
                 items: list[Item] = []
-                for entry in self._wanted(key, only):
+                for entry in uses(self._store, key.removeprefix(CREDENTIAL), recall.span):
                     items += again(entry)
                 self._write(self._engine.feed(items), [], [])
-
-    def _wanted(self, key: str, only: tuple[int, str] | None) -> Iterable[Entry]:
-        if only is None:
-            return uses(self._store, key.removeprefix(CREDENTIAL))
-        entry = event_of(self._store, *only)
-        return [entry] if entry else []
 
     def _note(self, normalized: Normalized, items: list[Item], raw: list[RawRecord], rejected: list[Rejected]) -> None:
         summary = self.summary

@@ -25,7 +25,7 @@ from pipeline.kit.metrics import Metrics
 from pipeline.kit.outbox import Outbox
 from pipeline.kit.topics import full_name, partition_of
 from pipeline.store import Store
-from pipeline.store.recall import event_of, used, uses
+from pipeline.store.recall import used, uses
 from schemas.batch import Batch, Recall, Recalls, Use
 from schemas.entry import Entry
 
@@ -65,10 +65,10 @@ class Recaller:
         consumer.subscribe([full_name(self._settings, RECALLS)])
         try:
             while not self._stop.is_set():
-                wanted: dict[tuple[str, tuple[int, str] | None], Recall] = {}
+                wanted: dict[str, Recall] = {}
                 for message in consumer.consume(100, 0.2):
-                    # Of several for one credential the last says it all.
-                    wanted |= {(recall.key, recall.only): recall for recall in self._read(message)}
+                    for recall in self._read(message):
+                        wanted[recall.key] = both(wanted.get(recall.key), recall)
                 if wanted and all([self._serve(recall) for recall in wanted.values()]):
                     self._commit(consumer)
         finally:
@@ -90,13 +90,8 @@ class Recaller:
         while not self._stop.is_set():
             self.active = time.monotonic()
             try:
-                if recall.only is not None:
-                    entry = event_of(self._store, *recall.only)
-                    if entry is not None or self.active >= deadline:
-                        self._publish([entry] if entry else [])
-                        return True
-                elif used(self._store, credential) >= recall.events or self.active >= deadline:
-                    self._publish(uses(self._store, credential))
+                if used(self._store, credential) >= recall.events or self.active >= deadline:
+                    self._publish(uses(self._store, credential, recall.span))
                     return True
             except Transient as error:
                 self._metrics.trouble("recall", str(error))
@@ -145,3 +140,13 @@ def again(entry: Entry) -> list[Use]:
     for use in items:
         use.recalled, use.owner = True, session_key(entry.session, entry.parent_session)
     return items
+
+
+def both(one: Recall | None, other: Recall) -> Recall:
+    """One recall that does what two for the same credential ask for."""
+    if one is None:
+        return other
+    span = None
+    if one.span is not None and other.span is not None:
+        span = (min(one.span[0], other.span[0]), max(one.span[1], other.span[1]))
+    return Recall(one.key, max(one.events, other.events), span)

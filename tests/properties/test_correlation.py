@@ -139,13 +139,12 @@ class Machine:
         rows = timeline(self.entries).values()
         for recall in asked:
             found = [row.event for row in rows if row.event.kind != "prompt" and uses(row.event, recall.key)]
-            if recall.only is not None:
-                found = [event for event in found if (event.time, event.event_id) == recall.only]
-            if len(found) < max(recall.events, 1):
+            if len(found) < recall.events:
                 self.recalls.append(recall)
             else:
                 owners = {row.event.event_id: session_key(row.session, row.parent_session) for row in rows}
-                for event in found:
+                first, last = recall.span or (0, 2**62)
+                for event in (event for event in found if first <= event.time <= last):
                     owner = owners[event.event_id]
                     self.put([msgspec.structs.replace(use, recalled=True, owner=owner) for use in route(event)])
         return len(self.recalls) < len(asked)
