@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from pipeline.kit.failures import Invalid
-from pipeline.normalize import aws_cloudtrail, canonical, claude_code, langfuse, mcp, otel_genai
+from pipeline.normalize import aws_cloudtrail, canonical, claude_code, kubernetes_audit, langfuse, mcp, otel_genai
 from pipeline.normalize.context import Context
 from schemas.event import Event
 
@@ -22,6 +22,8 @@ class Format(msgspec.Struct, frozen=True):
     normalize: Callable[[bytes, Context], list[Event]]
     #: What a record of this format is that gives no event.
     ignores: str = ""
+    #: The record without what is secret because of where it stands; what its shape gives away is masked anyway.
+    conceals: Callable[[bytes, Context], bytes] = lambda value, _: value
 
 
 FORMATS = {
@@ -29,6 +31,13 @@ FORMATS = {
     for form in (
         Format(canonical.FORMAT, canonical.recognizes, canonical.split, canonical.normalize),
         Format(aws_cloudtrail.FORMAT, aws_cloudtrail.recognizes, aws_cloudtrail.split, aws_cloudtrail.normalize),
+        Format(
+            kubernetes_audit.FORMAT,
+            kubernetes_audit.recognizes,
+            kubernetes_audit.split,
+            kubernetes_audit.normalize,
+            conceals=kubernetes_audit.conceals,
+        ),
         Format(otel_genai.FORMAT, otel_genai.recognizes, otel_genai.split, otel_genai.normalize, otel_genai.IGNORES),
         Format(mcp.FORMAT, mcp.recognizes, mcp.split, mcp.normalize, mcp.IGNORES),
         Format(

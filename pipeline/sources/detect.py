@@ -11,6 +11,8 @@ _ISSUING = re.compile(
     rb'"eventName"\s*:\s*"(?:AssumeRole\w*|AssumeRoot|GetSessionToken|GetFederationToken|CreateAccessKey|ConsoleLogin'
     rb'|CreateServiceSpecificCredential|GetRoleCredentials|GetCredentialsForIdentity)"'
 )
+#: Marks of audit logs other than AWS', and the marks of a credential being issued in them.
+_AUDIT = ((b'"audit.k8s.io/', re.compile(rb'"subresource\\*"\s*:\s*\\*"token')),)
 _KIND = re.compile(rb'"kind"\s*:\s*"(prompt|tool_call|token_issuance|cloud_audit)"')
 _TOPICS = {b"prompt": "prompts", b"tool_call": "tool-calls", b"token_issuance": "token-issuance"}
 
@@ -23,6 +25,9 @@ def topic_of(value: bytes) -> str:
         return _TOPICS.get(kind[1], "cloud-audit")
     if b'"eventSource"' in value or b'"Records"' in head:
         return "token-issuance" if _ISSUING.search(value) else "cloud-audit"
+    for mark, issuing in _AUDIT:
+        if mark in value:
+            return "token-issuance" if issuing.search(value) else "cloud-audit"
     if b"execute_tool" in value or b'"jsonrpc"' in value or b'"tool_use' in value or b'"tool_result"' in value:
         return "tool-calls"
     return "prompts"

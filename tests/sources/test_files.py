@@ -8,6 +8,7 @@ import pytest
 from pipeline.kit.failures import Permanent
 from pipeline.sources.detect import topic_of
 from pipeline.sources.files import read
+from tests.normalize import test_kubernetes_audit as kubernetes
 from tests.normalize.test_agents import TOOL, line, span
 from tests.normalize.test_aws_cloudtrail import ASSUME, CALL
 
@@ -78,6 +79,8 @@ def test_a_path_that_does_not_exist_is_told_before_anything_is_read(tmp_path):
         (CALL, "cloud-audit"), (ASSUME, "token-issuance"), (span(TOOL), "tool-calls"), (line("user", "x"), "prompts"),
         (line("assistant", [{"type": "tool_use", "id": "t", "name": "B", "input": {}}]), "tool-calls"),
         ({"jsonrpc": "2.0", "id": 1}, "tool-calls"), ({"kind": "token_issuance"}, "token-issuance"),
+        (kubernetes.REQUEST, "cloud-audit"), (kubernetes.ISSUE, "token-issuance"),
+        (kubernetes.AZURE, "token-issuance"),
     ],
 )  # fmt: skip
 def test_the_topic_is_seen_at_a_glance(event, topic):
