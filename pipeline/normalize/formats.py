@@ -8,7 +8,16 @@ from typing import Any
 import msgspec
 
 from pipeline.kit.failures import Invalid
-from pipeline.normalize import aws_cloudtrail, canonical, claude_code, kubernetes_audit, langfuse, mcp, otel_genai
+from pipeline.normalize import (
+    aws_cloudtrail,
+    canonical,
+    claude_code,
+    kubernetes_audit,
+    langfuse,
+    mcp,
+    otel_genai,
+    vault_audit,
+)
 from pipeline.normalize.context import Context
 from schemas.event import Event
 
@@ -37,6 +46,13 @@ FORMATS = {
             kubernetes_audit.split,
             kubernetes_audit.normalize,
             conceals=kubernetes_audit.conceals,
+        ),
+        Format(
+            vault_audit.FORMAT,
+            vault_audit.recognizes,
+            vault_audit.split,
+            vault_audit.normalize,
+            conceals=vault_audit.conceals,
         ),
         Format(otel_genai.FORMAT, otel_genai.recognizes, otel_genai.split, otel_genai.normalize, otel_genai.IGNORES),
         Format(mcp.FORMAT, mcp.recognizes, mcp.split, mcp.normalize, mcp.IGNORES),

@@ -12,7 +12,13 @@ _ISSUING = re.compile(
     rb'|CreateServiceSpecificCredential|GetRoleCredentials|GetCredentialsForIdentity)"'
 )
 #: Marks of audit logs other than AWS', and the marks of a credential being issued in them.
-_AUDIT = ((b'"audit.k8s.io/', re.compile(rb'"subresource\\*"\s*:\s*\\*"token')),)
+_AUDIT = (
+    (re.compile(rb'"audit\.k8s\.io/'), re.compile(rb'"subresource\\*"\s*:\s*\\*"token')),
+    (
+        re.compile(rb'"type"\s*:\s*"(?:request|response)".*"mount_(?:type|point|accessor|class)"', re.DOTALL),
+        re.compile(rb'"path"\s*:\s*"(?:auth/(?:[\w-]+/)+login|auth/token/create|[\w/-]+/(?:creds|sts)/)'),
+    ),
+)
 _KIND = re.compile(rb'"kind"\s*:\s*"(prompt|tool_call|token_issuance|cloud_audit)"')
 _TOPICS = {b"prompt": "prompts", b"tool_call": "tool-calls", b"token_issuance": "token-issuance"}
 
@@ -26,7 +32,7 @@ def topic_of(value: bytes) -> str:
     if b'"eventSource"' in value or b'"Records"' in head:
         return "token-issuance" if _ISSUING.search(value) else "cloud-audit"
     for mark, issuing in _AUDIT:
-        if mark in value:
+        if mark.search(head):
             return "token-issuance" if issuing.search(value) else "cloud-audit"
     if b"execute_tool" in value or b'"jsonrpc"' in value or b'"tool_use' in value or b'"tool_result"' in value:
         return "tool-calls"

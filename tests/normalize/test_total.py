@@ -13,6 +13,7 @@ from pipeline.normalize.formats import FORMATS
 from pipeline.normalize.stage import process
 from schemas.rejected import Record
 from tests.normalize import test_kubernetes_audit as kubernetes
+from tests.normalize import test_vault_audit as vault
 from tests.normalize.common import CONTEXT, NOW, events
 from tests.normalize.test_agents import TOOL, line, span
 from tests.normalize.test_aws_cloudtrail import ASSUME, CALL
@@ -35,6 +36,7 @@ REAL = {
     "langfuse": [{"trace": {"id": "t", "timestamp": "2026-01-31T09:00:00Z", "input": "x"}, "observations": [
         {"id": "o", "type": "TOOL", "startTime": "2026-01-31T09:00:00Z", "input": {"a": 1}}]}],
     "kubernetes.audit": [kubernetes.REQUEST, kubernetes.ISSUE, kubernetes.EXEC, kubernetes.AZURE],
+    "vault.audit": [vault.READ, vault.LOGIN, vault.AWS, vault.RAW],
     "canonical": [{"kind": "tool_call", "time": "2026-01-31T09:00:00Z", "tool_call": "c", "arguments": {"a": [1]}}],
 }  # fmt: skip
 
