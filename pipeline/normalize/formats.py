@@ -15,6 +15,7 @@ from pipeline.normalize import (
     kubernetes_audit,
     langfuse,
     mcp,
+    okta_system_log,
     otel_genai,
     vault_audit,
 )
@@ -53,6 +54,13 @@ FORMATS = {
             vault_audit.split,
             vault_audit.normalize,
             conceals=vault_audit.conceals,
+        ),
+        Format(
+            okta_system_log.FORMAT,
+            okta_system_log.recognizes,
+            okta_system_log.split,
+            okta_system_log.normalize,
+            conceals=okta_system_log.conceals,
         ),
         Format(otel_genai.FORMAT, otel_genai.recognizes, otel_genai.split, otel_genai.normalize, otel_genai.IGNORES),
         Format(mcp.FORMAT, mcp.recognizes, mcp.split, mcp.normalize, mcp.IGNORES),

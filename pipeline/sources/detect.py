@@ -18,6 +18,14 @@ _AUDIT = (
         re.compile(rb'"type"\s*:\s*"(?:request|response)".*"mount_(?:type|point|accessor|class)"', re.DOTALL),
         re.compile(rb'"path"\s*:\s*"(?:auth/(?:[\w-]+/)+login|auth/token/create|[\w/-]+/(?:creds|sts)/)'),
     ),
+    (
+        re.compile(
+            rb'"(?:legacyEventType|debugContext|externalSessionId)"|"com\.okta\.event_hook"|aws\.partner/okta\.com'
+        ),
+        re.compile(
+            rb'"(?:app\.oauth2\.(?:as\.)?(?:token\.|authorize)|system\.api_token\.|user\.session\.(?:start|end)")'
+        ),
+    ),
 )
 _KIND = re.compile(rb'"kind"\s*:\s*"(prompt|tool_call|token_issuance|cloud_audit)"')
 _TOPICS = {b"prompt": "prompts", b"tool_call": "tool-calls", b"token_issuance": "token-issuance"}

@@ -13,6 +13,7 @@ from pipeline.normalize.formats import FORMATS
 from pipeline.normalize.stage import process
 from schemas.rejected import Record
 from tests.normalize import test_kubernetes_audit as kubernetes
+from tests.normalize import test_okta_system_log as okta
 from tests.normalize import test_vault_audit as vault
 from tests.normalize.common import CONTEXT, NOW, events
 from tests.normalize.test_agents import TOOL, line, span
@@ -37,6 +38,7 @@ REAL = {
         {"id": "o", "type": "TOOL", "startTime": "2026-01-31T09:00:00Z", "input": {"a": 1}}]}],
     "kubernetes.audit": [kubernetes.REQUEST, kubernetes.ISSUE, kubernetes.EXEC, kubernetes.AZURE],
     "vault.audit": [vault.READ, vault.LOGIN, vault.AWS, vault.RAW],
+    "okta.system-log": [okta.LOGIN, okta.GRANT, okta.POLICY, okta.HOOK],
     "canonical": [{"kind": "tool_call", "time": "2026-01-31T09:00:00Z", "tool_call": "c", "arguments": {"a": [1]}}],
 }  # fmt: skip
 

@@ -9,6 +9,7 @@ from pipeline.kit.failures import Permanent
 from pipeline.sources.detect import topic_of
 from pipeline.sources.files import read
 from tests.normalize import test_kubernetes_audit as kubernetes
+from tests.normalize import test_okta_system_log as okta
 from tests.normalize import test_vault_audit as vault
 from tests.normalize.test_agents import TOOL, line, span
 from tests.normalize.test_aws_cloudtrail import ASSUME, CALL
@@ -82,6 +83,7 @@ def test_a_path_that_does_not_exist_is_told_before_anything_is_read(tmp_path):
         ({"jsonrpc": "2.0", "id": 1}, "tool-calls"), ({"kind": "token_issuance"}, "token-issuance"),
         (kubernetes.REQUEST, "cloud-audit"), (kubernetes.ISSUE, "token-issuance"),
         (kubernetes.AZURE, "token-issuance"), (vault.READ, "cloud-audit"), (vault.LOGIN, "token-issuance"),
+        (okta.POLICY, "cloud-audit"), (okta.GRANT, "token-issuance"), (okta.HOOK, "token-issuance"),
     ],
 )  # fmt: skip
 def test_the_topic_is_seen_at_a_glance(event, topic):
