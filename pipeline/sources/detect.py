@@ -11,22 +11,29 @@ _ISSUING = re.compile(
     rb'"eventName"\s*:\s*"(?:AssumeRole\w*|AssumeRoot|GetSessionToken|GetFederationToken|CreateAccessKey|ConsoleLogin'
     rb'|CreateServiceSpecificCredential|GetRoleCredentials|GetCredentialsForIdentity)"'
 )
-#: Marks of audit logs other than AWS', and the marks of a credential being issued in them.
-_AUDIT = (
-    (re.compile(rb'"audit\.k8s\.io/'), re.compile(rb'"subresource\\*"\s*:\s*\\*"token')),
-    (
-        re.compile(rb'"type"\s*:\s*"(?:request|response)".*"mount_(?:type|point|accessor|class)"', re.DOTALL),
-        re.compile(rb'"path"\s*:\s*"(?:auth/(?:[\w-]+/)+login|auth/token/create|[\w/-]+/(?:creds|sts)/)'),
-    ),
-    (
-        re.compile(
-            rb'"(?:legacyEventType|debugContext|externalSessionId)"|"com\.okta\.event_hook"|aws\.partner/okta\.com'
+#: Other audit logs: what they are known by, and what of them is the issuance of a credential.
+_AUDIT = [
+    (re.compile(mark, re.DOTALL), re.compile(issuing))
+    for mark, issuing in (
+        # Kubernetes, also escaped inside of Azure's envelope
+        (rb'"audit\.k8s\.io/', rb'"subresource\\*"\s*:\s*\\*"token'),
+        # HashiCorp Vault
+        (
+            rb'"type"\s*:\s*"(?:request|response)".*"mount_(?:type|point|accessor|class)"',
+            rb'"path"\s*:\s*"(?:auth/(?:[\w-]+/)+login|auth/token/create|[\w/-]+/(?:creds|sts)/)',
         ),
-        re.compile(
-            rb'"(?:app\.oauth2\.(?:as\.)?(?:token\.|authorize)|system\.api_token\.|user\.session\.(?:start|end)")'
+        # Okta, also its hooks and its events on EventBridge
+        (
+            rb'"(?:legacyEventType|debugContext|externalSessionId)"|"com\.okta\.event_hook"|aws\.partner/okta\.com',
+            rb'"(?:app\.oauth2\.(?:as\.)?(?:token\.|authorize)|system\.api_token\.|user\.session\.(?:start|end)")',
         ),
-    ),
-)
+        # GitHub
+        (
+            rb'"action"\s*:\s*"[a-z0-9_]+\.[a-z0-9_.]+"',
+            rb'"(?:personal_access_token|oauth_access|oauth_authorization|org_credential_authorization|public_key)\.',
+        ),
+    )
+]
 _KIND = re.compile(rb'"kind"\s*:\s*"(prompt|tool_call|token_issuance|cloud_audit)"')
 _TOPICS = {b"prompt": "prompts", b"tool_call": "tool-calls", b"token_issuance": "token-issuance"}
 
