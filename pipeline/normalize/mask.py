@@ -7,7 +7,9 @@ is linear in its input, whatever the input: these expressions run on hostile tex
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
+import msgspec
 import re2
 
 from pipeline.normalize.context import Context
@@ -81,6 +83,28 @@ def _masked_bytes(match: re2._Match[bytes], kind: str, context: Context) -> byte
     whole, secret = bytes(match[0]), bytes(match[1])
     at = match.start(1) - match.start(0)
     return whole[:at] + label(kind, secret, context).encode() + whole[at + len(secret) :]
+
+
+def without(value: bytes, names: frozenset[str], context: Context) -> bytes:
+    """A JSON document in which what stands under these names is replaced; the very same bytes if nothing does."""
+    if b"\\u" not in value and not any(name.encode() in value for name in names):
+        return value
+    found = msgspec.json.decode(value)
+    hidden = _without(found, names, context)
+    return value if hidden == found else msgspec.json.encode(hidden)
+
+
+def _without(found: Any, names: frozenset[str], context: Context) -> Any:
+    if isinstance(found, list):
+        return [_without(inner, names, context) for inner in found]
+    if not isinstance(found, dict):
+        return found
+    return {
+        name: label("field", msgspec.json.encode(inner), context)
+        if name in names and inner not in (None, "")
+        else _without(inner, names, context)
+        for name, inner in found.items()
+    }
 
 
 def label(kind: str, secret: bytes, context: Context) -> str:

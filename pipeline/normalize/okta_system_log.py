@@ -17,8 +17,8 @@ import msgspec
 from pipeline.kit.failures import Invalid
 from pipeline.normalize.context import Context
 from pipeline.normalize.delegation import chain_of, delegation
-from pipeline.normalize.documents import few, identify, mapping, string, text_of, too_deep, typed
-from pipeline.normalize.mask import label
+from pipeline.normalize.documents import few, identify, string, text_of, too_deep, typed
+from pipeline.normalize.mask import without
 from pipeline.normalize.times import expiry, instant
 from schemas.event import Event
 
@@ -26,6 +26,7 @@ FORMAT: Final = "okta.system-log"
 _ISSUING = re.compile(
     r"app\.oauth2\.(?:as\.)?(?:token\.(?:grant|revoke)|authorize)|system\.api_token\.|user\.session\.(?:start|end)$"
 )
+_SECRETS = frozenset({"clientSecret"})
 _UNKNOWN = ("", "unknown", "-", "null")
 _KINDS = {
     "user": "human", "aiagent": "agent", "workloadprincipal": "agent", "publicclientapp": "workload",
@@ -181,14 +182,7 @@ def normalize(value: bytes, context: Context) -> list[Event]:
 
 def conceals(value: bytes, context: Context) -> bytes:
     """The event without a client's secret, which Okta notes among the debug data of some grants."""
-    if b"clientSecret" not in value and b"\\u" not in value:
-        return value
-    found = msgspec.json.decode(value)
-    data = mapping(mapping(found.get("debugContext")).get("debugData"))
-    if not data.get("clientSecret"):
-        return value
-    data["clientSecret"] = label("client", msgspec.json.encode(data["clientSecret"]), context)
-    return msgspec.json.encode(found)
+    return without(value, _SECRETS, context)
 
 
 def _known(text: str | None) -> str:

@@ -27,6 +27,12 @@ _AUDIT = [
             rb'"(?:legacyEventType|debugContext|externalSessionId)"|"com\.okta\.event_hook"|aws\.partner/okta\.com',
             rb'"(?:app\.oauth2\.(?:as\.)?(?:token\.|authorize)|system\.api_token\.|user\.session\.(?:start|end)")',
         ),
+        # Google Cloud
+        (
+            rb'"protoPayload"',
+            rb'"methodName"\s*:\s*"(?:[\w.]+\.)?(?:Generate(?:Access|Id)Token|Sign(?:Jwt|Blob)|ExchangeToken|\w*Key"'
+            rb"|serviceaccounts\.token)",
+        ),
         # GitHub
         (
             rb'"action"\s*:\s*"[a-z0-9_]+\.[a-z0-9_.]+"',

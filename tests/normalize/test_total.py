@@ -12,6 +12,7 @@ from pipeline.normalize import stage
 from pipeline.normalize.formats import FORMATS
 from pipeline.normalize.stage import process
 from schemas.rejected import Record
+from tests.normalize import test_gcp_audit as gcp
 from tests.normalize import test_github_audit as github
 from tests.normalize import test_kubernetes_audit as kubernetes
 from tests.normalize import test_okta_system_log as okta
@@ -41,6 +42,7 @@ REAL = {
     "vault.audit": [vault.READ, vault.LOGIN, vault.AWS, vault.RAW],
     "okta.system-log": [okta.LOGIN, okta.GRANT, okta.POLICY, okta.HOOK],
     "github.audit": [github.CLONE, github.AGENT, github.REJECTED],
+    "gcp.audit": [gcp.GET, gcp.NEW_KEY, gcp.GENERATE, gcp.EXCHANGE],
     "canonical": [{"kind": "tool_call", "time": "2026-01-31T09:00:00Z", "tool_call": "c", "arguments": {"a": [1]}}],
 }  # fmt: skip
 

@@ -8,6 +8,7 @@ import pytest
 from pipeline.kit.failures import Permanent
 from pipeline.sources.detect import topic_of
 from pipeline.sources.files import read
+from tests.normalize import test_gcp_audit as gcp
 from tests.normalize import test_github_audit as github
 from tests.normalize import test_kubernetes_audit as kubernetes
 from tests.normalize import test_okta_system_log as okta
@@ -85,6 +86,7 @@ def test_a_path_that_does_not_exist_is_told_before_anything_is_read(tmp_path):
         (kubernetes.REQUEST, "cloud-audit"), (kubernetes.ISSUE, "token-issuance"),
         (kubernetes.AZURE, "token-issuance"), (vault.READ, "cloud-audit"), (vault.LOGIN, "token-issuance"),
         (github.CLONE, "cloud-audit"), ({"action": "oauth_access.create"}, "token-issuance"),
+        (gcp.GET, "cloud-audit"), (gcp.NEW_KEY, "token-issuance"), (gcp.GENERATE, "token-issuance"),
         (okta.POLICY, "cloud-audit"), (okta.GRANT, "token-issuance"), (okta.HOOK, "token-issuance"),
     ],
 )  # fmt: skip
