@@ -11,6 +11,7 @@ from pipeline.kit.failures import Invalid
 from pipeline.normalize import (
     aws_cloudtrail,
     canonical,
+    cedar_decision,
     claude_code,
     gcp_audit,
     github_audit,
@@ -18,6 +19,7 @@ from pipeline.normalize import (
     langfuse,
     mcp,
     okta_system_log,
+    opa_decision,
     otel_genai,
     vault_audit,
 )
@@ -76,6 +78,20 @@ FORMATS = {
             gcp_audit.split,
             gcp_audit.normalize,
             conceals=gcp_audit.conceals,
+        ),
+        Format(
+            opa_decision.FORMAT,
+            opa_decision.recognizes,
+            opa_decision.split,
+            opa_decision.normalize,
+            conceals=opa_decision.conceals,
+        ),
+        Format(
+            cedar_decision.FORMAT,
+            cedar_decision.recognizes,
+            cedar_decision.split,
+            cedar_decision.normalize,
+            cedar_decision.IGNORES,
         ),
         Format(otel_genai.FORMAT, otel_genai.recognizes, otel_genai.split, otel_genai.normalize, otel_genai.IGNORES),
         Format(mcp.FORMAT, mcp.recognizes, mcp.split, mcp.normalize, mcp.IGNORES),

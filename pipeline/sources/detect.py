@@ -33,6 +33,8 @@ _AUDIT = [
             rb'"methodName"\s*:\s*"(?:[\w.]+\.)?(?:Generate(?:Access|Id)Token|Sign(?:Jwt|Blob)|ExchangeToken|\w*Key"'
             rb"|serviceaccounts\.token)",
         ),
+        # Decisions of OPA and Cedar, which issue nothing
+        (rb'"decision_id"\s*:|"log_kind"\s*:\s*"Decision"|"decision"\s*:.*"diagnostics"', rb"(?!)"),
         # GitHub
         (
             rb'"action"\s*:\s*"[a-z0-9_]+\.[a-z0-9_.]+"',

@@ -16,6 +16,7 @@ from tests.normalize import test_gcp_audit as gcp
 from tests.normalize import test_github_audit as github
 from tests.normalize import test_kubernetes_audit as kubernetes
 from tests.normalize import test_okta_system_log as okta
+from tests.normalize import test_policy_decisions as decisions
 from tests.normalize import test_vault_audit as vault
 from tests.normalize.common import CONTEXT, NOW, events
 from tests.normalize.test_agents import TOOL, line, span
@@ -43,6 +44,8 @@ REAL = {
     "okta.system-log": [okta.LOGIN, okta.GRANT, okta.POLICY, okta.HOOK],
     "github.audit": [github.CLONE, github.AGENT, github.REJECTED],
     "gcp.audit": [gcp.GET, gcp.NEW_KEY, gcp.GENERATE, gcp.EXCHANGE],
+    "opa.decision": [decisions.OPA, decisions.asked(token={"payload": decisions.CHAIN})],
+    "cedar.decision": [decisions.CEDAR],
     "canonical": [{"kind": "tool_call", "time": "2026-01-31T09:00:00Z", "tool_call": "c", "arguments": {"a": [1]}}],
 }  # fmt: skip
 

@@ -12,6 +12,7 @@ from tests.normalize import test_gcp_audit as gcp
 from tests.normalize import test_github_audit as github
 from tests.normalize import test_kubernetes_audit as kubernetes
 from tests.normalize import test_okta_system_log as okta
+from tests.normalize import test_policy_decisions as decisions
 from tests.normalize import test_vault_audit as vault
 from tests.normalize.test_agents import TOOL, line, span
 from tests.normalize.test_aws_cloudtrail import ASSUME, CALL
@@ -87,6 +88,7 @@ def test_a_path_that_does_not_exist_is_told_before_anything_is_read(tmp_path):
         (kubernetes.AZURE, "token-issuance"), (vault.READ, "cloud-audit"), (vault.LOGIN, "token-issuance"),
         (github.CLONE, "cloud-audit"), ({"action": "oauth_access.create"}, "token-issuance"),
         (gcp.GET, "cloud-audit"), (gcp.NEW_KEY, "token-issuance"), (gcp.GENERATE, "token-issuance"),
+        (decisions.OPA, "cloud-audit"), (decisions.CEDAR, "cloud-audit"),
         (okta.POLICY, "cloud-audit"), (okta.GRANT, "token-issuance"), (okta.HOOK, "token-issuance"),
     ],
 )  # fmt: skip
