@@ -10,6 +10,7 @@ import msgspec
 from pipeline.kit.failures import Invalid
 from pipeline.normalize import (
     aws_cloudtrail,
+    azure_monitor,
     canonical,
     cedar_decision,
     claude_code,
@@ -92,6 +93,13 @@ FORMATS = {
             cedar_decision.split,
             cedar_decision.normalize,
             cedar_decision.IGNORES,
+        ),
+        Format(
+            azure_monitor.FORMAT,
+            azure_monitor.recognizes,
+            azure_monitor.split,
+            azure_monitor.normalize,
+            conceals=azure_monitor.conceals,
         ),
         Format(otel_genai.FORMAT, otel_genai.recognizes, otel_genai.split, otel_genai.normalize, otel_genai.IGNORES),
         Format(mcp.FORMAT, mcp.recognizes, mcp.split, mcp.normalize, mcp.IGNORES),

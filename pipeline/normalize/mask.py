@@ -28,13 +28,14 @@ _KINDS: tuple[tuple[str, str], ...] = (
     ("slack-token", r"(xox[abeoprs]-[A-Za-z0-9-]{10,})"),
     ("api-key", r"\b(sk-[A-Za-z0-9_-]{20,})"),
     ("vault-token", r"\b(hv[bsr]\.[A-Za-z0-9_-]{20,})"),
+    ("azure-sas", r"[?&]sig=([A-Za-z0-9%+/=_-]{16,})"),
     ("bearer", r"[Bb]earer ([A-Za-z0-9._~+/=-]{16,})"),
     ("url-password", r"""\b[a-zA-Z][a-zA-Z0-9+.-]*:(?:\\*/){2}[^\s/:@"'<>\\]*:([^\s/@"'<>\\]{3,})@"""),
 )
 #: What every one of them contains. RE2 looks for all in one pass, and few records have any: this runs on every record.
 _HINT = (
     r"(?i:secret_?access|session_?token|amz-security-token)"
-    r"""|eyJ|PRIVATE KEY|gh[posur]_|github_pat_|xox|sk-|hv[bsr]\.|earer |:[^\s/@"'<>\\]+@"""
+    r"""|eyJ|PRIVATE KEY|gh[posur]_|github_pat_|xox|sk-|hv[bsr]\.|sig=|earer |:[^\s/@"'<>\\]+@"""
 )
 _TEXT_HINT, _BYTES_HINT = re2.compile(_HINT), re2.compile(_HINT.encode())
 _TEXT = [(kind, re2.compile(shape)) for kind, shape in _KINDS]

@@ -33,6 +33,11 @@ _AUDIT = [
             rb'"methodName"\s*:\s*"(?:[\w.]+\.)?(?:Generate(?:Access|Id)Token|Sign(?:Jwt|Blob)|ExchangeToken|\w*Key"'
             rb"|serviceaccounts\.token)",
         ),
+        # Azure Monitor and Entra
+        (
+            rb'"operationName"\s*:.*"(?:resourceId|callerIpAddress|properties|httpRequest)"|"createdDateTime".*"userId"',
+            rb'SignInLogs"|"uniqueTokenIdentifier"|KeyIdentifier=|(?i:/(?:listkeys|regeneratekeys?)/action)',
+        ),
         # Decisions of OPA and Cedar, which issue nothing
         (rb'"decision_id"\s*:|"log_kind"\s*:\s*"Decision"|"decision"\s*:.*"diagnostics"', rb"(?!)"),
         # GitHub

@@ -25,6 +25,8 @@ SECRETS = {
     "github": ("use {}", "ghp_abcdefghijklmnopqrstuvwxyz0123456789"),
     "slack": ("use {}", "xoxb-123456789012-abcdefghijkl"),
     "openai": ("key {}", "sk-proj-abcdefghijklmnopqrstuvwx"),
+    "vault": ("use {}", "hvs.CAESIJabcdefghijklmnopqrstu"),
+    "sas": ("https://acct.blob.core.windows.net/a?sv=1&sig={}", "c2lnbmF0dXJlc2lnbmF0dXJl%3D"),
     "bearer": ("Authorization: Bearer {}", "abcdef0123456789abcdef"),
     "url": ("postgres://app:{}@db.example.com/x", "hunter2hunter2"),
 }

@@ -12,6 +12,7 @@ from pipeline.normalize import stage
 from pipeline.normalize.formats import FORMATS
 from pipeline.normalize.stage import process
 from schemas.rejected import Record
+from tests.normalize import test_azure_monitor as azure
 from tests.normalize import test_gcp_audit as gcp
 from tests.normalize import test_github_audit as github
 from tests.normalize import test_kubernetes_audit as kubernetes
@@ -46,6 +47,7 @@ REAL = {
     "gcp.audit": [gcp.GET, gcp.NEW_KEY, gcp.GENERATE, gcp.EXCHANGE],
     "opa.decision": [decisions.OPA, decisions.asked(token={"payload": decisions.CHAIN})],
     "cedar.decision": [decisions.CEDAR],
+    "azure.monitor": [azure.ACTIVITY, azure.SIGN_IN, azure.ADDED, azure.AGENT, azure.BLOB],
     "canonical": [{"kind": "tool_call", "time": "2026-01-31T09:00:00Z", "tool_call": "c", "arguments": {"a": [1]}}],
 }  # fmt: skip
 

@@ -8,6 +8,7 @@ import pytest
 from pipeline.kit.failures import Permanent
 from pipeline.sources.detect import topic_of
 from pipeline.sources.files import read
+from tests.normalize import test_azure_monitor as azure
 from tests.normalize import test_gcp_audit as gcp
 from tests.normalize import test_github_audit as github
 from tests.normalize import test_kubernetes_audit as kubernetes
@@ -89,6 +90,7 @@ def test_a_path_that_does_not_exist_is_told_before_anything_is_read(tmp_path):
         (github.CLONE, "cloud-audit"), ({"action": "oauth_access.create"}, "token-issuance"),
         (gcp.GET, "cloud-audit"), (gcp.NEW_KEY, "token-issuance"), (gcp.GENERATE, "token-issuance"),
         (decisions.OPA, "cloud-audit"), (decisions.CEDAR, "cloud-audit"),
+        (azure.ACTIVITY, "cloud-audit"), (azure.SIGN_IN, "token-issuance"), (azure.ADDED, "token-issuance"),
         (okta.POLICY, "cloud-audit"), (okta.GRANT, "token-issuance"), (okta.HOOK, "token-issuance"),
     ],
 )  # fmt: skip
