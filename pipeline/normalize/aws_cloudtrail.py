@@ -18,6 +18,7 @@ from pipeline.kit.failures import Invalid
 from pipeline.normalize.aws_issuance import ISSUING, Issued, issued_by
 from pipeline.normalize.aws_policy import denied_by, session_policy
 from pipeline.normalize.context import Context
+from pipeline.normalize.delegation import delegation
 from pipeline.normalize.documents import identify, mapping, string, text_of, typed
 from pipeline.normalize.mentions import LEAVES, mentions, strings
 from pipeline.normalize.times import instant
@@ -239,14 +240,17 @@ def _attributes(trail: Trail, identity: Identity, session: SessionContext) -> di
         kept["sharedEventID"] = trail.sharedEventID
     if trail.sessionCredentialFromConsole is not None:
         kept["sessionCredentialFromConsole"] = text_of(trail.sessionCredentialFromConsole)
-    return _rare_attributes(kept, trail, session)
+    return _rare_attributes(kept, trail, identity, session)
 
 
-def _rare_attributes(kept: dict[str, str], trail: Trail, session: SessionContext) -> dict[str, str]:
+def _rare_attributes(kept: dict[str, str], trail: Trail, identity: Identity, session: SessionContext) -> dict[str, str]:
     if session.attributes and session.attributes.get("mfaAuthenticated") == "true":
         kept["mfa"] = "true"
     if trail.additionalEventData and mapping(trail.additionalEventData).get("callWithBearerToken"):
         kept["callWithBearerToken"] = "true"
+    if identity.onBehalfOf:
+        # A person of Identity Center, for whom the role session acts.
+        kept |= delegation([identity.arn or identity.principalId or "", _human(identity)])
     if trail.addendum:
         kept["addendum"] = text_of(trail.addendum.get("reason")) or "correction"
     return kept

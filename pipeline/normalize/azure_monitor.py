@@ -18,6 +18,7 @@ from pipeline.kit.failures import Invalid
 from pipeline.normalize import entra, kubernetes_audit
 from pipeline.normalize.context import Context
 from pipeline.normalize.documents import few, identify, mapping, sequence, string, text_of, typed
+from pipeline.normalize.mentions import mentions
 from pipeline.normalize.times import instant
 from schemas.event import Event
 
@@ -125,6 +126,7 @@ def normalize(value: bytes, context: Context) -> list[Event]:
             user_agent=string(mapping(monitor.properties).get("userAgentHeader"))[:512],
             region=string(monitor.location),
             policy=_policy(authorization),
+            mentions=mentions(_named(monitor), context),
             attributes=_attributes(monitor, signed, identity),
         )
     ]
@@ -204,6 +206,13 @@ def _resources(monitor: Monitor) -> list[str]:
     """A storage request's address without its query, which may hold a signature."""
     stated = [monitor.resourceId or "", (monitor.uri or "").partition("?")[0]]
     return [name for name in [*stated, string(mapping(monitor.properties).get("objectKey"))] if name]
+
+
+def _named(monitor: Monitor) -> list[str]:
+    """The names in `/subscriptions/S/resourceGroups/G/providers/P/TYPE/NAME`, and the path of a blob."""
+    ids = (monitor.resourceId or "").strip("/").split("/")[1::2]
+    key = string(mapping(monitor.properties).get("objectKey"))
+    return [key, *key.strip("/").split("/", 1), *(name for name in ids if not name.lower().startswith("microsoft."))]
 
 
 def _address(stated: str) -> str:

@@ -20,6 +20,7 @@ from pipeline.normalize.context import Context
 from pipeline.normalize.delegation import delegation
 from pipeline.normalize.documents import content_id, mapping, sequence, string, text_of, typed
 from pipeline.normalize.mask import without
+from pipeline.normalize.mentions import mentions
 from pipeline.normalize.times import expiry, instant
 from schemas.event import Event
 
@@ -150,6 +151,7 @@ def normalize(value: bytes, context: Context) -> list[Event]:
         user_agent=string(request.get("callerSuppliedUserAgent"))[:512],
         region=_region(payload, labels),
         policy=_policy(payload, mapping(entry.labels)),
+        mentions=mentions(_named(payload.resourceName or ""), context),
         attributes=_attributes(entry, payload, who),
     )
     event.attributes.update(delegation([actor, *chain]))
@@ -234,6 +236,12 @@ def _owner(log: str | None) -> str:
 def _resources(payload: Payload) -> list[str]:
     named = [one.resource for one in payload.authorizationInfo or () if one.resource]
     return list(dict.fromkeys([*([payload.resourceName] if payload.resourceName else []), *named]))[:16]
+
+
+def _named(resource: str) -> list[str]:
+    """A resource's whole name and the names in it: `projects/P/buckets/B/objects/O`, where only O may have slashes."""
+    parents, _, thing = resource.partition("/objects/")
+    return [resource, thing, *parents.removeprefix("//").split("/")[1::2]]
 
 
 def _region(payload: Payload, labels: dict[str, Any]) -> str:

@@ -17,6 +17,7 @@ from pipeline.kit.failures import Invalid
 from pipeline.normalize.context import Context
 from pipeline.normalize.delegation import delegation
 from pipeline.normalize.documents import content_id, mapping, sequence, string, text_of, typed
+from pipeline.normalize.mentions import mentions
 from pipeline.normalize.times import epoch, instant
 from schemas.event import Event
 
@@ -87,6 +88,7 @@ def normalize(value: bytes, context: Context) -> list[Event]:
         raise Invalid("action", "the action, e.g. repo.create", "nothing")
     kind, actor = _kind(entry), entry.actor or ""
     human = _human(entry, kind)
+    resources = _resources(entry, human)
     event = Event(
         event_id=_id(entry, value),
         kind="token_issuance" if _ISSUING.match(entry.action) else "cloud_audit",
@@ -101,10 +103,11 @@ def normalize(value: bytes, context: Context) -> list[Event]:
         session=entry.agent_session_id or "",
         credential=_credential(entry),
         request=entry.request_id or "",
-        resources=_resources(entry, human),
+        resources=resources,
         address=entry.actor_ip or "",
         user_agent=(entry.user_agent or "")[:512],
         policy=_policy(entry),
+        mentions=mentions([*resources, *(name.rpartition("/")[2] for name in resources)], context),
         attributes=_attributes(_fields.decode(value)),
     )
     if event.kind == "token_issuance":

@@ -19,6 +19,7 @@ from pipeline.normalize.context import Context
 from pipeline.normalize.delegation import delegation
 from pipeline.normalize.documents import few, identify, mapping, sequence, string, text_of, too_deep, typed
 from pipeline.normalize.mask import label
+from pipeline.normalize.mentions import mentions
 from pipeline.normalize.times import expiry, instant
 from schemas.event import Event
 
@@ -146,6 +147,7 @@ def normalize(value: bytes, context: Context) -> list[Event]:
         user_agent=(audit.userAgent or "")[:512],
         policy=text_of(_annotated(annotations, "authorization.k8s.io/reason"), 512),
         attributes=_attributes(audit, user, annotations),
+        mentions=mentions(_named(reference), context),
     )
     if issuing:
         _issue(event, audit, reference, annotations, context)
@@ -239,6 +241,12 @@ def _resources(audit: Audit, reference: Reference) -> list[str]:
     named = [reference.name] if reference.name else []
     below = [reference.subresource] if reference.subresource else []
     return ["/".join([*group, *space, reference.resource, *named, *below])]
+
+
+def _named(reference: Reference) -> list[str]:
+    """Names that a tool call may have given, together or apart."""
+    name, space = reference.name or "", reference.namespace or ""
+    return [name, space, f"{space}/{name}" if space else "", f"{reference.resource}/{name}"] if name else [space]
 
 
 def _attributes(audit: Audit, user: User, annotations: dict[str, Any]) -> dict[str, str]:

@@ -19,6 +19,7 @@ from pipeline.normalize.context import Context
 from pipeline.normalize.delegation import chain_of, delegation
 from pipeline.normalize.documents import few, identify, string, text_of, too_deep, typed
 from pipeline.normalize.mask import without
+from pipeline.normalize.mentions import mentions
 from pipeline.normalize.times import expiry, instant
 from schemas.event import Event
 
@@ -173,6 +174,9 @@ def normalize(value: bytes, context: Context) -> list[Event]:
         address=client.ipAddress or "",
         user_agent=string((client.userAgent or {}).get("rawUserAgent"))[:512],
         policy=_policy(entry),
+        mentions=mentions(
+            [name for one in entry.target or () for name in (_name(one), one.displayName or "")], context
+        ),
         attributes=_attributes(entry, actor, client, login),
     )
     if event.kind == "token_issuance":

@@ -18,6 +18,7 @@ from pipeline.kit.failures import Invalid
 from pipeline.normalize.context import Context
 from pipeline.normalize.documents import identify, mapping, sequence, string, text_of, typed
 from pipeline.normalize.mask import label
+from pipeline.normalize.mentions import mentions
 from pipeline.normalize.times import expiry, instant
 from schemas.event import Event
 
@@ -152,6 +153,7 @@ def normalize(value: bytes, context: Context) -> list[Event]:
         address=request.remote_address or "",
         user_agent=_user_agent(request),
         policy=_policy(auth),
+        mentions=mentions(_named(path), context),
         attributes=_attributes(entry, request, auth),
     )
     if entry.response is not None and event.outcome == "success":
@@ -213,6 +215,12 @@ def _credential(accessor: str | None, token: str | None, context: Context) -> st
 def _user_agent(request: Request) -> str:
     stated = string(next(iter(sequence((request.headers or {}).get("user-agent"))), ""))
     return "" if stated.startswith(_HASHED) else stated[:512]
+
+
+def _named(path: str) -> list[str]:
+    """A path as requests have it, as people write it (KV version 2 puts `data` into it), and its last part."""
+    mount, _, rest = path.partition("/data/")
+    return [path, f"{mount}/{rest}" if rest else "", rest, path.rstrip("/").rpartition("/")[2]]
 
 
 def _policy(auth: Auth) -> str:

@@ -134,6 +134,14 @@ def test_what_a_message_says_of_a_call_that_was_not_denied_is_no_policy():
     assert events(CALL)[0].policy == ""
 
 
+def test_a_role_session_that_acts_for_a_person_of_identity_center_states_both():
+    event = copy.deepcopy(CALL)
+    event["userIdentity"]["onBehalfOf"] = {"userId": "u-1", "identityStoreArn": "arn:aws:identitystore::1:x/y"}
+    (event,) = events(event)
+    assert event.human == "u-1"
+    assert json.loads(event.attributes["delegation"]) == [CALL["userIdentity"]["arn"], "u-1"]
+
+
 def test_the_policies_that_narrow_a_session_are_named_short_and_masked():
     inline = json.dumps(
         {"Statement": [{"Action": "s3:*"}], "token": "ghp_abcdefghijklmnopqrstuvwxyz0123456789"}, indent=9

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.normalize.delegation import chain_of, delegation
+from tests.normalize.common import events
 
 NESTED = {"sub": "ana", "act": {"sub": "invoice-agent", "act": {"sub": "planner", "act": {"client_id": "portal"}}}}
 
@@ -24,6 +25,14 @@ def test_a_chain_without_an_end_is_cut():
     claims = {"sub": "a"}
     claims["act"] = claims
     assert len(chain_of(claims)) < 64
+
+
+def test_a_canonical_event_keeps_its_whole_chain():
+    record = {"kind": "tool_call", "time": "2026-01-31T09:00:00Z", "tool_call": "c", "actor": {"id": "invoice-agent"},
+              "on_behalf_of": ["planner", "ana"]}  # fmt: skip
+    (event,) = events(record)
+    assert event.human == "ana"
+    assert json.loads(event.attributes["delegation"]) == ["invoice-agent", "planner", "ana"]
 
 
 @given(st.lists(st.text(min_size=1, max_size=400), min_size=2, max_size=60, unique_by=lambda name: name[:256]))
