@@ -102,7 +102,7 @@ def recognizes(found: dict[str, Any]) -> bool:
     first = mapping(next(iter(sequence(found.get("records"))), None)) or found
     if string(first.get("category")).startswith("kube-audit"):
         return "log" in mapping(first.get("properties"))
-    return "verb" in found and ("auditID" in found or ("user" in found and "objectRef" in found))
+    return "verb" in found and bool({"auditID", "objectRef"} & found.keys())
 
 
 def split(value: bytes) -> list[bytes]:

@@ -130,7 +130,7 @@ def recognizes(found: dict[str, Any]) -> bool:
         or found.get("eventType") == "com.okta.event_hook"
     ):
         return True
-    return "eventType" in found and bool({"published", "legacyEventType", "debugContext"} & found.keys())
+    return "eventType" in found and bool({"published", "legacyEventType", "debugContext", "outcome"} & found.keys())
 
 
 def split(value: bytes) -> list[bytes]:

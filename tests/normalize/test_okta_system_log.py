@@ -141,3 +141,4 @@ def test_vendors_samples_are_accepted_unless_they_lack_a_time():
     assert set(faults) <= {"published"}
     assert faults["published"] == sum(row.get("published", "redacted") == "redacted" for row in rows)
     assert all(event.actor and event.address for event in found)
+    assert sum(bool(event.session) for event in found) > len(found) / 2
