@@ -35,7 +35,8 @@ _KINDS: tuple[tuple[str, str], ...] = (
 #: What every one of them contains. RE2 looks for all in one pass, and few records have any: this runs on every record.
 _HINT = (
     r"(?i:secret_?access|session_?token|amz-security-token)"
-    r"""|eyJ|PRIVATE KEY|gh[posur]_|github_pat_|xox|sk-|hv[bsr]\.|sig=|earer |:[^\s/@"'<>\\]+@"""
+    r"""|eyJ|PRIVATE KEY|gh[posur]_|github_pat_|xox|sk-|hv[bsr]\.|sig=|earer """
+    r"""|(?:\\*/){2}[^\s/:@"'<>\\]*:[^\s/@"'<>\\]+@"""
 )
 _TEXT_HINT, _BYTES_HINT = re2.compile(_HINT), re2.compile(_HINT.encode())
 _TEXT = [(kind, re2.compile(shape)) for kind, shape in _KINDS]
