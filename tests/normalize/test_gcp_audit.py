@@ -33,6 +33,7 @@ GET = {
 def entry(base=GET, **payload):
     found = copy.deepcopy(base)
     found["protoPayload"].update(payload)
+    found["insertId"] += payload.get("methodName") or ""
     return found
 
 
