@@ -3,7 +3,8 @@
 Source: CloudTrail record contents and userIdentity element, AWS documentation. Links: `userIdentity.accessKeyId` is the
 credential used; `responseElements.credentials.accessKeyId` the one issued; `roleSessionName` and `sourceIdentity` are
 names that travel with it. `addendum.originalEventID` replaces the event it corrects. Copies of one call in trails of
-two accounts have one `sharedEventID` and different event ids: both are kept.
+two accounts have one `sharedEventID` and different event ids: both are kept. `errorMessage` may name the type of policy
+that denied a call.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ import msgspec
 
 from pipeline.kit.failures import Invalid
 from pipeline.normalize.aws_issuance import ISSUING, Issued, issued_by
+from pipeline.normalize.aws_policy import denied_by, session_policy
 from pipeline.normalize.context import Context
+from pipeline.normalize.delegation import delegation
 from pipeline.normalize.documents import identify, mapping, string, text_of, typed
 from pipeline.normalize.mentions import LEAVES, mentions, strings
 from pipeline.normalize.times import instant
@@ -156,6 +159,7 @@ def normalize(value: bytes, context: Context) -> list[Event]:
             address=trail.sourceIPAddress or "",
             user_agent=(trail.userAgent or "")[:512],
             region=trail.awsRegion or "",
+            policy=_policy(trail, asked, outcome, is_issuing, context),
             attributes=_attributes(trail, identity, session),
             mentions=mentions(islice(strings(asked), LEAVES), context) if asked else [],
         )
@@ -172,6 +176,12 @@ def _outcome(trail: Trail) -> str:
         answered = mapping(trail.responseElements)
         return "failure" if answered.get("ConsoleLogin") == "Failure" else "success"
     return "denied" if any(word in trail.errorCode for word in _DENIED) else "failure"
+
+
+def _policy(trail: Trail, asked: dict[str, Any], outcome: str, is_issuing: bool, context: Context) -> str:
+    if outcome == "denied":
+        return denied_by(trail.errorMessage or "")
+    return session_policy(asked, context) if is_issuing else ""
 
 
 def _kind(identity: Identity) -> str:
@@ -230,14 +240,17 @@ def _attributes(trail: Trail, identity: Identity, session: SessionContext) -> di
         kept["sharedEventID"] = trail.sharedEventID
     if trail.sessionCredentialFromConsole is not None:
         kept["sessionCredentialFromConsole"] = text_of(trail.sessionCredentialFromConsole)
-    return _rare_attributes(kept, trail, session)
+    return _rare_attributes(kept, trail, identity, session)
 
 
-def _rare_attributes(kept: dict[str, str], trail: Trail, session: SessionContext) -> dict[str, str]:
+def _rare_attributes(kept: dict[str, str], trail: Trail, identity: Identity, session: SessionContext) -> dict[str, str]:
     if session.attributes and session.attributes.get("mfaAuthenticated") == "true":
         kept["mfa"] = "true"
     if trail.additionalEventData and mapping(trail.additionalEventData).get("callWithBearerToken"):
         kept["callWithBearerToken"] = "true"
+    if identity.onBehalfOf:
+        # A person of Identity Center, for whom the role session acts.
+        kept |= delegation([identity.arn or identity.principalId or "", _human(identity)])
     if trail.addendum:
         kept["addendum"] = text_of(trail.addendum.get("reason")) or "correction"
     return kept

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from pipeline.kit.failures import Invalid
 from pipeline.normalize.arguments import take_arguments
 from pipeline.normalize.context import Context
+from pipeline.normalize.delegation import delegation
 from pipeline.normalize.documents import content_id, document, string
 from pipeline.normalize.mask import preview
 from pipeline.normalize.origin import tokens
@@ -66,7 +67,7 @@ def normalize(value: bytes, context: Context) -> list[Event]:
         user_agent=model.user_agent or "",
         region=model.region or "",
         policy=model.policy or "",
-        attributes=dict(model.attributes),
+        attributes={**model.attributes, **delegation([actor.id if actor else "", *model.on_behalf_of])},
     )
     _text(event, string(getattr(model, "text", "")), context)
     if isinstance(model, ToolCallEvent):

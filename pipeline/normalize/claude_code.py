@@ -122,7 +122,7 @@ def _fill(event: Event, line: dict[str, Any], role: str, block: dict[str, Any], 
     else:
         text = string(block.get("text"))
         event.action = _said(line, role, text)
-        event.text = preview(text, context) if text else text_of(what)
+        event.text = preview(text or text_of(what), context)
         # A sub-agent is asked by the agent that spawned it: words that must not pass for the user's.
         by_user = event.action == "user_message" and not event.parent_session
         event.tokens = tokens(text, context) if by_user else []

@@ -7,7 +7,9 @@ is linear in its input, whatever the input: these expressions run on hostile tex
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
+import msgspec
 import re2
 
 from pipeline.normalize.context import Context
@@ -25,13 +27,16 @@ _KINDS: tuple[tuple[str, str], ...] = (
     ("github-token", r"((?:gh[posur]_|github_pat_)[A-Za-z0-9_]{20,})"),
     ("slack-token", r"(xox[abeoprs]-[A-Za-z0-9-]{10,})"),
     ("api-key", r"\b(sk-[A-Za-z0-9_-]{20,})"),
+    ("vault-token", r"\b(hv[bsr]\.[A-Za-z0-9_-]{20,})"),
+    ("azure-sas", r"[?&]sig=([A-Za-z0-9%+/=_-]{16,})"),
     ("bearer", r"[Bb]earer ([A-Za-z0-9._~+/=-]{16,})"),
     ("url-password", r"""\b[a-zA-Z][a-zA-Z0-9+.-]*:(?:\\*/){2}[^\s/:@"'<>\\]*:([^\s/@"'<>\\]{3,})@"""),
 )
 #: What every one of them contains. RE2 looks for all in one pass, and few records have any: this runs on every record.
 _HINT = (
     r"(?i:secret_?access|session_?token|amz-security-token)"
-    r"""|eyJ|PRIVATE KEY|gh[posur]_|github_pat_|xox|sk-|earer |:[^\s/@"'<>\\]+@"""
+    r"""|eyJ|PRIVATE KEY|gh[posur]_|github_pat_|xox|sk-|hv[bsr]\.|sig=|earer """
+    r"""|(?:\\*/){2}[^\s/:@"'<>\\]*:[^\s/@"'<>\\]+@"""
 )
 _TEXT_HINT, _BYTES_HINT = re2.compile(_HINT), re2.compile(_HINT.encode())
 _TEXT = [(kind, re2.compile(shape)) for kind, shape in _KINDS]
@@ -73,14 +78,37 @@ def preview(text: str, context: Context) -> str:
 def _masked(match: re2._Match[str], kind: str, context: Context) -> str:
     whole, secret = str(match[0]), str(match[1])
     at = match.start(1) - match.start(0)
-    return whole[:at] + _label(kind, secret.encode("utf-8", "replace"), context) + whole[at + len(secret) :]
+    return whole[:at] + label(kind, secret.encode("utf-8", "replace"), context) + whole[at + len(secret) :]
 
 
 def _masked_bytes(match: re2._Match[bytes], kind: str, context: Context) -> bytes:
     whole, secret = bytes(match[0]), bytes(match[1])
     at = match.start(1) - match.start(0)
-    return whole[:at] + _label(kind, secret, context).encode() + whole[at + len(secret) :]
+    return whole[:at] + label(kind, secret, context).encode() + whole[at + len(secret) :]
 
 
-def _label(kind: str, secret: bytes, context: Context) -> str:
+def without(value: bytes, names: frozenset[str], context: Context) -> bytes:
+    """A JSON document in which what stands under these names is replaced; the very same bytes if nothing does."""
+    if b"\\u" not in value and not any(name.encode() in value for name in names):
+        return value
+    found = msgspec.json.decode(value)
+    hidden = _without(found, names, context)
+    return value if hidden == found else msgspec.json.encode(hidden)
+
+
+def _without(found: Any, names: frozenset[str], context: Context) -> Any:
+    if isinstance(found, list):
+        return [_without(inner, names, context) for inner in found]
+    if not isinstance(found, dict):
+        return found
+    return {
+        name: label("field", msgspec.json.encode(inner), context)
+        if name in names and inner not in (None, "")
+        else _without(inner, names, context)
+        for name, inner in found.items()
+    }
+
+
+def label(kind: str, secret: bytes, context: Context) -> str:
+    """What stands in a secret's place: its kind and keyed hash."""
     return f"<secret:{kind}:{hashlib.blake2b(secret, digest_size=6, key=context.key).hexdigest()}>"

@@ -115,8 +115,16 @@ def arguments(value: object, context: Context) -> tuple[list[Argument], list[lis
         text = leaf if isinstance(leaf, str) else _written(leaf)
         if text:
             prints.append(_fingerprints(_tokens(_plain(text)), context, ARGUMENT_TOKENS))
-            found.append(Argument(preview(path, context)[:PATH], preview(text, context)))
+            found.append(Argument(preview(path, context)[:PATH], _shown(path, text, context)))
     return found, prints
+
+
+def _shown(path: str, text: str, context: Context) -> str:
+    """The value as an Event keeps it; the argument's name may be what says that it is a secret."""
+    if not context.masking:
+        return preview(text, context)
+    name = path.rpartition(".")[2] + "="
+    return preview(name + text, context)[len(name) :]
 
 
 def _leaves(value: object, path: str) -> Iterator[tuple[str, object]]:

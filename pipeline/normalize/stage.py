@@ -58,12 +58,12 @@ def _one(record: Record, form: Format, value: bytes, context: Context) -> Normal
         context = context.harmless
     try:
         result = form.normalize(value, context)
+        masked = mask_bytes(form.conceals(value, context), context)
     # The only place that catches everything: input is hostile, and a bug in one normalizer must cost one record, not
     # the stream. It has a stage of its own, so that it is counted and seen.
     except Exception as error:  # noqa: BLE001
         return Normalized(None, [], _rejected(record, value, error, context))
     record_id = hashlib.blake2b(value, digest_size=16).hexdigest()
-    masked = mask_bytes(value, context)
     # The fields that no normalizer masks by itself can only hold secrets, or be long, if the record does.
     suspicious = context.masking or len(value) > LONG_RECORD
     for event in result:

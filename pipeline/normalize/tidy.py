@@ -40,7 +40,7 @@ def tidy(event: Event, context: Context) -> None:
     for name in _TEXTS:
         if value := getattr(event, name):
             setattr(event, name, _short(value, context))
-    event.event_id = _cut(event.event_id)
+    event.event_id = _short(event.event_id, context)
     event.resources = [_short(resource, context) for resource in event.resources]
     event.attributes = {_short(name, context): _short(value, context) for name, value in event.attributes.items()}
 

@@ -9,6 +9,7 @@ from pipeline.kit.failures import Invalid
 from pipeline.normalize.context import DAY, Context
 
 EARLIEST = 946_684_800_000_000  # 2000-01-01
+LATEST = 7_258_118_400_000_000  # 2200-01-01, as far as an expiry is believed
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 RANGE = "a time between 2000-01-01 and tomorrow"
 
@@ -41,6 +42,15 @@ def checked(field: str, microseconds: int, context: Context, value: object) -> i
     if not EARLIEST <= microseconds <= context.now + DAY:
         raise Invalid(field, RANGE, value)
     return microseconds
+
+
+def expiry(value: object) -> int:
+    """Microseconds of a stated expiry in ISO 8601; 0 if none is stated or it is none: an expiry only adds to a link."""
+    try:
+        microseconds = _micros(value) if isinstance(value, str) else 0
+    except (ValueError, OverflowError):
+        return 0
+    return microseconds if EARLIEST <= microseconds <= LATEST else 0
 
 
 @lru_cache(maxsize=8192)

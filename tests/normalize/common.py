@@ -1,6 +1,8 @@
 """What the normalizer tests share."""
 
+import gzip
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -37,3 +39,18 @@ def reason(document, name=""):
     assert one.rejected.value == value
     assert one.rejected.stage == "normalize"
     return one.rejected.reason
+
+
+def vendor_rows(recognizes):
+    """The vendors' sample events that a format recognizes, whatever log they were filed under, each only once."""
+    with gzip.open(shared("adapters/vendor-events.jsonl.gz"), "rt") as lines:
+        rows = {json.dumps(row["event"]): row["event"] for row in map(json.loads, lines)}
+    return [row for row in rows.values() if recognizes(row)]
+
+
+def outcomes(rows, name):
+    """What becomes of many documents: the events, and the fields at fault with their number."""
+    results = [one for row in rows for one in process(Record(json.dumps(row).encode(), name), CONTEXT)]
+    faults = Counter(one.rejected.reason.split(":")[0] for one in results if one.rejected)
+    assert all(one.rejected is None or one.rejected.stage == "normalize" for one in results)
+    return [event for one in results for event in one.events], faults

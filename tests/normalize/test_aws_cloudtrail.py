@@ -107,6 +107,53 @@ def test_an_eventbridge_event_is_unwrapped():
     assert events({"detail-type": "AWS API Call via CloudTrail", "detail": CALL})[0].action == "s3:GetObject"
 
 
+USER = "User: arn:aws:iam::123456789012:user/ana is not authorized to perform: s3:GetObject on resource: x "
+SCP = "arn:aws:organizations::123456789012:policy/o-1/service_control_policy/p-1"
+
+
+@pytest.mark.parametrize(
+    ("message", "policy"),
+    [
+        ("because no identity-based policy allows the s3:GetObject action", "no identity-based policy allows it"),
+        ("because no permissions boundary allows the s3:GetObject action", "no permissions boundary allows it"),
+        ("with an explicit deny in a service control policy", "explicit deny in a service control policy"),
+        (f"with an explicit deny in a session policy: {SCP}", f"explicit deny in a session policy: {SCP}"),
+        ("with an explicit deny in an identity-based policy.", "explicit deny in an identity-based policy"),
+        ("because no session policy allows it, with an explicit deny in a VPC endpoint policy",
+         "explicit deny in a VPC endpoint policy"),
+        ("", ""), ("because no cat allows the s3:GetObject action", ""),
+    ],
+)  # fmt: skip
+def test_a_denied_call_names_the_policy_that_its_message_names(message, policy):
+    assert events({**CALL, "errorCode": "AccessDenied", "errorMessage": USER + message})[0].policy == policy
+
+
+def test_what_a_message_says_of_a_call_that_was_not_denied_is_no_policy():
+    message = USER + "because no session policy allows the s3:GetObject action"
+    assert events({**CALL, "errorCode": "NoSuchKey", "errorMessage": message})[0].policy == ""
+    assert events(CALL)[0].policy == ""
+
+
+def test_a_role_session_that_acts_for_a_person_of_identity_center_states_both():
+    event = copy.deepcopy(CALL)
+    event["userIdentity"]["onBehalfOf"] = {"userId": "u-1", "identityStoreArn": "arn:aws:identitystore::1:x/y"}
+    (event,) = events(event)
+    assert event.human == "u-1"
+    assert json.loads(event.attributes["delegation"]) == [CALL["userIdentity"]["arn"], "u-1"]
+
+
+def test_the_policies_that_narrow_a_session_are_named_short_and_masked():
+    inline = json.dumps(
+        {"Statement": [{"Action": "s3:*"}], "token": "ghp_abcdefghijklmnopqrstuvwxyz0123456789"}, indent=9
+    )
+    asked = {**ASSUME["requestParameters"], "policyArns": [{"arn": "arn:aws:iam::aws:policy/ReadOnlyAccess"}, 7]}
+    (event,) = events({**ASSUME, "requestParameters": {**asked, "policy": inline}})
+    assert event.policy.startswith('session policy arn:aws:iam::aws:policy/ReadOnlyAccess, { "Statement": [ { "Action"')
+    assert "ghp_" not in event.policy
+    assert len(events({**ASSUME, "requestParameters": {**asked, "policy": "x" * 100_000}})[0].policy) < 400
+    assert events(ASSUME)[0].policy == ""
+
+
 @pytest.mark.parametrize(
     ("change", "field"),
     [

@@ -13,6 +13,7 @@ from schemas.rejected import Record
 from tests.normalize.common import CONTEXT
 from tests.normalize.test_agents import line
 from tests.normalize.test_aws_cloudtrail import ASSUME
+from tests.normalize.test_total import REAL, changed
 
 SECRETS = {
     "aws": ('{{"secretAccessKey": "{}"}}', "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY12"),
@@ -25,6 +26,8 @@ SECRETS = {
     "github": ("use {}", "ghp_abcdefghijklmnopqrstuvwxyz0123456789"),
     "slack": ("use {}", "xoxb-123456789012-abcdefghijkl"),
     "openai": ("key {}", "sk-proj-abcdefghijklmnopqrstuvwx"),
+    "vault": ("use {}", "hvs.CAESIJabcdefghijklmnopqrstu"),
+    "sas": ("https://acct.blob.core.windows.net/a?sv=1&sig={}", "c2lnbmF0dXJlc2lnbmF0dXJl%3D"),
     "bearer": ("Authorization: Bearer {}", "abcdef0123456789abcdef"),
     "url": ("postgres://app:{}@db.example.com/x", "hunter2hunter2"),
 }
@@ -52,6 +55,29 @@ def test_a_secret_in_a_transcript_reaches_neither_event_nor_evidence(name):
     assert secret not in str(one.events)
     assert secret.encode() not in one.record.value
     json.loads(one.record.value)
+
+
+def leaves(found, at=()):
+    """The path of each text in a document."""
+    inner = found.items() if isinstance(found, dict) else enumerate(found) if isinstance(found, list) else ()
+    for key, value in inner:
+        if isinstance(value, str):
+            yield (*at, key)
+        yield from leaves(value, (*at, key))
+
+
+@pytest.mark.parametrize("form", sorted(REAL))
+def test_a_secret_in_any_text_of_any_format_reaches_neither_event_nor_evidence(form):
+    accepted = 0
+    for document in REAL[form]:
+        for at in leaves(document):
+            for template, secret in SECRETS.values():
+                value = json.dumps(changed(document, at, template.format(secret))).encode()
+                for one in process(Record(value, form), CONTEXT):
+                    accepted += one.record is not None
+                    assert secret not in str(one.events), at
+                    assert one.record is None or secret.encode() not in one.record.value, at
+    assert accepted
 
 
 FRAGMENTS = st.sampled_from([

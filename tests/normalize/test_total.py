@@ -12,6 +12,13 @@ from pipeline.normalize import stage
 from pipeline.normalize.formats import FORMATS
 from pipeline.normalize.stage import process
 from schemas.rejected import Record
+from tests.normalize import test_azure_monitor as azure
+from tests.normalize import test_gcp_audit as gcp
+from tests.normalize import test_github_audit as github
+from tests.normalize import test_kubernetes_audit as kubernetes
+from tests.normalize import test_okta_system_log as okta
+from tests.normalize import test_policy_decisions as decisions
+from tests.normalize import test_vault_audit as vault
 from tests.normalize.common import CONTEXT, NOW, events
 from tests.normalize.test_agents import TOOL, line, span
 from tests.normalize.test_aws_cloudtrail import ASSUME, CALL
@@ -33,6 +40,14 @@ REAL = {
                     line("progress", None, data={"type": "agent_progress", "agentId": "a"})],
     "langfuse": [{"trace": {"id": "t", "timestamp": "2026-01-31T09:00:00Z", "input": "x"}, "observations": [
         {"id": "o", "type": "TOOL", "startTime": "2026-01-31T09:00:00Z", "input": {"a": 1}}]}],
+    "kubernetes.audit": [kubernetes.REQUEST, kubernetes.ISSUE, kubernetes.EXEC, kubernetes.AZURE],
+    "vault.audit": [vault.READ, vault.LOGIN, vault.AWS, vault.RAW],
+    "okta.system-log": [okta.LOGIN, okta.GRANT, okta.POLICY, okta.HOOK],
+    "github.audit": [github.CLONE, github.AGENT, github.REJECTED],
+    "gcp.audit": [gcp.GET, gcp.NEW_KEY, gcp.GENERATE, gcp.EXCHANGE],
+    "opa.decision": [decisions.OPA, decisions.asked(token={"payload": decisions.CHAIN})],
+    "cedar.decision": [decisions.CEDAR],
+    "azure.monitor": [azure.ACTIVITY, azure.SIGN_IN, azure.ADDED, azure.AGENT, azure.BLOB],
     "canonical": [{"kind": "tool_call", "time": "2026-01-31T09:00:00Z", "tool_call": "c", "arguments": {"a": [1]}}],
 }  # fmt: skip
 

@@ -13,6 +13,10 @@ from pipeline.run.investigate import Investigation
 from pipeline.sources.files import read
 from pipeline.store import connect
 from schemas.rejected import Record
+from tests.normalize import test_azure_monitor as azure
+from tests.normalize import test_gcp_audit as gcp
+from tests.normalize import test_kubernetes_audit as kubernetes
+from tests.normalize import test_vault_audit as vault
 from tests.normalize.common import shared
 from tests.normalize.test_aws_cloudtrail import ASSUME, CALL
 
@@ -44,6 +48,31 @@ def test_a_second_run_over_the_same_files_changes_nothing(settings):
     _, first = investigate(settings, records, "SELECT * EXCEPT revision FROM entries FINAL ORDER BY event_id")
     _, again = investigate(settings, records, "SELECT * EXCEPT revision FROM entries FINAL ORDER BY event_id")
     assert first == again
+
+
+def test_chains_cross_the_logs_of_different_vendors(settings):
+    used = {**CALL, "eventTime": "2026-01-31T09:00:09Z"}
+    key = {**gcp.NEW_KEY, "timestamp": "2026-01-31T09:00:01Z", "trace": None}
+    told = [
+        used,
+        vault.AWS,
+        vault.LOGIN,
+        kubernetes.REQUEST,
+        kubernetes.ISSUE,
+        gcp.GET,
+        key,
+        azure.ACTIVITY,
+        azure.SIGN_IN,
+    ]
+    records = [Record(json.dumps(value).encode(), "", "f", 0, number) for number, value in enumerate(told)]
+    sql = "SELECT action, actor, credential_chain FROM entries FINAL"
+    found = {action: (actor, chain) for action, actor, chain in investigate(settings, records, sql)[1]}
+    agent, token = vault.AUTH["entity_id"], "vault:hmac-sha256:bb01"
+    assert found["s3:GetObject"] == (agent, [f"aws:{CALL['userIdentity']['accessKeyId']}", token])
+    pod = f"kubernetes:JTI={kubernetes.TOKEN}"
+    assert found["kubernetes:get secrets"] == ("system:serviceaccount:agent:pay", [pod, "kubernetes:X509SHA256=ab12"])
+    assert found["storage:storage.objects.get"] == (gcp.SA, [f"gcp:key/{gcp.KEY}"])
+    assert found["azure:Microsoft.KeyVault/vaults/write"] == ("ana@example.com", ["entra:Uti_One1"])
 
 
 def test_on_invictus_every_event_whose_key_was_issued_in_the_file_is_bound_to_its_issuance(settings):

@@ -8,6 +8,13 @@ import pytest
 from pipeline.kit.failures import Permanent
 from pipeline.sources.detect import topic_of
 from pipeline.sources.files import read
+from tests.normalize import test_azure_monitor as azure
+from tests.normalize import test_gcp_audit as gcp
+from tests.normalize import test_github_audit as github
+from tests.normalize import test_kubernetes_audit as kubernetes
+from tests.normalize import test_okta_system_log as okta
+from tests.normalize import test_policy_decisions as decisions
+from tests.normalize import test_vault_audit as vault
 from tests.normalize.test_agents import TOOL, line, span
 from tests.normalize.test_aws_cloudtrail import ASSUME, CALL
 
@@ -78,6 +85,13 @@ def test_a_path_that_does_not_exist_is_told_before_anything_is_read(tmp_path):
         (CALL, "cloud-audit"), (ASSUME, "token-issuance"), (span(TOOL), "tool-calls"), (line("user", "x"), "prompts"),
         (line("assistant", [{"type": "tool_use", "id": "t", "name": "B", "input": {}}]), "tool-calls"),
         ({"jsonrpc": "2.0", "id": 1}, "tool-calls"), ({"kind": "token_issuance"}, "token-issuance"),
+        (kubernetes.REQUEST, "cloud-audit"), (kubernetes.ISSUE, "token-issuance"),
+        (kubernetes.AZURE, "token-issuance"), (vault.READ, "cloud-audit"), (vault.LOGIN, "token-issuance"),
+        (github.CLONE, "cloud-audit"), ({"action": "oauth_access.create"}, "token-issuance"),
+        (gcp.GET, "cloud-audit"), (gcp.NEW_KEY, "token-issuance"), (gcp.GENERATE, "token-issuance"),
+        (decisions.OPA, "cloud-audit"), (decisions.CEDAR, "cloud-audit"),
+        (azure.ACTIVITY, "cloud-audit"), (azure.SIGN_IN, "token-issuance"), (azure.ADDED, "token-issuance"),
+        (okta.POLICY, "cloud-audit"), (okta.GRANT, "token-issuance"), (okta.HOOK, "token-issuance"),
     ],
 )  # fmt: skip
 def test_the_topic_is_seen_at_a_glance(event, topic):
