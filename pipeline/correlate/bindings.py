@@ -33,11 +33,12 @@ def attribute(event: Head, before: Attribution, bind: Bind | None) -> Attributio
     if bind.event_id == INFERRED:
         links = list(bound.links)
         return _bound(event, before, bound, links)
-    links = [
-        Link("actor", "credential", 1.0, [bind.event_id]),
-        *[link for link in bound.links if link.target != "actor"],
-    ]
-    links += [link for link in bound.links if link.target == "actor" and link.method == "session-name"]
+    named = [link for link in bound.links if link.target == "actor" and link.method == "session-name"]
+    # A chain is as sure as what its first link is known by; unless a session says who acts.
+    doubt = next((link for link in bound.links if link.target == "actor" and link.method != "session-name"), None)
+    confidence = doubt.confidence if doubt is not None and not named else 1.0
+    links = [Link("actor", "credential", confidence, [bind.event_id])]
+    links += [link for link in bound.links if link.target != "actor"] + named
     return _bound(event, before, bound, links)
 
 
@@ -114,6 +115,9 @@ def issue(event: Head, own: Attribution, revision: int) -> Bind | None:
     actor, kind, name = own.actor, own.actor_kind, own.actor_name
     if (standing or not own.actor or own.actor_kind == "service") and subject:
         actor, kind, name = subject, "", ""
+    links = [] if standing else [link for link in own.links if link.target == "session"]
+    if not standing and event.credential and actor == own.actor:
+        links += [link for link in own.links[:1] if link.target == "actor" and link.confidence < 1]
     chain = [event.issued, *[credential for credential in own.credential_chain if credential != event.issued]]
     attribution = Attribution(
         actor=actor,
@@ -124,7 +128,7 @@ def issue(event: Head, own: Attribution, revision: int) -> Bind | None:
         credential_chain=chain,
         session="" if standing else own.session,
         parent_session="" if standing else own.parent_session,
-        links=[] if standing else [link for link in own.links if link.target == "session"],
+        links=links,
         rooted=own.rooted,
     )
     names = [SESSION + name for name in _distinct([event.session_name, event.source_identity])]
@@ -158,6 +162,7 @@ def adopt(bind: Bind, session: Bind | None) -> Bind:
         session=known.session,
         parent_session=known.parent_session,
         links=[
+            *[known for known in before.links if known.target == "actor"],
             Link("actor", "session-name", SESSION_NAME_CONFIDENCE, link, [before.actor] if before.actor else []),
             Link("session", "session-name", SESSION_NAME_CONFIDENCE, link),
         ],

@@ -151,7 +151,7 @@ def normalize(value: bytes, context: Context) -> list[Event]:
             issued=granted.credential,
             issued_kind=granted.kind,
             issued_expires=granted.expires,
-            issued_subject=granted.subject,
+            issued_subject=_subject(granted, trail.recipientAccountId or identity.accountId or ""),
             session_name=_session_name(asked) if is_issuing else _assumed(identity),
             source_identity=session.sourceIdentity or (string(asked.get("sourceIdentity")) if is_issuing else ""),
             request=trail.requestID or "",
@@ -194,6 +194,13 @@ def _human(identity: Identity) -> str:
     if identity.onBehalfOf:
         return string(identity.onBehalfOf.get("userId"))
     return identity.userName or "" if identity.type in ("SAMLUser", "IdentityCenterUser") else ""
+
+
+def _subject(granted: Issued, account: str) -> str:
+    """Whom a credential is for; a user by the ARN that the records of that user state, as far as the name gives it."""
+    if granted.kind in ("access-key", "service-credential") and granted.subject and account:
+        return f"arn:aws:iam::{account}:user/{granted.subject}"
+    return granted.subject
 
 
 def _session_name(asked: dict[str, Any]) -> str:

@@ -405,11 +405,9 @@ def standing_keys(world: World) -> Iterator[Told]:
 def service_doer(world: World, name: str, scenario: str, address: str = "") -> Doer:
     """A service account as its records show it."""
     key = world.standing[name]
-    # A key whose making was seen is named after its user, another by the ARN of its records.
-    seen = list(world.standing).index(name) % 2 == 0
-    actor = name if seen else f"arn:aws:iam::123456789012:user/{name}"
     chain = [f"aws:{key}"]
     identity = shapes.user_identity(name, key)
+    actor = identity["arn"]
     return Doer(identity, Truth("", "", actor, "", "", chain, scenario=scenario), address or world.address(name))
 
 

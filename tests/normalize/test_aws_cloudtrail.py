@@ -64,7 +64,7 @@ def test_a_new_access_key_belongs_to_its_user():
         "responseElements": {"accessKey": {"accessKeyId": "AKIAEXAMPLE123456789", "userName": "backup"}},
     })  # fmt: skip
     assert (event.issued, event.issued_kind) == ("aws:AKIAEXAMPLE123456789", "access-key")
-    assert event.issued_subject == "backup"
+    assert event.issued_subject == "arn:aws:iam::123456789012:user/backup"
 
 
 def test_an_empty_access_key_id_is_no_credential():
