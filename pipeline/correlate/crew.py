@@ -175,7 +175,7 @@ class Meeting:
             tools: Counter[str] = Counter()
             for pair, count in pairs.items():
                 tools[pair.rpartition(" ")[0]] += count
-            model = models[stretch] = Model(0, dict(pairs), dict(tools), [])
+            model = models[stretch] = Model(pairs=dict(pairs), tools=dict(tools), addresses=[])
         return model
 
     def forget_before(self, time: int) -> None:

@@ -37,7 +37,7 @@ SHARED = 200.0
 #: A request that names something, and nothing that its call names.
 UNNAMED = 0.2
 #: Requests a second that a session makes outside any known call; many more of those from an address that is new to it.
-ELSE, ELSE_FROM_ELSEWHERE = 0.001, 0.05
+ELSE, ELSE_FROM_ELSEWHERE = 0.003, 0.05
 #: The same for a credential that several share: it may have users that nobody knows of.
 ELSE_SHARED = 0.005
 #: How likely a session with a credential of its own uses a shared one, compared with a session without.
@@ -68,6 +68,8 @@ class Model(msgspec.Struct, array_like=True, gc=False):
 
     #: Microseconds by which the clock of the calls is ahead of that of the requests.
     offset: int = 0
+    #: How far the true offset may be from that (microseconds).
+    blur: int = 0
     #: How often each tool made each request, and any request.
     pairs: dict[str, int] = {}
     tools: dict[str, int] = {}
@@ -120,7 +122,7 @@ def weigh(
         likeness = SHARED**shared * (1 - UNNAMED) if shared else unnamed
         seen = model.pairs.get(f"{call.tool} {request.action}", 0) if model.pairs else 0
         habit = (seen + SEEN_ONCE) / (model.tools.get(call.tool, 0) + SEEN)
-        weight = _density(call, time) * likeness * habit * usual * (OUTER if call.outer else 1.0)
+        weight = _density(call, time, model.blur) * likeness * habit * usual * (OUTER if call.outer else 1.0)
         if call.own and shared_credential:
             weight *= OWN
         total += weight
@@ -131,13 +133,14 @@ def weigh(
 def learn(calls: Calls, requests: Iterable[Request]) -> Model:
     """What the sure links among these say. Depends on what is given, not on its order."""
     known = list(requests)
-    plain = Model(0, {}, {}, [])
+    plain = Model(pairs={}, tools={}, addresses=[])
     spans: list[tuple[int, int]] = []
     for request in known:
         best = _certain(calls, request, plain)
         if best is not None and best.end and named_by(best, request):
             spans.append((best.start - request.time - RESOLUTION, best.end - request.time))
-    model = Model(_offset(spans), {}, {}, [])
+    offset, blur = _offset(spans)
+    model = Model(offset, blur, {}, {}, [])
     pairs: Counter[str] = Counter()
     tools: Counter[str] = Counter()
     addresses: Counter[str] = Counter()
@@ -168,12 +171,13 @@ def _order(found: tuple[float, str, Call]) -> tuple[float, int, str]:
     return (-found[0], -found[2].start, found[1])
 
 
-def _density(call: Call, time: int) -> float:
+def _density(call: Call, time: int, blur: int) -> float:
     """How likely a request of this call has this time, a second. Times of whole seconds stand for the second."""
     width = RESOLUTION if time % RESOLUTION == 0 else 1000
     end = call.end or call.start + OPEN_LIMIT
-    length = max(end - call.start, 50_000)
-    overlap = min(time + width, call.start + length) - max(time, call.start)
+    length = max(end - call.start, 50_000) + 2 * blur
+    start = call.start - blur
+    overlap = min(time + width, start + length) - max(time, start)
     middle = time + width / 2
     density = OPEN * max(overlap, 0) / width * SECOND / length
     if middle > end:
@@ -182,10 +186,11 @@ def _density(call: Call, time: int) -> float:
     return density + ASTRAY * math.exp(-distance / (ERROR * SECOND)) / (2 * ERROR)
 
 
-def _offset(spans: list[tuple[int, int]]) -> int:
-    """The middle of what fits most spans, or none where that fits as many; of several the one nearest to none."""
+def _offset(spans: list[tuple[int, int]]) -> tuple[int, int]:
+    """What fits most spans: none if it does, else the mean of their middles as far as that fits them; and how far off
+    it may be."""
     if all(low <= 0 <= high for low, high in spans):
-        return 0
+        return 0, 0
     edges = sorted({0, *(edge for span in spans for edge in span)})
     between = [(low, high) for low, high in itertools.pairwise(edges)] or [(0, 0)]
 
@@ -194,4 +199,7 @@ def _offset(spans: list[tuple[int, int]]) -> int:
         return (-fitting, min(abs(one[0]), abs(one[1])), one[0])
 
     low, high = min(between, key=fit)
-    return 0 if low <= 0 <= high else (low + high) // 2
+    if low <= 0 <= high:
+        return 0, 0
+    middles = [(first + last) // 2 for first, last in spans if first <= low and high <= last]
+    return min(max(sum(middles) // len(middles), low), high), (high - low) // 2
