@@ -162,7 +162,8 @@ def _lost(*classes: str) -> str:
 
 
 def _sorted(column: str) -> str:
-    return f"arraySort(groupUniqArrayArray(i.{column}))"
+    most = {"issuances": 8, "parents": 8, "revocations": 8, "tools": 64, "resources": 64, "credentials": 64}
+    return f"arraySort(groupUniqArrayArray({most.get(column, 16)})(i.{column}))"
 
 
 def _micros(column: str) -> str:
