@@ -73,15 +73,20 @@ def _latest(
 ) -> Iterator[tuple[tuple[int, str], Item]]:
     """Names with their places, latest first, superseded ones too."""
     window = min(max(2 * limit, _CHUNK), MAX_LIMIT)
+    keys = ledger.keys_of_kind if kind else ledger.keys
     bounds = {"kind": kind, "since": EARLIEST if since is None else max(EARLIEST, min(since, LATEST))}
     while True:
-        given = {**bounds, "after_time": after[0], "after_key": after[1], "window": window}
-        places = [(time, key) for key, time in store.rows(ledger.keys, given)]
-        for begin in range(0, len(places), _CHUNK):
-            chunk = places[begin : begin + _CHUNK]
+        # The key of an identity is its class and its name.
+        head, _, tail = after[1].partition("/") if ledger is IDENTITIES else ("", "", after[1])
+        given = {**bounds, "after_time": after[0], "after_class": head, "after_name": tail, "window": window}
+        places = [(time, key) for key, time in store.rows(keys, given)]
+        distinct = list(dict.fromkeys(places))
+        for begin in range(0, len(distinct), _CHUNK):
+            chunk = distinct[begin : begin + _CHUNK]
             names = [key.partition("/")[2] if ledger is IDENTITIES else key for _, key in chunk]
             items = dict(item(ledger, row) for row in store.rows(ledger.rows, {"names": names}))
-            yield from ((place, items[place[1]]) for place in chunk)
+            # A row that is not the latest of its name was seen on an earlier page, or will be found there.
+            yield from ((place, items[place[1]]) for place in chunk if items[place[1]].last == place[0])
         if len(places) < window:
             return
         after = places[-1]

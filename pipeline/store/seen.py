@@ -132,13 +132,18 @@ class Session(NamedTuple):
 Item = Identity | Credential | Session
 
 
+_CLASSED = "concat(class, '/', name)"
+
+
 class Ledger(NamedTuple):
     """One inventory: how it is paged and how its rows are read."""
 
     #: Kinds that it can be filtered by.
     kinds: Sequence[str]
-    #: Key and last time of the next names. Reads light columns only.
+    #: Key and last time of the next rows, latest first. A name that is not merged yet has several: its first counts.
     keys: str
+    #: The same of names of one kind, which has to be concluded for each.
+    keys_of_kind: str
     #: The rows of some names; the first column is the key.
     rows: str
     make: Callable[..., Item]
@@ -146,14 +151,33 @@ class Ledger(NamedTuple):
     pivots: tuple[str, ...]
 
 
-def _keys(table: str, key: str, inner: str, kind: str) -> str:
+def _keys(table: str, key: str) -> str:
+    # Compared as they are stored: a conversion of every row would take ten times as long.
     return f"""
-SELECT {key} AS key, toUnixTimestamp64Micro(at) AS micros FROM
-(SELECT name, max(i.last) AS at, {inner} FROM {table} AS i GROUP BY {"class, name" if "class" in inner else "name"})
-WHERE micros >= {{since:Int64}} AND ({{kind:String}} = '' OR ({kind}) = {{kind:String}})
-  AND (micros < {{after_time:Int64}} OR (micros = {{after_time:Int64}} AND key > {{after_key:String}}))
-ORDER BY micros DESC, key LIMIT {{window:UInt32}}
+SELECT {key} AS key, toUnixTimestamp64Micro(last) FROM {table}
+WHERE last >= fromUnixTimestamp64Micro({{since:Int64}}, 'UTC') AND {_following("last", key)}
+ORDER BY last DESC, {_columns(key)} LIMIT {{window:UInt32}}
 """  # noqa: S608
+
+
+def _keys_of_kind(table: str, key: str, inner: str, kind: str) -> str:
+    return f"""
+SELECT {key} AS key, toUnixTimestamp64Micro(at) FROM
+(SELECT {_columns(key)}, max(i.last) AS at, {inner} FROM {table} AS i GROUP BY {_columns(key)})
+WHERE ({kind}) = {{kind:String}}
+  AND at >= fromUnixTimestamp64Micro({{since:Int64}}, 'UTC') AND {_following("at", key)}
+ORDER BY at DESC, {_columns(key)} LIMIT {{window:UInt32}}
+"""  # noqa: S608
+
+
+def _columns(key: str) -> str:
+    return "class, name" if key == _CLASSED else "name"
+
+
+def _following(time: str, key: str) -> str:
+    after = "({after_class:String}, {after_name:String})" if key == _CLASSED else "({after_name:String})"
+    moment = "fromUnixTimestamp64Micro({after_time:Int64}, 'UTC')"
+    return f"{time} <= {moment} AND ({time} < {moment} OR ({_columns(key)}) > {after})"
 
 
 def _lost(*classes: str) -> str:
@@ -170,7 +194,7 @@ def _micros(column: str) -> str:
     return f"toUnixTimestamp64Micro({column})"
 
 
-_IDENTITY_LIGHT = "class, max(i.kind).4 AS declared, groupBitOr(i.acts) AS acts"
+_IDENTITY_LIGHT = "max(i.kind).4 AS declared, groupBitOr(i.acts) AS acts"
 _IDENTITY = f"""
 SELECT concat(class, '/', name) AS key, name, {kinds.IDENTITY_KIND} AS concluded, {kinds.IDENTITY_REASON} AS reason,
     all_declared, {kinds.IDENTITY_OBSERVED} AS observed, said_title, said_owner, {_micros("since")}, {_micros("at")},
@@ -226,14 +250,16 @@ LEFT JOIN {_lost("session")} AS gone USING name
 
 IDENTITIES = Ledger(
     kinds.IDENTITY_KINDS,
-    _keys("identities", "concat(class, '/', name)", _IDENTITY_LIGHT, kinds.IDENTITY_KIND),
+    _keys("identities", _CLASSED),
+    _keys_of_kind("identities", _CLASSED, _IDENTITY_LIGHT, kinds.IDENTITY_KIND),
     _IDENTITY,
     Identity,
     ("actor", "human"),
 )
 CREDENTIALS = Ledger(
     kinds.CREDENTIAL_KINDS,
-    _keys(
+    _keys("credentials", "name"),
+    _keys_of_kind(
         "credentials",
         "name",
         "max(i.issued_kind).4 AS issued_kind, max(i.expires) AS expires",
@@ -245,7 +271,8 @@ CREDENTIALS = Ledger(
 )
 SESSIONS = Ledger(
     kinds.ACTOR_KINDS,
-    _keys("sessions", "name", "max(i.kind).4 AS said_kind", "said_kind"),
+    _keys("sessions", "name"),
+    _keys_of_kind("sessions", "name", "max(i.kind).4 AS said_kind", "said_kind"),
     _SESSION,
     Session,
     ("session",),

@@ -6,7 +6,8 @@
 -- `superseded` holds those of them that a higher revision has replaced: a fact that stays true. Their difference is what
 -- a name has now; a name without a difference is superseded.
 --
--- Reading a page of it reads these tables only. Nothing here is partitioned, since a name has no month.
+-- Reading a page of it reads these tables only. Nothing here is partitioned, since a name has no month. Granules are small,
+-- because a page reads scattered names with wide sets.
 
 CREATE TABLE IF NOT EXISTS identities
 (
@@ -32,7 +33,7 @@ CREATE TABLE IF NOT EXISTS identities
 )
 ENGINE = AggregatingMergeTree
 ORDER BY (class, name)
-SETTINGS index_granularity = 1024;
+SETTINGS index_granularity = 128;
 
 CREATE TABLE IF NOT EXISTS credentials
 (
@@ -64,7 +65,7 @@ CREATE TABLE IF NOT EXISTS credentials
 )
 ENGINE = AggregatingMergeTree
 ORDER BY name
-SETTINGS index_granularity = 1024;
+SETTINGS index_granularity = 128;
 
 CREATE TABLE IF NOT EXISTS sessions
 (
@@ -89,7 +90,7 @@ CREATE TABLE IF NOT EXISTS sessions
 )
 ENGINE = AggregatingMergeTree
 ORDER BY name
-SETTINGS index_granularity = 1024;
+SETTINGS index_granularity = 128;
 
 -- Who held an event as of which revision. Not replaced by higher revisions, unlike the row in `entries`: it is what
 -- tells whom a revision took the event from, also when that revision is written again after a crash.
@@ -116,7 +117,7 @@ CREATE TABLE IF NOT EXISTS superseded
 )
 ENGINE = AggregatingMergeTree
 ORDER BY (class, name)
-SETTINGS index_granularity = 1024;
+SETTINGS index_granularity = 128;
 
 -- Rows of `entries` on their way into the inventory; nothing stays here.
 CREATE TABLE IF NOT EXISTS arrivals
