@@ -229,3 +229,41 @@ def test_hostile_text_commands_no_terminal(store, format):
         inventory_views.single(reader.inventoried(of, HOSTILE), format, out)
     assert not set(out.getvalue()) & set(COMMANDS)
     assert "[bold]" in out.getvalue()
+
+
+# The page
+
+
+@pytest.mark.parametrize("of", OF)
+def test_the_page_shows_each_inventory_with_links(browser, filled, of):
+    page = browser.get("/inventory", of=of).text
+    for row in browser.get(f"/v1/{of}").json()[of]:
+        assert row["name"] in page
+    assert "<script" not in page
+    assert '<a href="/">Timeline</a>' in page
+    assert f"/inventory?of={OF[0]}" in browser.get("/").text
+
+
+def test_the_page_leads_to_the_timeline_and_to_the_next_page(browser, filled):
+    page = browser.get("/inventory", of="identities", limit=2).text
+    assert 'href="/?pivot=human&amp;value=ana"' in page
+    assert "1 identities" in browser.get("/inventory", kind="human").text
+    assert "Next page" in page
+    assert "used after expiry" in browser.get("/inventory", of="credentials").text
+
+
+@pytest.mark.parametrize(
+    ("given", "named"), [({"of": "x"}, "of"), ({"kind": "x"}, "kind"), ({"untill": "x"}, "untill")]
+)
+def test_the_page_names_a_wrong_parameter(browser, given, named):
+    answer = browser.get("/inventory", **given)
+    assert answer.status_code == 400
+    assert f"{named}: " in answer.text
+
+
+def test_the_page_shows_hostile_text_as_text(browser, store):
+    store.write_entries([entry("a", actor="<script>alert(1)</script>" + HOSTILE, session='"><img src=x>')])
+    page = browser.get("/inventory").text + browser.get("/inventory", of="sessions").text
+    assert "<script>" not in page
+    assert "<img" not in page
+    assert not set(page) & (set(COMMANDS) - {"\r"})
