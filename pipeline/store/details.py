@@ -13,7 +13,7 @@ from pipeline.store.pivots import Rows
 from pipeline.store.seen import Identity, Item
 
 #: Rows of a name that are read at most, latest first, and values that are told of one relation.
-MOST, VALUES = 1_000_000, 50
+MOST, VALUES = 100_000, 50
 _OWN = ("events", "served")
 _KEYS = """
 SELECT DISTINCT time, event_id FROM pivots

@@ -2,7 +2,8 @@
 
 First and last times, kinds and sets are of every event that was ever attributed to a name; numbers of events are of
 those that still are. A name that revisions have taken every event from is superseded, and left out unless asked for.
-Numbers up to 65,536 are exact, larger ones to about 0.4 %. `pipeline.store.details` reads one name exactly.
+Numbers of events are exact up to 65,536, larger ones to half a percent; numbers of other things are exact up to some
+hundred, larger ones to a percent. `pipeline.store.details` reads one name exactly.
 """
 
 from __future__ import annotations
@@ -81,8 +82,10 @@ def _latest(
         given = {**bounds, "after_time": after[0], "after_class": head, "after_name": tail, "window": window}
         places = [(time, key) for key, time in store.rows(keys, given)]
         distinct = list(dict.fromkeys(places))
-        for begin in range(0, len(distinct), _CHUNK):
-            chunk = distinct[begin : begin + _CHUNK]
+        # Reading the sets of a name is what takes long, and mostly the first names fill the page.
+        size = min(limit + 1, _CHUNK)
+        for begin in range(0, len(distinct), size):
+            chunk = distinct[begin : begin + size]
             names = [key.partition("/")[2] if ledger is IDENTITIES else key for _, key in chunk]
             items = dict(item(ledger, row) for row in store.rows(ledger.rows, {"names": names}))
             # A row that is not the latest of its name was seen on an earlier page, or will be found there.

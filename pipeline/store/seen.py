@@ -190,6 +190,10 @@ def _sorted(column: str) -> str:
     return f"arraySort(groupUniqArrayArray({most.get(column, 16)})(i.{column}))"
 
 
+def _many(column: str, of: str = "") -> str:
+    return f"uniqCombined64{of}Merge(14)(i.{column})"
+
+
 def _micros(column: str) -> str:
     return f"toUnixTimestamp64Micro({column})"
 
@@ -205,8 +209,8 @@ FROM
 (
     SELECT class, name, max(i.kind).4 AS declared, groupBitOr(i.acts) AS acts, {_sorted("kinds")} AS all_declared,
         max(i.title).4 AS said_title, max(i.owner).4 AS said_owner, min(i.first) AS since, max(i.last) AS at,
-        uniqMerge(i.acted) AS all_acted, uniqMerge(i.served) AS all_served, uniqMerge(i.credentials) AS keys_used,
-        uniqMerge(i.sessions) AS sessions_in, uniqMerge(i.addresses) AS addresses_from, {_sorted("users")} AS all_users
+        uniqMerge(i.acted) AS all_acted, uniqMerge(i.served) AS all_served, {_many("credentials")} AS keys_used,
+        {_many("sessions")} AS sessions_in, {_many("addresses")} AS addresses_from, {_sorted("users")} AS all_users
     FROM identities AS i WHERE class IN ('actor', 'mcp-server', 'tool') AND name IN {{names:Array(String)}}
     GROUP BY class, name
 ) AS found
@@ -221,8 +225,8 @@ FROM
 (
     SELECT name, min(i.first) AS since, max(i.last) AS at, min(i.first_used) AS used_from, max(i.last_used) AS used_to,
         uniqMerge(i.uses) AS used, max(i.actor).4 AS said_actor, max(i.owner).4 AS said_owner,
-        {_sorted("addresses")} AS all_addresses, uniqMerge(i.address_set) AS addresses_from,
-        uniqMerge(i.sessions) AS sessions_in, min(i.issued_at) AS issued_from, {_sorted("issuances")} AS all_issuances,
+        {_sorted("addresses")} AS all_addresses, {_many("address_set")} AS addresses_from,
+        {_many("sessions")} AS sessions_in, min(i.issued_at) AS issued_from, {_sorted("issuances")} AS all_issuances,
         max(i.issuer).4 AS said_issuer, max(i.issuer_human).4 AS said_human, {_sorted("parents")} AS all_parents,
         max(i.issued_kind).4 AS issued_kind, max(i.subject).4 AS said_subject, max(i.expires) AS expires,
         min(i.revoked_at) AS revoked_from, {_sorted("revocations")} AS all_revocations,
@@ -238,11 +242,11 @@ FROM
 (
     SELECT name, max(i.parent).4 AS said_parent, max(i.actor).4 AS said_actor, max(i.kind).4 AS said_kind,
         max(i.owner).4 AS said_owner, min(i.first) AS since, max(i.last) AS at, uniqMerge(i.events) AS seen,
-        {_sorted("actors")} AS all_actors, uniqMerge(i.actor_set) AS many_actors,
-        {_sorted("humans")} AS all_humans, uniqMerge(i.human_set) AS many_humans,
-        {_sorted("tools")} AS all_tools, uniqMerge(i.tool_set) AS many_tools,
-        {_sorted("resources")} AS all_resources, uniqArrayMerge(i.resource_set) AS many_resources,
-        {_sorted("credentials")} AS all_credentials, uniqArrayMerge(i.credential_set) AS many_credentials
+        {_sorted("actors")} AS all_actors, {_many("actor_set")} AS many_actors,
+        {_sorted("humans")} AS all_humans, {_many("human_set")} AS many_humans,
+        {_sorted("tools")} AS all_tools, {_many("tool_set")} AS many_tools,
+        {_sorted("resources")} AS all_resources, {_many("resource_set", "Array")} AS many_resources,
+        {_sorted("credentials")} AS all_credentials, {_many("credential_set", "Array")} AS many_credentials
     FROM sessions AS i WHERE name IN {{names:Array(String)}} GROUP BY name
 ) AS found
 LEFT JOIN {_lost("session")} AS gone USING name

@@ -6,6 +6,8 @@
 -- `superseded` holds those of them that a higher revision has replaced: a fact that stays true. Their difference is what
 -- a name has now; a name without a difference is superseded.
 --
+-- Sets of events are exact up to 65,536; how many credentials, sessions or tools there are is exact up to some hundred.
+--
 -- Reading a page of it reads these tables only. Nothing here is partitioned, since a name has no month. Granules are small,
 -- because a page reads scattered names with wide sets.
 
@@ -27,9 +29,9 @@ CREATE TABLE IF NOT EXISTS identities
     owner       SimpleAggregateFunction(max, Tuple(UInt8, UInt64, DateTime64(6, 'UTC'), String)),
     kinds       SimpleAggregateFunction(groupUniqArrayArray(16), Array(String)),
     users       SimpleAggregateFunction(groupUniqArrayArray(16), Array(String)),
-    credentials AggregateFunction(uniq, String),
-    sessions    AggregateFunction(uniq, String),
-    addresses   AggregateFunction(uniq, String)
+    credentials AggregateFunction(uniqCombined64(14), String),
+    sessions    AggregateFunction(uniqCombined64(14), String),
+    addresses   AggregateFunction(uniqCombined64(14), String)
 )
 ENGINE = AggregatingMergeTree
 ORDER BY (class, name)
@@ -47,8 +49,8 @@ CREATE TABLE IF NOT EXISTS credentials
     actor        SimpleAggregateFunction(max, Tuple(UInt8, UInt64, DateTime64(6, 'UTC'), String)),
     owner        SimpleAggregateFunction(max, Tuple(UInt8, UInt64, DateTime64(6, 'UTC'), String)),
     addresses    SimpleAggregateFunction(groupUniqArrayArray(16), Array(String)),
-    address_set  AggregateFunction(uniq, String),
-    sessions     AggregateFunction(uniq, String),
+    address_set  AggregateFunction(uniqCombined64(14), String),
+    sessions     AggregateFunction(uniqCombined64(14), String),
     -- Issuance.
     issued_at    SimpleAggregateFunction(min, Nullable(DateTime64(6, 'UTC'))),
     issuances    SimpleAggregateFunction(groupUniqArrayArray(8), Array(String)),
@@ -82,11 +84,11 @@ CREATE TABLE IF NOT EXISTS sessions
     tools          SimpleAggregateFunction(groupUniqArrayArray(64), Array(String)),
     resources      SimpleAggregateFunction(groupUniqArrayArray(64), Array(String)),
     credentials    SimpleAggregateFunction(groupUniqArrayArray(64), Array(String)),
-    actor_set      AggregateFunction(uniq, String),
-    human_set      AggregateFunction(uniq, String),
-    tool_set       AggregateFunction(uniq, String),
-    resource_set   AggregateFunction(uniqArray, Array(String)),
-    credential_set AggregateFunction(uniqArray, Array(String))
+    actor_set      AggregateFunction(uniqCombined64(14), String),
+    human_set      AggregateFunction(uniqCombined64(14), String),
+    tool_set       AggregateFunction(uniqCombined64(14), String),
+    resource_set   AggregateFunction(uniqCombined64Array(14), Array(String)),
+    credential_set AggregateFunction(uniqCombined64Array(14), Array(String))
 )
 ENGINE = AggregatingMergeTree
 ORDER BY name
@@ -193,9 +195,9 @@ SELECT
     max((toUInt8(a.human != '' AND acting), a.revision, a.time, if(acting, a.human, ''))) AS owner,
     groupUniqArrayArray(16)(if(acting AND a.actor_kind != '', [toString(a.actor_kind)], [])) AS kinds,
     groupUniqArrayArray(16)(if(acting OR a.actor = '', [], [a.actor])) AS users,
-    uniqStateIf(a.credential, acting AND a.credential != '') AS credentials,
-    uniqStateIf(a.session, a.session != '') AS sessions,
-    uniqStateIf(a.address, acting AND a.address != '') AS addresses
+    uniqCombined64StateIf(14)(a.credential, acting AND a.credential != '') AS credentials,
+    uniqCombined64StateIf(14)(a.session, a.session != '') AS sessions,
+    uniqCombined64StateIf(14)(a.address, acting AND a.address != '') AS addresses
 FROM
 (
     SELECT *, part.1 AS role, part.2 AS named, role = 'actor' AS acting, arrayJoin(arrayFilter(one -> one.2 != '', arrayConcat(
@@ -217,8 +219,8 @@ SELECT
     max((toUInt8(a.actor != '' AND using), a.revision, a.time, if(using, a.actor, ''))) AS actor,
     max((toUInt8(a.human != '' AND using), a.revision, a.time, if(using, a.human, ''))) AS owner,
     groupUniqArrayArray(16)(if(using AND a.address != '', [a.address], [])) AS addresses,
-    uniqStateIf(a.address, using AND a.address != '') AS address_set,
-    uniqStateIf(a.session, using AND a.session != '') AS sessions,
+    uniqCombined64StateIf(14)(a.address, using AND a.address != '') AS address_set,
+    uniqCombined64StateIf(14)(a.session, using AND a.session != '') AS sessions,
     min(if(issuing, a.time, NULL)) AS issued_at,
     groupUniqArrayArray(8)(if(issuing, [a.event_id], [])) AS issuances,
     max((toUInt8(a.actor != '' AND issuing), a.revision, a.time, if(issuing, a.actor, ''))) AS issuer,
@@ -255,11 +257,11 @@ SELECT
     groupUniqArrayArray(64)(if(a.tool = '', [], [toString(a.tool)])) AS tools,
     groupUniqArrayArray(64)(a.resources) AS resources,
     groupUniqArrayArray(64)(a.keys) AS credentials,
-    uniqStateIf(a.actor, a.actor != '') AS actor_set,
-    uniqStateIf(a.human, a.human != '') AS human_set,
-    uniqStateIf(toString(a.tool), a.tool != '') AS tool_set,
-    uniqArrayState(a.resources) AS resource_set,
-    uniqArrayState(a.keys) AS credential_set
+    uniqCombined64StateIf(14)(a.actor, a.actor != '') AS actor_set,
+    uniqCombined64StateIf(14)(a.human, a.human != '') AS human_set,
+    uniqCombined64StateIf(14)(toString(a.tool), a.tool != '') AS tool_set,
+    uniqCombined64ArrayState(14)(a.resources) AS resource_set,
+    uniqCombined64ArrayState(14)(a.keys) AS credential_set
 FROM
 (
     SELECT *, arrayFilter(one -> one != '', [credential, granted]) AS keys
@@ -302,7 +304,7 @@ SELECT
     event_id, time, revision, is_deleted, kind, action, outcome, actor, actor_kind, actor_name, human, session, parent_session,
     credential, issued, issued_kind, issued_expires, issued_subject, tool, resources, address, attributes
 FROM entries
-SETTINGS max_insert_threads = 1, min_insert_block_size_rows = 100000;
+SETTINGS max_insert_threads = 1, min_insert_block_size_rows = 100000, max_partitions_per_insert_block = 0;
 
 INSERT INTO settled (time, event_id)
-SELECT time, event_id FROM entries SETTINGS max_insert_threads = 1, min_insert_block_size_rows = 100000;
+SELECT time, event_id FROM entries SETTINGS max_insert_threads = 1, min_insert_block_size_rows = 100000, max_partitions_per_insert_block = 0;
