@@ -46,9 +46,9 @@ IDENTITY_RULES = (
     Rule("human", "others act for it", "bitTest(acts, 5)"),
 )
 CREDENTIAL_RULES = (
-    Rule("temporary", "issued as a session", "issued_kind = 'session'"),
+    Rule("temporary", "issued as a session", "issued_kind IN ('session', 'lease', 'wrapping')"),
     Rule("temporary", "issued with an expiry", "expires > 0"),
-    Rule("standing", "issued as a key", "issued_kind IN ('access-key', 'service-credential')"),
+    Rule("standing", "issued as a key", "issued_kind IN ('access-key', 'service-credential', 'api-key', 'password')"),
     Rule("standing", "named as an AWS access key", "startsWith(name, 'aws:AKIA')"),
     Rule("temporary", "named as a temporary AWS key", "startsWith(name, 'aws:ASIA')"),
 )

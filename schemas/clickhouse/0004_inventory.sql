@@ -161,9 +161,11 @@ CREATE TABLE IF NOT EXISTS arrivals
                        if(startsWith(tool, 'mcp__'), concat('mcp:', splitByString('__', toString(tool))[2]), '')))),
     granted        String DEFAULT if(outcome IN ('failure', 'denied'), '', issued),
     -- Credentials that the event says are no longer valid. A canonical event says so with the attribute `revoked`.
-    revoked        Array(String) DEFAULT if(outcome IN ('failure', 'denied'), [], arrayFilter(one -> one != '', arrayPushBack(
+    revoked        Array(String) DEFAULT if(outcome IN ('failure', 'denied'), [], arrayFilter(one -> one != '', arrayPushBack(arrayPushBack(
                        arrayMap(key -> concat('aws:', key), arrayFilter(one -> action = 'iam:DeleteAccessKey' AND startsWith(one, 'A')
                                 AND match(one, '^A[A-Z0-9]{15,127}$'), resources)),
+                       if(action = 'okta:system.api_token.revoke',
+                          replaceOne(arrayFirst(one -> startsWith(one, 'Token/'), resources), 'Token/', 'okta:'), '')),
                        attributes['revoked'])))
 )
 ENGINE = Null;

@@ -275,10 +275,12 @@ def test_a_key_is_revoked_when_an_event_says_so(store):
     aws.event.action = "iam:DeleteAccessKey"
     failed = entry("f", 4, resources=["AKIAI44QH8DHBEXAMPLE"], outcome="denied")
     failed.event.action = "iam:DeleteAccessKey"
-    store.write_entries([aws, failed, entry("r", 6, attributes={"revoked": "jti-7"})])
+    okta = entry("o", 5, resources=["User/ana", "Token/00T7"])
+    okta.event.action = "okta:system.api_token.revoke"
+    store.write_entries([aws, failed, okta, entry("r", 6, attributes={"revoked": "jti-7"})])
     assert one(store, "credentials", "aws:AKIAIOSFODNN7EXAMPLE").revoked == START + 5_000_000
     assert one(store, "credentials", "jti-7").revocations == ["r"]
-    assert sorted(listed(store, "credentials")) == ["aws:AKIAIOSFODNN7EXAMPLE", "jti-7"]
+    assert sorted(listed(store, "credentials")) == ["aws:AKIAIOSFODNN7EXAMPLE", "jti-7", "okta:00T7"]
 
 
 # Sessions
