@@ -10,16 +10,17 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
-from pipeline.console import asked, shapes, state
+from pipeline.console import asked, inventory, shapes, state
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Invalid, Transient
 from pipeline.store import Store, connect, queries
+from pipeline.store.inventory import Of
 from pipeline.store.pivots import MAX_LIMIT
 
 Shape = dict[str, Any]
@@ -41,6 +42,12 @@ class Reader(Protocol):
 
     def dead_letter(self, rejected_id: str) -> Shape | None:
         """One dead letter with its bytes."""
+
+    def inventory(self, of: Of, given: Mapping[str, str], limit: int) -> Iterator[Shape]:
+        """Identities, credentials or sessions, latest first, at most `limit`; `given` as in `console.inventory`."""
+
+    def inventoried(self, of: Of, name: str, kind: str = "") -> Shape | None:
+        """One of them in detail."""
 
     def status(self) -> Shape:
         """What the process says of itself, if it can be asked, and what the store holds."""
@@ -90,6 +97,14 @@ class StoreReader:
         """See Reader."""
         found = queries.dead_letter(self._store, rejected_id)
         return shapes.dead_letter(found) if found else None
+
+    def inventory(self, of: Of, given: Mapping[str, str], limit: int) -> Iterator[Shape]:
+        """See Reader."""
+        return _pages(of, given, limit, lambda asked_for: inventory.listing(self._store, of, asked_for))
+
+    def inventoried(self, of: Of, name: str, kind: str = "") -> Shape | None:
+        """See Reader."""
+        return inventory.single(self._store, of, name, {"kind": kind})
 
     def status(self) -> Shape:
         """See Reader. No process was asked, so there is only `store`."""
@@ -142,6 +157,16 @@ class DeskReader:
         """See Reader."""
         return self._find("/v1/dead-letters/", rejected_id)
 
+    def inventory(self, of: Of, given: Mapping[str, str], limit: int) -> Iterator[Shape]:
+        """See Reader."""
+        return _pages(of, given, limit, lambda asked_for: self._get(f"/v1/{of}?" + urlencode(asked_for)))
+
+    def inventoried(self, of: Of, name: str, kind: str = "") -> Shape | None:
+        """See Reader."""
+        path = f"/v1/{of}/{quote(name, safe='')}?" + urlencode({"kind": kind})
+        found: Shape = self._get(path, (HTTPStatus.OK, HTTPStatus.NOT_FOUND))
+        return None if "name" not in found else found
+
     def status(self) -> Shape:
         """See Reader."""
         found: Shape = self._get("/v1/status")
@@ -175,6 +200,17 @@ class DeskReader:
         if code == HTTPStatus.BAD_REQUEST:
             raise _Refusal(fault["parameter"], fault["message"])
         raise Transient(f"desk: {fault['message']}")
+
+
+def _pages(of: Of, given: Mapping[str, str], limit: int, ask: Callable[[dict[str, str]], Shape]) -> Iterator[Shape]:
+    after = ""
+    while limit > 0:
+        page = ask({**given, "after": after, "limit": str(min(limit, _PAGE))})
+        yield from page[of]
+        limit -= len(page[of])
+        if page["next"] is None:
+            return
+        after = page["next"]
 
 
 class _Refusal(Invalid):

@@ -41,12 +41,12 @@ _PIECE = 500
 
 def timeline(rows: Iterable[Shape], format: Format, out: TextIO) -> int:
     """Timeline rows with their attribution; returns how many there were. Written while they arrive."""
-    return _listing(rows, format, out, _TIMELINE, CSV_COLUMNS)
+    return listing(rows, format, out, _TIMELINE, CSV_COLUMNS)
 
 
 def dead_letters(rows: Iterable[Shape], format: Format, out: TextIO) -> int:
     """Dead letters without their bytes; returns how many there were."""
-    return _listing(rows, format, out, _DEAD_LETTERS, DEAD_LETTER_COLUMNS)
+    return listing(rows, format, out, _DEAD_LETTERS, DEAD_LETTER_COLUMNS)
 
 
 def dead_letter(row: Shape, format: Format, out: TextIO) -> None:
@@ -55,15 +55,15 @@ def dead_letter(row: Shape, format: Format, out: TextIO) -> None:
         pairs([(name, row[name]) for name in row if name != "value"], out)
         out.write("\n" + "\n".join(map(inert, str(row["value"]).splitlines())) + "\n")
     else:
-        _listing([row], format, out, _DEAD_LETTERS, (*DEAD_LETTER_COLUMNS, "encoding", "value"))
+        listing([row], format, out, _DEAD_LETTERS, (*DEAD_LETTER_COLUMNS, "encoding", "value"))
 
 
 def event(row: Shape, format: Format, out: TextIO) -> None:
     """One timeline row with every field that is not empty."""
     if format == "table":
-        pairs([(name, _text(value)) for name, value in row.items() if value not in ("", [], {}, None)], out)
+        pairs([(name, written(value)) for name, value in row.items() if value not in ("", [], {}, None)], out)
     else:
-        _listing([row], format, out, _TIMELINE, CSV_COLUMNS)
+        listing([row], format, out, _TIMELINE, CSV_COLUMNS)
 
 
 def status(report: Shape, format: Format, out: TextIO) -> None:
@@ -73,14 +73,13 @@ def status(report: Shape, format: Format, out: TextIO) -> None:
         return
     figures = list(_figures("", report))
     if format == "csv":
-        csv.writer(out, lineterminator="\n").writerows([("name", "value"), *((_cell(n), _cell(v)) for n, v in figures)])
+        csv.writer(out, lineterminator="\n").writerows([("name", "value"), *((cell(n), cell(v)) for n, v in figures)])
     else:
         pairs(figures, out)
 
 
-def _listing(
-    rows: Iterable[Shape], format: Format, out: TextIO, columns: Sequence[Column], names: Sequence[str]
-) -> int:
+def listing(rows: Iterable[Shape], format: Format, out: TextIO, columns: Sequence[Column], names: Sequence[str]) -> int:
+    """Rows as a table of `columns` or a CSV of `names`; returns how many there were. Written while they arrive."""
     if format == "json":
         return _array(rows, out)
     amount = 0
@@ -89,7 +88,7 @@ def _listing(
         writer.writerow(names)
         for row in rows:
             amount += 1
-            writer.writerow([_cell(row.get(name)) for name in names])
+            writer.writerow([cell(row.get(name)) for name in names])
     elif format == "jsonl":
         for row in rows:
             amount += 1
@@ -115,14 +114,16 @@ def _json(value: object, indent: int | None = None) -> str:
     return json_inert(json.dumps(value, ensure_ascii=False, indent=indent))
 
 
-def _cell(value: object) -> str:
+def cell(value: object) -> str:
+    """A value as a cell of a CSV, which no spreadsheet runs."""
     if isinstance(value, int | float):
         return str(value)
-    text = _text(value)
+    text = written(value)
     return ("'" if text.startswith(_FORMULA) else "") + inert(text)
 
 
-def _text(value: object) -> str:
+def written(value: object) -> str:
+    """A value as one line: names apart by blanks, anything deeper as JSON."""
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return " ".join(value)
     if isinstance(value, list | dict):
@@ -138,7 +139,7 @@ def _figures(prefix: str, value: object) -> Iterable[tuple[str, object]]:
         for item in value:
             yield f"{prefix}.{item.get('stage', '')}", f"{item.get('amount', '')} × {item.get('reason', '')}"
     else:
-        yield prefix, _text(value) or "none"
+        yield prefix, written(value) or "none"
 
 
 def _who(row: Shape) -> str:
@@ -162,12 +163,12 @@ def _how(row: Shape) -> str:
 
 
 def _because(row: Shape) -> str:
-    call = f"call {_short(row['tool_call'])}" if row["tool_call"] and row["kind"] != "tool_call" else ""
-    prompt = f"prompt {_short(row['prompt_event'])}" if row["prompt_event"] else ""
+    call = f"call {short(row['tool_call'])}" if row["tool_call"] and row["kind"] != "tool_call" else ""
+    prompt = f"prompt {short(row['prompt_event'])}" if row["prompt_event"] else ""
     return "\n".join(filter(None, (call, prompt)))
 
 
-def _short(name: str, ends: int = 7) -> str:
+def short(name: str, ends: int = 7) -> str:
     """An identifier by its beginning and end; the other formats have it whole."""
     return name if len(name) <= 2 * ends + 1 else f"{name[:ends]}…{name[-ends:]}"
 

@@ -12,15 +12,18 @@ from typing import Any
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import JSONResponse
 
-from pipeline.console import asked, shapes, state
+from pipeline.console import asked, inventory, shapes, state
 from pipeline.kit.config import Settings
 from pipeline.store import Store, queries
+from pipeline.store.inventory import OF, Of
 from pipeline.store.pivots import MAX_LIMIT
 
 
 def router(store: Store, settings: Settings, status: state.Status) -> APIRouter:
     """The routes under `/v1`, and `/healthz`."""
     routes = APIRouter()
+    for of in OF:
+        _inventory(routes, store, of)
 
     @routes.get("/v1/timeline")
     def timeline(request: Request) -> dict[str, Any]:
@@ -74,3 +77,18 @@ def router(store: Store, settings: Settings, status: state.Status) -> APIRouter:
         return JSONResponse(body, 503 if reasons else 200)
 
     return routes
+
+
+def _inventory(routes: APIRouter, store: Store, of: Of) -> None:
+    @routes.get(f"/v1/{of}", name=of)
+    def listing(request: Request) -> dict[str, Any]:
+        """A page of the inventory, latest first; `next` is the `after` of the next page, null at the end."""
+        return inventory.listing(store, of, request.query_params)
+
+    @routes.get(f"/v1/{of}/{{name:path}}", name=f"one of {of}")
+    def single(name: str, request: Request) -> dict[str, Any]:
+        """One name with everything that its current rows say."""
+        found = inventory.single(store, of, name, request.query_params)
+        if found is None:
+            raise HTTPException(404, f"name: {of} has none of the name {name[:200]!r}")
+        return found

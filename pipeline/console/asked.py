@@ -51,7 +51,7 @@ def bounded(pivot: str, value: str, given: Mapping[str, str]) -> Question:
         pivot=pivot,
         value=value,
         **times,
-        after=_cursor(given["after"]) if given.get("after") else None,
+        after=place(given["after"]) if given.get("after") else None,
         limit=number(given, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT),
     )
 
@@ -79,7 +79,8 @@ def cursor(end: tuple[int, str]) -> str:
     return f"{end[0]}:{end[1]}"
 
 
-def _cursor(text: str) -> tuple[int, str]:
+def place(text: str) -> tuple[int, str]:
+    """Where a page begins, from what `cursor` made. Raises Invalid."""
     time, colon, event_id = text.partition(":")
     digits = time.removeprefix("-")
     # 19 digits are all that 64 bits need; Python refuses to read thousands of them, and with another exception.

@@ -14,6 +14,7 @@ from pipeline.console import asked, shapes, state
 from pipeline.console.inert import inert
 from pipeline.kit.failures import Invalid, Transient
 from pipeline.store import PIVOTS, Store
+from pipeline.store.inventory import OF
 from pipeline.store.pivots import MAX_LIMIT
 
 STYLES = files("pipeline.console").joinpath("page.css").read_text(encoding="utf-8")
@@ -35,9 +36,9 @@ def render(store: Store, status: state.Status, given: Mapping[str, str]) -> tupl
     except Transient as failure:
         error, code = str(failure), 503
     report = state.report(store, status)
-    return code, _template()(
+    return code, template("page.html")(
         styles=STYLES, numbers=_numbers(report), troubles=_troubles(report), pivots=PIVOTS, max_limit=MAX_LIMIT,
-        query=query, entries=entries, next_url=next_url, error=error,
+        query=query, entries=entries, next_url=next_url, error=error, inventories=OF,
     )  # fmt: skip
 
 
@@ -51,10 +52,11 @@ def surety(confidence: float) -> str:
 
 
 @cache
-def _template() -> Callable[..., str]:
+def template(name: str) -> Callable[..., str]:
+    """What fills one of this package's templates; every value that it is given is escaped."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=False)
     environment.filters.update(inert=inert, surety=surety)
-    return environment.from_string(files("pipeline.console").joinpath("page.html").read_text(encoding="utf-8")).render
+    return environment.from_string(files("pipeline.console").joinpath(name).read_text(encoding="utf-8")).render
 
 
 def _numbers(report: dict[str, Any]) -> list[tuple[str, str]]:

@@ -72,8 +72,13 @@ class Store:
             client.raw_insert(block.table, block.columns, block.payload, _INSERT, "MsgPack")
 
     def write_entries(self, entries: Sequence[Entry | PackedEntry]) -> None:
-        """Write timeline rows; of each event the highest revision counts."""
+        """Write timeline rows; of each event the highest revision counts.
+
+        When they are visible, the inventory is told whom they were taken from. Whoever fails between the two writes
+        both again, and of two writers with revisions of one event the later sees both.
+        """
         self.insert(write.entries_block(entries))
+        self.insert(write.settled_block(entries))
 
     def write_records(self, records: list[RawRecord]) -> None:
         """Write raw records for evidence."""

@@ -1,9 +1,9 @@
-"""Single rows, counts and inventories: every other query of the store as one named function."""
+"""Single rows and counts: every other query of the timeline as one named function."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from pipeline.kit.failures import Invalid
 from pipeline.store.columns import SELECTED, entry
@@ -11,8 +11,6 @@ from pipeline.store.pivots import MAX_LIMIT, Rows
 from schemas.batch import RawRecord
 from schemas.entry import Entry, Link
 from schemas.rejected import Rejected
-
-InventoryOf = Literal["identities", "credentials", "sessions"]
 
 _EVENT = f"""
 SELECT {SELECTED} FROM entries FINAL
@@ -48,13 +46,6 @@ SELECT stage, reason, count() AS amount FROM dead_letters FINAL
 GROUP BY stage, reason ORDER BY amount DESC, stage, reason LIMIT {limit:UInt32}
 """
 _LINKS = "SELECT link, count() AS amount FROM entries FINAL GROUP BY link ORDER BY amount DESC, link"
-_INVENTORY = """
-SELECT {column} AS name, toUnixTimestamp64Micro(min(time)), toUnixTimestamp64Micro(max(time)), count() AS amount
-FROM entries FINAL WHERE {column} != ''
-GROUP BY name ORDER BY amount DESC, name LIMIT {{limit:UInt32}}
-"""
-_INVENTORIES: dict[InventoryOf, str] = {"identities": "actor", "credentials": "credential", "sessions": "session"}
-
 
 _ATTRIBUTIONS = """
 SELECT toUnixTimestamp64Micro(time) AS at, event_id, actor, human, session, tool_call, prompt_event, links
@@ -97,15 +88,6 @@ class DeadLetter(NamedTuple):
     offset: int
     time: int
     size: int
-
-
-class Seen(NamedTuple):
-    """One identity, credential or session as the stream saw it; times in microseconds since 1970."""
-
-    name: str
-    first: int
-    last: int
-    events: int
 
 
 def event(store: Rows, event_id: str) -> Entry | None:
@@ -162,8 +144,3 @@ def attributions(store: Rows, page: int = 50_000) -> Iterator[tuple[str, dict[st
         if len(found) < page:
             return
         after = (found[-1][0], found[-1][1])
-
-
-def inventory(store: Rows, of: InventoryOf, limit: int = 1000) -> list[Seen]:
-    """Identities, credentials or sessions by number of events. Reads one column of the whole table."""
-    return [Seen(*row) for row in store.rows(_INVENTORY.format(column=_INVENTORIES[of]), {"limit": limit})]

@@ -24,7 +24,19 @@ from schemas.rejected import Rejected
 
 _encode = msgspec.msgpack.Encoder().encode
 _RECORD = ("record_id", "format", "topic", "partition", "offset", "time", "value")
+_SETTLED = ("time", "event_id")
 _REJECTED = ("rejected_id", "stage", "reason", "format", "topic", "partition", "offset", "time", "value")
+
+
+class _Key(msgspec.Struct, array_like=True, gc=False):
+    """The first fields of a packed event."""
+
+    event_id: str
+    kind: str
+    time: int
+
+
+_key = msgspec.msgpack.Decoder(_Key).decode
 
 
 class Block(NamedTuple):
@@ -39,6 +51,12 @@ class Block(NamedTuple):
 def entries_block(entries: Iterable[Entry | PackedEntry]) -> Block:
     """Rows of `entries`; the view fills `pivots` from them."""
     return Block("entries", columns.COLUMNS, b"".join(map(columns.row, entries)))
+
+
+def settled_block(entries: Iterable[Entry | PackedEntry]) -> Block:
+    """Keys of rows that `entries` has already: a view looks up which names a higher revision has taken them from."""
+    keys = (_key(item.event) if isinstance(item, PackedEntry) else item.event for item in entries)
+    return Block("settled", _SETTLED, b"".join([_encode(key.time) + _encode(key.event_id) for key in keys]))
 
 
 def records_block(records: Iterable[RawRecord]) -> Block:

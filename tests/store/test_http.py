@@ -85,12 +85,16 @@ def test_a_block_goes_out_as_it_is_with_its_settings(server):
     with connect(Settings(clickhouse=server), migrated=False) as store:
         assert not store.embedded
         store.write_entries([entry("a")])
-    parameters, headers, body = StandIn.requests[-1]
+    parameters, headers, body = StandIn.requests[-2]
     block = write.entries_block([entry("a")])
     sent = parameters.get("query", "").encode() + body
     assert sent.startswith(b"INSERT INTO entries (`event_id`, `kind`, `time`")
     assert sent.endswith(b"FORMAT MsgPack\n" + block.payload)
     assert "content-encoding" not in {name.lower() for name in headers}
+    assert (
+        b"INSERT INTO settled (`time`, `event_id`)"
+        in StandIn.requests[-1][0].get("query", "").encode() + StandIn.requests[-1][2]
+    )
     assert {name: parameters[name] for name in (*SETTINGS, "database")} == {
         "optimize_on_insert": "0", "max_partitions_per_insert_block": "0", "insert_deduplicate": "0",
         "async_insert": "0", "do_not_merge_across_partitions_select_final": "1",

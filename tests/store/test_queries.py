@@ -89,12 +89,3 @@ def test_counts_are_of_current_rows(store):
     assert queries.counts(store) == queries.Counts(2, 0, 1, 3, START + 2_000_000)
     assert queries.link_methods(store) == {"credential": 2}
     assert queries.rejections(store) == [("normalize", "time: expected a number", 2), ("store", "other", 1)]
-
-
-def test_the_inventory_says_when_each_was_seen(store):
-    store.write_entries([entry("a", 1, actor="x", credential="k"), entry("b", 5, actor="x"), entry("c", 3, actor="y")])
-    store.write_entries([entry("c", 3, revision=1, actor="x")])
-    seen = queries.Seen("x", START + 1_000_000, START + 5_000_000, 3)
-    assert queries.inventory(store, "identities") == [seen]
-    assert queries.inventory(store, "credentials") == [queries.Seen("k", START + 1_000_000, START + 1_000_000, 1)]
-    assert queries.inventory(store, "sessions") == []

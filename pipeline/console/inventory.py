@@ -1,0 +1,133 @@
+"""Questions about the inventory become the JSON objects of the API and of the command line.
+
+A listing has the fields of `pipeline.store.seen`, with times as in a timeline (null where there is none):
+
+* all: `name`, `kind`, `first`, `last`, `events`
+* identities: `kind_from` (how the kind was concluded), `declared` and `observed` kinds, and whether they `disagree`,
+  `owner`, `served`, `credentials`, `sessions`, `addresses` (how many), `users`, `current` (false: it has no row left)
+* credentials: `issued` (null: never seen issued), `issuer`, `parents`, `expires`, `revoked`, `state`, `used_after`
+  (`expiry` or `revocation` when it was), `first_used`, `last_used`, `actor`, `owner`, …
+* sessions: `parent`, `actor`, `owner`, and `actors`, `humans`, `tools`, `resources`, `credentials` with their numbers
+
+One name has `events`, `served`, `first` and `last` of its current rows, and besides: `related` (by relation: `total`,
+and `values` with `name`, `events`, `first`, `last`, most frequent first), `superseded_by`, `children`, of a credential
+`ancestors` and `descendants` (issuances), and `complete` (false: not every row of it was read). Keys may be added; none
+changes its meaning within `/v1`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.console import asked
+from pipeline.console.shapes import iso, moment
+from pipeline.kit.failures import Invalid
+from pipeline.store.details import Detail, Related, detail
+from pipeline.store.inventory import Of, inventory
+from pipeline.store.lineage import Issuance
+from pipeline.store.pivots import MAX_LIMIT, Rows
+from pipeline.store.seen import Credential, Identity, Item
+
+PARAMETERS = ("kind", "since", "superseded", "after", "limit")
+DEFAULT_LIMIT = 100
+_TIMES = ("first", "last", "first_used", "last_used", "issued", "expires", "revoked")
+
+
+def listing(store: Rows, of: Of, given: Mapping[str, str]) -> dict[str, Any]:
+    """A page: the items under the inventory's name, and `next`. Raises Invalid for a wrong parameter."""
+    asked.only(given, PARAMETERS)
+    page = inventory(
+        store,
+        of,
+        kind=given.get("kind", ""),
+        since=moment(given["since"], "since") if given.get("since") else None,
+        after=asked.place(given["after"]) if given.get("after") else None,
+        limit=asked.number(given, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT),
+        superseded=_flag(given, "superseded"),
+    )
+    return {of: [item(one) for one in page.items], "next": asked.cursor(page.next) if page.next else None}
+
+
+def single(store: Rows, of: Of, name: str, given: Mapping[str, str]) -> dict[str, Any] | None:
+    """One name in detail; None when the stream never had it. Raises Invalid for a wrong parameter."""
+    asked.only(given, ("kind",))
+    if not 0 < len(name) <= asked.MAX_VALUE:
+        raise Invalid("name", f"1 to {asked.MAX_VALUE} characters", f"{len(name)} characters")
+    found = detail(store, of, name, given.get("kind", ""))
+    return None if found is None else _detail(found)
+
+
+def item(one: Item, now: int | None = None) -> dict[str, Any]:
+    """The JSON object of one row of a listing; `now` (microseconds since 1970) is the clock unless given."""
+    shape = {**one._asdict(), "current": one.current}
+    shape.update({name: _time(shape[name]) for name in _TIMES if name in shape})
+    if isinstance(one, Identity):
+        # A tool or a server is one by its field, whatever the actor of that name may be.
+        shape["disagree"] = bool(one.observed and any(kind != one.observed for kind in one.declared))
+    if isinstance(one, Credential):
+        shape["expires"] = _time(one.expires or None)
+        shape["state"] = _state(one, time.time_ns() // 1000 if now is None else now)
+        shape["used_after"] = _used_after(one)
+    return shape
+
+
+def _detail(found: Detail) -> dict[str, Any]:
+    shape = item(found.item)
+    if found.complete:
+        own = [part for part in (found.own, found.served) if part]
+        shape["events"] = found.own.events if found.own else 0
+        if isinstance(found.item, Identity):
+            shape["served"] = found.served.events if found.served else 0
+        if not isinstance(found.item, Credential):
+            shape["current"] = bool(own)
+            if own:
+                shape["first"], shape["last"] = iso(min(o.first for o in own)), iso(max(o.last for o in own))
+    shape["complete"] = found.complete
+    shape["related"] = {
+        name: {"total": relation.total, "values": [_related(value) for value in relation.values]}
+        for name, relation in found.related.items()
+    }
+    shape["superseded_by"] = [_related(value) for value in found.superseded_by]
+    shape["children"] = [_related(value) for value in found.children]
+    if found.family is not None:
+        shape["ancestors"] = [_issuance(one) for one in found.family.ancestors]
+        shape["descendants"] = [_issuance(one) for one in found.family.descendants]
+        shape["family_truncated"] = found.family.truncated
+    return shape
+
+
+def _related(value: Related) -> dict[str, Any]:
+    return {**value._asdict(), "first": iso(value.first), "last": iso(value.last)}
+
+
+def _issuance(one: Issuance) -> dict[str, Any]:
+    return {**one._asdict(), "time": iso(one.time), "expires": _time(one.expires or None)}
+
+
+def _state(one: Credential, now: int) -> str:
+    if one.revoked is not None:
+        return "revoked"
+    if one.expires:
+        return "expired" if one.expires <= now else "live"
+    return "standing" if one.kind == "standing" else "expiry unknown"
+
+
+def _used_after(one: Credential) -> str:
+    if one.last_used is None:
+        return ""
+    if one.revoked is not None and one.last_used > one.revoked:
+        return "revocation"
+    return "expiry" if one.expires and one.last_used > one.expires else ""
+
+
+def _time(value: int | None) -> str | None:
+    return None if value is None else iso(value)
+
+
+def _flag(given: Mapping[str, str], name: str) -> bool:
+    text = given.get(name, "")
+    if text not in ("", "true", "false"):
+        raise Invalid(name, "true or false", text)
+    return text == "true"
