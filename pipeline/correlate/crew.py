@@ -12,7 +12,19 @@ from collections import Counter
 import msgspec
 
 from pipeline.correlate.fading import Faded, Fading
-from pipeline.correlate.inflight import BEFORE, CERTAIN, LATEST, LATEST_UNNAMED, SECOND, Calls, Model, Request, weigh
+from pipeline.correlate.inflight import (
+    BEFORE,
+    CERTAIN,
+    LATEST,
+    LATEST_UNNAMED,
+    SECOND,
+    Calls,
+    Model,
+    Request,
+    habit_of,
+    model_of,
+    weigh,
+)
 from pipeline.correlate.keys import VALUE
 from pipeline.correlate.state import PartitionState
 from schemas.batch import Ask, Attribution, Call, Heard, Mention
@@ -145,8 +157,8 @@ class Meeting:
             return
         stretch = stretch_of(event.time)
         habits = crew.habits.setdefault(stretch, {})
-        pair = f"{weighed[0][2].tool} {event.action}"
-        habits[pair] = habits.get(pair, 0) + 1
+        habit = habit_of(weighed[0][2], request_of(event))
+        habits[habit] = habits.get(habit, 0) + 1
         for old in [number for number in crew.habits if number < stretch - REMEMBERED]:
             del crew.habits[old]
         self._state.put("w/" + key, crew)
@@ -161,21 +173,17 @@ class Meeting:
         calls = self._calls.get(key)
         if calls is None:
             calls = self._calls[key] = Calls(crew.calls)
-        request = Request(event.time, event.action, event.address, event.mentions)
-        return weigh(calls, request, self._model(key, crew, stretch_of(event.time)), shared_credential=True)
+        return weigh(calls, request_of(event), self._model(key, crew, stretch_of(event.time)), shared_credential=True)
 
     def _model(self, key: str, crew: Crew, stretch: int) -> Model:
         models = self._models.setdefault(key, {})
         model = models.get(stretch)
         if model is None:
-            pairs: Counter[str] = Counter()
+            known: Counter[str] = Counter()
             for number, habits in crew.habits.items():
                 if number <= stretch - 2:
-                    pairs.update(habits)
-            tools: Counter[str] = Counter()
-            for pair, count in pairs.items():
-                tools[pair.rpartition(" ")[0]] += count
-            model = models[stretch] = Model(pairs=dict(pairs), tools=dict(tools), addresses=[])
+                    known.update(habits)
+            model = models[stretch] = model_of(known)
         return model
 
     def forget_before(self, time: int) -> None:
@@ -200,6 +208,11 @@ class Meeting:
             value.noted = time
             self._fading.add(key, time)
         self._state.put("v/" + key, value)
+
+
+def request_of(event: Event) -> Request:
+    """A cloud event as `inflight` looks at it."""
+    return Request(event.time, event.action, event.address, event.mentions)
 
 
 def stretch_of(time: int) -> int:

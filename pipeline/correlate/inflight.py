@@ -14,7 +14,7 @@ import bisect
 import itertools
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -46,8 +46,12 @@ OWN = 0.02
 ELSEWHERE = 0.02
 #: Smoothing of what is learned of a tool's requests: counts before anything is seen.
 SEEN_ONCE, SEEN = 0.2, 1.0
+#: An offset is hardly known better than this (microseconds).
+LEAST_BLUR = 300_000
 #: How likely a call that others run within makes a request itself, compared with those.
 OUTER = 0.1
+#: How a habit is written: with or without a thing that both call and request name.
+NAMED, OTHER = "+", "-"
 #: A link this sure teaches the model.
 CERTAIN = 0.9
 #: Calls that are weighed at most, those that began last.
@@ -73,7 +77,15 @@ class Model(msgspec.Struct, array_like=True, gc=False):
     #: How often each tool made each request, and any request.
     pairs: dict[str, int] = {}
     tools: dict[str, int] = {}
+    #: How often each request was sure, and how often it named what its call names.
+    actions: dict[str, int] = {}
+    named: dict[str, int] = {}
     addresses: list[str] = []
+
+    def unnamed(self, action: str) -> float:
+        """How likely a request that names something names nothing of its call's."""
+        of = self.actions.get(action, 0)
+        return (of - self.named.get(action, 0) + UNNAMED) / (of + 1)
 
 
 class Calls:
@@ -115,11 +127,11 @@ def weigh(
         return []
     elsewhere = bool(model.addresses and request.address) and request.address not in model.addresses
     usual = ELSEWHERE if elsewhere else 1.0
-    unnamed = UNNAMED if named else 1.0
+    unnamed = model.unnamed(request.action) if named else 1.0
     found = []
     total = (ELSE_FROM_ELSEWHERE if elsewhere else outside) * SEEN_ONCE / SEEN
     for name, call, shared in near:
-        likeness = SHARED**shared * (1 - UNNAMED) if shared else unnamed
+        likeness = SHARED**shared * (1 - unnamed) if shared else unnamed
         seen = model.pairs.get(f"{call.tool} {request.action}", 0) if model.pairs else 0
         habit = (seen + SEEN_ONCE) / (model.tools.get(call.tool, 0) + SEEN)
         weight = _density(call, time, model.blur) * likeness * habit * usual * (OUTER if call.outer else 1.0)
@@ -133,27 +145,42 @@ def weigh(
 def learn(calls: Calls, requests: Iterable[Request]) -> Model:
     """What the sure links among these say. Depends on what is given, not on its order."""
     known = list(requests)
-    plain = Model(pairs={}, tools={}, addresses=[])
     spans: list[tuple[int, int]] = []
     for request in known:
-        best = _certain(calls, request, plain)
+        best = certain(calls, request, Model())
         if best is not None and best.end and named_by(best, request):
             spans.append((best.start - request.time - RESOLUTION, best.end - request.time))
     offset, blur = _offset(spans)
-    model = Model(offset, blur, {}, {}, [])
+    habits: Counter[str] = Counter()
+    addresses: set[str] = set()
+    for request in known:
+        best = certain(calls, request, Model(offset, blur))
+        if best is not None:
+            habits[habit_of(best, request)] += 1
+            if request.address and named_by(best, request):
+                addresses.add(request.address)
+    return model_of(habits, offset, blur, sorted(addresses))
+
+
+def habit_of(call: Call, request: Request) -> str:
+    """What a sure link adds to, as `model_of` counts it: the tool with what it asked for, and whether both name the
+    same."""
+    return f"{NAMED if named_by(call, request) else OTHER}{call.tool} {request.action}"
+
+
+def model_of(habits: Mapping[str, int], offset: int = 0, blur: int = 0, addresses: list[str] | None = None) -> Model:
+    """What sure links teach, from their counts."""
     pairs: Counter[str] = Counter()
     tools: Counter[str] = Counter()
-    addresses: Counter[str] = Counter()
-    for request in known:
-        best = _certain(calls, request, model)
-        if best is not None:
-            pairs[f"{best.tool} {request.action}"] += 1
-            tools[best.tool] += 1
-            if request.address and named_by(best, request):
-                addresses[request.address] += 1
-    model.pairs, model.tools = dict(sorted(pairs.items())), dict(sorted(tools.items()))
-    model.addresses = sorted(addresses)
-    return model
+    actions: Counter[str] = Counter()
+    named: Counter[str] = Counter()
+    for habit, count in sorted(habits.items()):
+        tool, _, action = habit[1:].rpartition(" ")
+        pairs[habit[1:]] += count
+        tools[tool] += count
+        actions[action] += count
+        named[action] += count * (habit[0] == NAMED)
+    return Model(offset, blur, dict(pairs), dict(tools), dict(actions), dict(named), addresses or [])
 
 
 def named_by(call: Call, request: Request) -> bool:
@@ -161,7 +188,8 @@ def named_by(call: Call, request: Request) -> bool:
     return not set(call.mentions).isdisjoint(request.mentions)
 
 
-def _certain(calls: Calls, request: Request, model: Model) -> Call | None:
+def certain(calls: Calls, request: Request, model: Model) -> Call | None:
+    """The call that surely made a request, if any did."""
     found = weigh(calls, request, model)
     return found[0][2] if found and found[0][0] >= CERTAIN else None
 
@@ -202,4 +230,4 @@ def _offset(spans: list[tuple[int, int]]) -> tuple[int, int]:
     if low <= 0 <= high:
         return 0, 0
     middles = [(first + last) // 2 for first, last in spans if first <= low and high <= last]
-    return min(max(sum(middles) // len(middles), low), high), (high - low) // 2
+    return min(max(sum(middles) // len(middles), low), high), max((high - low) // 2, int(LEAST_BLUR))

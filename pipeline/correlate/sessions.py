@@ -11,7 +11,7 @@ import msgspec
 from pipeline.correlate import origins
 from pipeline.correlate.belonging import announcement, belong
 from pipeline.correlate.conflicts import conflict
-from pipeline.correlate.crew import mentions_of
+from pipeline.correlate.crew import mentions_of, request_of
 from pipeline.correlate.directory import Marks, hash_of
 from pipeline.correlate.held import Chunk, Chunks, Held, Holding
 from pipeline.correlate.inflight import SECOND, Calls, Model, Request, learn, weigh
@@ -217,7 +217,7 @@ class Sessions:
         request = known.get(event_id)
         if request is None:
             event = unpacked(held.event)
-            request = known[event_id] = Request(event.time, event.action, event.address, event.mentions)
+            request = known[event_id] = request_of(event)
         return request
 
     def _settle_after(self, key: str, time: int) -> None:

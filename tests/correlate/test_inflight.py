@@ -6,7 +6,7 @@ from pipeline.correlate.inflight import CERTAIN, Calls, Model, Request, learn, w
 from schemas.batch import Call
 from tests.events import SECOND, at
 
-NOTHING = Model(pairs={}, tools={}, addresses=[])
+NOTHING = Model()
 
 
 def call(start, end, *mentions, tool="read", **more):
