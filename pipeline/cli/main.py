@@ -69,7 +69,7 @@ def fail(message: str, status: int = 1) -> None:
 
 def main() -> None:
     """Run the command; failures become one line and an exit code."""
-    from pipeline.cli import inputs, measure, outputs, processes  # noqa: F401, PLC0415  (they register their commands)
+    from pipeline.cli import chaos, inputs, measure, outputs, processes  # noqa: F401, PLC0415  (they register their commands)
 
     try:
         app()
