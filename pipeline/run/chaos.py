@@ -281,6 +281,7 @@ class Chaos:
                         f"see the logs in {crew.log}"
                     )
                 time.sleep(0.2)
+            self._say(f"{stage} has caught up")
 
     def _drain(self, crew: Crew) -> None:
         """Fresh processes work off what the others left, until nothing comes any more."""
@@ -288,6 +289,7 @@ class Chaos:
                    "--until-idle", str(IDLE), "--summary", "json"]  # fmt: skip
         log = crew.logfile("drain")
         self._progress("until idle", 0, None)
+        self._say("all were told to end; working off what is left until idle")
         with self._timed("until_idle"), log.open("wb") as said:
             child = subprocess.Popen(
                 command, env=environment(crew.settings), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said,

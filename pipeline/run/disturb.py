@@ -18,7 +18,7 @@ from pathlib import Path
 from pipeline.kit.broker import ApacheKafka
 from pipeline.kit.config import Settings
 from pipeline.run.roles import ORDERLY, PARENT
-from pipeline.run.unreliable import AWAY
+from pipeline.run.unreliable import AWAY, FULL
 
 #: Every role of the middle runs twice, once beside the other in one process and once alone; the desk owns the store.
 CREW = {
@@ -172,6 +172,8 @@ class Crew:
                 self.leave(what.target)
             case Kind.STORE:
                 (self.settings.data_dir / AWAY).touch()
+            case Kind.DISK if what.target == "desk":
+                (self.settings.data_dir / FULL).touch()
             case Kind.DISK:
                 self._limit(what.target, 0)
             case Kind.BROKER if self.broker is not None:
@@ -190,6 +192,8 @@ class Crew:
                 self.start(what.target)
             case Kind.STORE:
                 (self.settings.data_dir / AWAY).unlink(missing_ok=True)
+            case Kind.DISK if what.target == "desk":
+                (self.settings.data_dir / FULL).unlink(missing_ok=True)
             case Kind.DISK:
                 self._limit(what.target, resource.RLIM_INFINITY)
             case Kind.BROKER if self.broker is not None:
