@@ -32,9 +32,8 @@ from pipeline.kit.failures import Invalid, Transient
 from pipeline.kit.topics import PUBLIC, catalogue, full_name
 from pipeline.normalize.context import Context
 from pipeline.run import proof
-from pipeline.run.disturb import CREW, Crew, Disturbance, Kind, environment, left_behind, plan
+from pipeline.run.disturb import CREW, STAGES, Crew, Disturbance, Groups, Kind, environment, left_behind, plan
 from pipeline.run.investigate import Investigation
-from pipeline.run.status import GROUPS
 from pipeline.simulate import organisation
 from pipeline.simulate.faults import Faults
 from pipeline.sources.files import read
@@ -86,6 +85,8 @@ class Outcome:
     disturbances: list[dict[str, Any]] = field(default_factory=list)
     #: Processes that ended without being told to, and were started again.
     ended_by_themselves: list[str] = field(default_factory=list)
+    #: Groups in which the embedded broker waited for a leader that had left (`disturb.Groups`).
+    groups_deleted: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
     checks: list[proof.Check] = field(default_factory=list)
     #: The first rows that differ: event id, and the fields as pairs (undisturbed, disturbed).
@@ -153,9 +154,15 @@ class Chaos:
             ensure_topics(settings)
             if broker is None:
                 stack.callback(_delete_topics, settings)
-            crew = Crew(settings, home / "log", self._say, broker if isinstance(broker, ApacheKafka) else None)
+            crew = Crew(
+                settings, home / "log", self._say,
+                broker if isinstance(broker, ApacheKafka) else None,
+                Groups(settings) if isinstance(broker, EmbeddedBroker) else None,
+            )  # fmt: skip
             self._disturb(crew, sequence, self._plan(broker))
             self._drain(crew)
+            if crew.groups is not None:
+                outcome.groups_deleted = crew.groups.deleted
             state = proof.state(settings)
         with self._timed("checking"):
             self._prove(settings, home, wanted, undisturbed)
@@ -260,7 +267,7 @@ class Chaos:
 
     def _catch_up(self, crew: Crew) -> None:
         """The disturbed processes themselves must work off what there is: each group comes to where its topics end."""
-        for stage, group in GROUPS.items():
+        for stage, group in STAGES.items():
             started = time.monotonic()
             ends: dict[tuple[str, int], int] | None = None
             left = whole = -1
@@ -296,7 +303,7 @@ class Chaos:
                 start_new_session=True,
             )  # fmt: skip
             try:
-                out = self._result(child)
+                out = self._result(crew, child)
             finally:
                 child.kill()
                 child.wait()
@@ -307,10 +314,11 @@ class Chaos:
         if lost := counts.get("lost_batches", 0):
             crew.unclean.append(f"{lost:,} batches had expired before they were read, see {log}")
 
-    def _result(self, child: subprocess.Popen[bytes]) -> bytes:
+    def _result(self, crew: Crew, child: subprocess.Popen[bytes]) -> bytes:
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             self._look()
+            crew.watch()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 return child.communicate(timeout=0.2)[0]
         raise Transient(f"what was left was not worked off within {PATIENCE:.0f} s")

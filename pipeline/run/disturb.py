@@ -15,12 +15,18 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from confluent_kafka import ConsumerGroupState, KafkaException
+from confluent_kafka.admin import AdminClient
+
 from pipeline.kit.broker import ApacheKafka
 from pipeline.kit.config import Settings
 from pipeline.run.roles import ORDERLY, PARENT
+from pipeline.run.status import GROUPS
 from pipeline.run.unreliable import AWAY, FULL
 
 #: Every role of the middle runs twice, once beside the other in one process and once alone; the desk owns the store.
+#: Consumer group of everything that reads, without prefix, in the order in which input passes.
+STAGES = {**GROUPS, "recall": "whodid-recall"}
 CREW = {
     "worker": ("normalize", "correlate"),
     "normalize": ("normalize",),
@@ -134,6 +140,7 @@ class Crew:
     log: Path
     say: Callable[[str], None]
     broker: ApacheKafka | None = None
+    groups: Groups | None = None
     members: dict[str, Member] = field(default_factory=dict)
     #: Told to end and not yet gone: process and monotonic time by which it must be.
     leaving: list[tuple[Member, float]] = field(default_factory=list)
@@ -212,6 +219,8 @@ class Crew:
     def watch(self) -> None:
         """Start again what ended by itself, and see that those who were told to end do so."""
         now = time.monotonic()
+        if self.groups is not None:
+            self.groups.look()
         for member in list(self.members.values()):
             if member.child.poll() is None:
                 continue
@@ -282,6 +291,42 @@ class Crew:
     def _last_line(self, name: str) -> str:
         lines = self.logfile(name).read_text(errors="replace").split("\n")
         return next((line for line in reversed(lines) if line.strip()), "it said nothing")[:300]
+
+
+class Groups:
+    """Sees that the embedded broker's groups come to an end with their joining.
+
+    When a follower leaves, and then the leader before it has joined again, Tansu 0.6 waits for that leader for ever:
+    whoever joins later never gets a partition. (Kafka does not do that, and `whodid up` has one member a group.) Such a
+    group is deleted, with the offsets that it had committed: all its input comes once more.
+    """
+
+    #: Seconds between two looks, and for which a group may be without an assignment.
+    LOOK_EVERY, JOINING = 2.0, 12.0
+
+    def __init__(self, settings: Settings) -> None:
+        self._client = AdminClient({"bootstrap.servers": settings.bootstrap, "log_level": 0})
+        #: Group, and since when its present leader (which Tansu tells as its assignor) has been waited for.
+        self._joining = {settings.prefix + group: ("", 0.0) for group in STAGES.values()}
+        self._looked = 0.0
+        self.deleted = 0
+
+    def look(self) -> None:
+        """Look, if it is time to."""
+        now = time.monotonic()
+        if now - self._looked < self.LOOK_EVERY:
+            return
+        self._looked = now
+        for group, described in self._client.describe_consumer_groups(list(self._joining)).items():
+            with contextlib.suppress(KafkaException):
+                found = described.result()
+                leader, since = self._joining[group]
+                if found.state is not ConsumerGroupState.UNKNOWN or found.partition_assignor != leader:
+                    self._joining[group] = (found.partition_assignor, now)
+                elif now - since > self.JOINING:
+                    self._client.delete_consumer_groups([group])[group].result()
+                    self._joining[group] = ("", now)
+                    self.deleted += 1
 
 
 def environment(settings: Settings) -> dict[str, str]:
