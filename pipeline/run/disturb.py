@@ -24,9 +24,9 @@ from pipeline.run.roles import ORDERLY, PARENT
 from pipeline.run.status import GROUPS
 from pipeline.run.unreliable import AWAY, FULL
 
-#: Every role of the middle runs twice, once beside the other in one process and once alone; the desk owns the store.
 #: Consumer group of everything that reads, without prefix, in the order in which input passes.
 STAGES = {**GROUPS, "recall": "whodid-recall"}
+#: Every role of the middle runs twice, once beside the other in one process and once alone; the desk owns the store.
 CREW = {
     "worker": ("normalize", "correlate"),
     "normalize": ("normalize",),

@@ -8,17 +8,21 @@ import sys
 import time
 
 import pytest
+from confluent_kafka import Consumer
 
+from pipeline.kit.admin import ensure_topics
 from pipeline.kit.broker import ApacheKafka
+from pipeline.kit.clients import consumer_config
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Invalid, Transient
+from pipeline.kit.topics import full_name
 from pipeline.run import proof
 from pipeline.run.chaos import Chaos, Order, arrivals, possible
-from pipeline.run.disturb import GUEST, Kind, left_behind, plan
+from pipeline.run.disturb import GUEST, Groups, Kind, left_behind, plan
 from pipeline.run.unreliable import AWAY, FULL, Unreliable
 from pipeline.store import connect
 from schemas.rejected import Record
-from tests.flow.harness import wait_until
+from tests.flow.harness import settings_for, wait_until
 from tests.store.entries import entry
 
 
@@ -76,6 +80,38 @@ def test_a_broker_that_keeps_nothing_is_not_restarted():
     order = Order(kinds=(Kind.BROKER,), events=10)
     with pytest.raises(Invalid, match="--broker kafka"):
         Chaos(Settings(), order, print, lambda *_: None).run()
+
+
+def member(settings):
+    consumer = Consumer({**consumer_config(settings, "whodid-normalize"), "log_level": 0})
+    consumer.subscribe([full_name(settings, "prompts")])
+    return consumer
+
+
+def assigned(*members, seconds=20):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and not all(one.assignment() for one in members):
+        for one in members:
+            one.poll(0.05)
+    return all(one.assignment() for one in members)
+
+
+def test_a_group_whose_leader_the_embedded_broker_waits_for_is_mended(embedded, tmp_path, monkeypatch):
+    settings = settings_for(embedded, tmp_path)
+    ensure_topics(settings)
+    leader = member(settings)
+    assert assigned(leader)
+    follower = member(settings)
+    assert assigned(leader, follower)
+    follower.close()
+    leader.close()
+    later = member(settings)
+    monkeypatch.setattr(Groups, "LOOK_EVERY", 0.5)
+    monkeypatch.setattr(Groups, "JOINING", 4.0)
+    groups = Groups(settings)
+    wait_until(lambda: groups.look() or assigned(later, seconds=0.1), 30)
+    assert groups.deleted == 1, "this broker can be trusted again: Groups is no longer needed"
+    later.close()
 
 
 WANTED = proof.Expected(events={"a", "b"}, records={"r"})
