@@ -37,6 +37,11 @@ format: install ## Mend style
 bench: install ## Events per second against a null pipeline, in one run
 	$(BIN)/python -m benchmarks.throughput $(ARGS)
 
+chaos: install ## Kill, stop and starve the pipeline's processes; its timeline must stay exact (on Apache Kafka too if it is there)
+	$(BIN)/whodid chaos $(ARGS)
+	@if command -v java > /dev/null && command -v mvn > /dev/null; then $(BIN)/whodid chaos --broker kafka $(ARGS); \
+	else echo "not done on Apache Kafka: it needs a JDK 17 and Maven"; fi
+
 kafka: ## Run Apache Kafka (one KRaft node on 127.0.0.1:9092); needs Java 17 and Maven
 	docker/kafka/run
 
@@ -53,4 +58,4 @@ lock: ## Write requirements.lock anew from pyproject.toml
 clean: ## Remove what was made here
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
 
-.PHONY: help install demo test lint format bench kafka schemas lock clean
+.PHONY: help install demo test lint format bench chaos kafka schemas lock clean

@@ -69,7 +69,8 @@ def fail(message: str, status: int = 1) -> None:
 
 def main() -> None:
     """Run the command; failures become one line and an exit code."""
-    from pipeline.cli import inputs, inventory, measure, outputs, processes  # noqa: F401, PLC0415  (they register their commands)
+    # They register their commands.
+    from pipeline.cli import chaos, inputs, inventory, measure, outputs, processes  # noqa: F401, PLC0415
 
     try:
         app()

@@ -35,7 +35,7 @@ def up(port: Port = None, data_dir: DataDir = None) -> None:
     Example: whodid up --port 8470
     """
     settings = _embedded(settings_from(port=port, data_dir=data_dir))
-    with _stopping() as stopped, Up(settings, typer.echo) as running:
+    with stopping() as stopped, Up(settings, typer.echo) as running:
         typer.echo(f"Kafka     {running.settings.bootstrap}")
         typer.echo(f"Console   {running.address}/")
         typer.echo(f"Collector {running.address}/v1/events/TOPIC, /v1/traces, /v1/logs")
@@ -54,7 +54,7 @@ def demo(
     Example: whodid demo --exit
     """
     settings = _embedded(settings_from(port=port, data_dir=data_dir))
-    with _stopping() as stopped:
+    with stopping() as stopped:
         demonstration = Demo(settings, typer.echo)
         if not demonstration.run(stopped, stay=not exit_):
             fail("the timeline is not what the incident's truth says, see above")
@@ -107,7 +107,7 @@ def _embedded(settings: Settings) -> Settings:
 
 
 @contextmanager
-def _stopping() -> Iterator[threading.Event]:
+def stopping() -> Iterator[threading.Event]:
     """Ctrl-C and SIGTERM set the event, once; a second Ctrl-C ends at once."""
     stopped = threading.Event()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, ClusterMetadata, NewTopic, OffsetSpec
@@ -19,6 +20,15 @@ ANSWER, APPEAR = 10.0, 30.0
 MOCK_CLUSTER = "mockCluster"
 TANSU_CLUSTERS = (EMBEDDED_CLUSTER, "tansu_cluster")
 Partition = tuple[str, int]
+
+
+class Position(NamedTuple):
+    """The next offset that a group will read after a restart, and the one that the next message will get."""
+
+    committed: int
+    end: int
+
+
 _COORDINATOR = (
     KafkaError.NOT_COORDINATOR,
     KafkaError.COORDINATOR_NOT_AVAILABLE,
@@ -54,6 +64,14 @@ def lag(settings: Settings, group: str, topics: Sequence[str] = ()) -> dict[str,
 def lag_by_partition(settings: Settings, group: str, topics: Sequence[str] = ()) -> dict[Partition, int]:
     """Messages between a group's committed offset and the end, per (topic without prefix, partition).
 
+    See `positions` for the rest.
+    """
+    return {key: max(0, at.end - at.committed) for key, at in positions(settings, group, topics).items()}
+
+
+def positions(settings: Settings, group: str, topics: Sequence[str] = ()) -> dict[Partition, Position]:
+    """Where a group is and where its topics end, per (topic without prefix, partition).
+
     Args:
         settings: names the broker and the prefix.
         group: full name of the group.
@@ -77,7 +95,7 @@ def lag_by_partition(settings: Settings, group: str, topics: Sequence[str] = ())
         ends = _second_look(settings, ends)
     cut = len(settings.prefix)
     return {
-        (topic[cut:], number): max(0, end - max(committed[topic, number], starts[topic, number], 0))
+        (topic[cut:], number): Position(max(committed[topic, number], starts[topic, number], 0), end)
         for (topic, number), end in ends.items()
     }
 

@@ -95,10 +95,11 @@ class EmbeddedBroker(Broker):
 class ApacheKafka(Broker):
     """Apache Kafka, one KRaft node from Maven's jars (`docker/kafka/`). Needs Java 17 and, the first time, Maven."""
 
-    def __init__(self, bootstrap: str, process: Supervised, data: tempfile.TemporaryDirectory[str]) -> None:
-        super().__init__(bootstrap)
-        self._process = process
+    def __init__(self, port: int, data: tempfile.TemporaryDirectory[str]) -> None:
+        super().__init__(f"{LOOPBACK}:{port}")
+        self._environment = {"PORT": str(port), "CONTROLLER_PORT": str(free_port()), "DATA": data.name}
         self._data = data
+        self.resume()
 
     @classmethod
     def missing(cls) -> str:
@@ -117,17 +118,22 @@ class ApacheKafka(Broker):
             subprocess.run([KAFKA_RUN, "--jars"], check=True, capture_output=True, timeout=JARS_TIMEOUT)
         except subprocess.CalledProcessError as error:
             raise Transient(f"Maven could not bring Apache Kafka: {error.stdout.decode(errors='replace')}") from error
-        data = tempfile.TemporaryDirectory(prefix="whodid-kafka-")
         port = free_port()
-        environment = {"PORT": str(port), "CONTROLLER_PORT": str(free_port()), "DATA": data.name}
-        process = Supervised("Apache Kafka", [str(KAFKA_RUN)], environment=environment, patience=10)
+        broker = cls(port, tempfile.TemporaryDirectory(prefix="whodid-kafka-"))
         try:
-            process.await_kafka(port, KAFKA_TIMEOUT)
+            broker._process.await_kafka(port, KAFKA_TIMEOUT)
         except BaseException:
-            process.stop()
-            data.cleanup()
+            broker.stop()
             raise
-        return cls(f"{LOOPBACK}:{port}", process, data)
+        return broker
+
+    def kill(self) -> None:
+        """End it as the kernel's out-of-memory killer would. Its data stays; `resume` starts it on that."""
+        self._process.kill()
+
+    def resume(self) -> None:
+        """Start it on the data that is there, without waiting for its answer."""
+        self._process = Supervised("Apache Kafka", [str(KAFKA_RUN)], environment=self._environment, patience=10)
 
     def stop(self) -> None:
         """End it and remove its data."""
@@ -197,6 +203,12 @@ class Supervised:
                 return
             time.sleep(0.05)
         raise Transient(f"{self._name} did not answer on port {port} within {timeout:.0f} s: {self._tail()}")
+
+    def kill(self) -> None:
+        """SIGKILL, for the command too: its death follows its supervisor's (Linux)."""
+        self._process.kill()
+        self._process.wait()
+        self._log.close()
 
     def stop(self) -> None:
         """Close the pipe, which ends the command, and wait for that."""

@@ -21,6 +21,7 @@ from pipeline.run.correlate import CorrelateRole
 from pipeline.run.ending import Ending
 from pipeline.run.normalize import NormalizeRole
 from pipeline.run.store import StoreRole
+from pipeline.store import Store, connect
 
 ROLES = ("normalize", "correlate", "store", "console", "collect")
 #: A process started by `whodid up` ends when its parent does, however that ends.
@@ -30,15 +31,21 @@ ORDERLY = 30.0
 log = logging.getLogger("whodid")
 
 
-def run_roles(settings: Settings, roles: Sequence[str], metrics: Metrics, until_idle: float | None = None) -> int:
-    """Run the roles until SIGTERM, Ctrl-C or idleness; returns the exit status (1 if a role failed)."""
+def run_roles(
+    settings: Settings, roles: Sequence[str], metrics: Metrics, until_idle: float | None = None,
+    opened: Callable[[Settings], Store] = connect,
+) -> int:  # fmt: skip
+    """Run the roles until SIGTERM, Ctrl-C or idleness; returns the exit status (1 if a role failed).
+
+    `opened` opens the store.
+    """
     stop = threading.Event()
     ensure_topics(settings)
     # State is millions of long-lived objects without cycles; walking them again and again costs more than all the rest.
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 1000)
-    targets = dict(_targets(settings, roles, metrics))
+    targets = dict(_targets(settings, roles, metrics, opened))
     threads: dict[str, threading.Thread] = {}
     failures: list[str] = []
 
@@ -61,14 +68,14 @@ def run_roles(settings: Settings, roles: Sequence[str], metrics: Metrics, until_
 
 
 def _targets(
-    settings: Settings, roles: Sequence[str], metrics: Metrics
+    settings: Settings, roles: Sequence[str], metrics: Metrics, opened: Callable[[Settings], Store]
 ) -> Iterator[tuple[str, Callable[[Ending], None]]]:
     if "normalize" in roles:
         yield "normalize", NormalizeRole(settings, metrics).run
     if "correlate" in roles:
         yield "correlate", CorrelateRole(settings, metrics).run
     desk = [role for role in roles if role in ("console", "collect")]
-    store = StoreRole(settings, metrics) if "store" in roles or "console" in roles else None
+    store = StoreRole(settings, metrics, opened) if "store" in roles or "console" in roles else None
     if store is not None and "store" in roles:
         yield "store", store.run
     if desk:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -35,10 +36,10 @@ log = logging.getLogger("whodid")
 class StoreRole:
     """Owns the store of its process."""
 
-    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics, opened: Callable[[Settings], Store] = connect) -> None:
         self._settings = settings
         self._metrics = metrics
-        self.store: Store = connect(settings)
+        self.store: Store = opened(settings)
         self._decoders: dict[str, msgspec.msgpack.Decoder[Any]] = {
             full_name(settings, ENTRIES): msgspec.msgpack.Decoder(Entries),
             full_name(settings, RECORDS): msgspec.msgpack.Decoder(Records),

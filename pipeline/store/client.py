@@ -7,9 +7,11 @@ Fails:  Transient when the store is away or overloaded; a wrong address is Inval
 
 from __future__ import annotations
 
+import shutil
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from clickhouse_connect.driver import Client
@@ -31,6 +33,10 @@ _INSERT = {
     # The offset is committed after the insert returns, so it must be in by then.
     "async_insert": 0,
 }
+#: Bytes that stay free on the disk of an embedded store, and how many a byte of a block may need on it.
+#: The engine takes a write that the disk refused for one that succeeded (seen with chdb 4.4: files of no bytes, and no
+#: error), so nothing may be given to it for which there might be no room.
+RESERVE, GROWTH = 64 * 1024 * 1024, 4
 
 
 class Store:
@@ -40,10 +46,12 @@ class Store:
     one and gives it back; there are as many as there were calls at once.
     """
 
-    def __init__(self, opened: Callable[[], Client], first: Client, embedded: bool) -> None:
+    def __init__(self, opened: Callable[[], Client], first: Client, embedded: bool, folder: Path | None = None) -> None:
         self._open = opened
         self._idle = deque([first])
         self._closed = False
+        #: Where an embedded store lies on disk.
+        self._folder = folder
         #: Whether the engine runs in this process, and no other process can open the store.
         self.embedded = embedded
 
@@ -68,6 +76,8 @@ class Store:
         """Write a block; it is visible when this returns. Written twice, it changes nothing that a query shows."""
         if not block.payload:
             return
+        if self._folder is not None:
+            find_room(self._folder, len(block.payload))
         with self._borrowed() as client:
             client.raw_insert(block.table, block.columns, block.payload, _INSERT, "MsgPack")
 
@@ -109,3 +119,13 @@ class Store:
                 self._idle.append(client)
         if self._closed:
             self.close()
+
+
+def find_room(folder: Path, size: int = 0) -> None:
+    """Raises Transient when the disk of a folder (or of where it is to be) is too full for a block of `size` bytes."""
+    there = next(one for one in (folder, *folder.parents) if one.exists())
+    free, needed = shutil.disk_usage(there).free, RESERVE + GROWTH * size
+    if free < needed:
+        raise Transient(
+            f"store: {folder}: {free / 1e6:,.0f} MB of its disk are free, {needed / 1e6:,.0f} MB are needed: make room"
+        )

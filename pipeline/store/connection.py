@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import clickhouse_connect
@@ -12,7 +13,7 @@ from clickhouse_connect.driver.exceptions import ProgrammingError
 
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Invalid, Transient
-from pipeline.store.client import Store
+from pipeline.store.client import Store, find_room
 from pipeline.store.faults import translated
 from pipeline.store.migrations import migrate
 
@@ -33,9 +34,13 @@ def connect(settings: Settings, *, migrated: bool = True) -> Store:
     address = urlsplit(settings.clickhouse)
     embedded = address.scheme == "chdb"
     database, opened = _embedded(settings.clickhouse) if embedded else _server(settings.clickhouse)
+    path = _path(settings.clickhouse) if embedded else _MEMORY
+    folder = None if path == _MEMORY else Path(path)
+    if folder is not None and not folder.exists():
+        find_room(folder)
     with translated():
         first = _first_client(opened, database)
-    store = Store(lambda: opened(database), first, embedded)
+    store = Store(lambda: opened(database), first, embedded, folder)
     try:
         if migrated:
             migrate(store)
@@ -46,8 +51,7 @@ def connect(settings: Settings, *, migrated: bool = True) -> Store:
 
 
 def _embedded(address: str) -> tuple[str, Callable[[str | None], Client]]:
-    location = unquote(address.removeprefix("chdb://").partition("?")[0])
-    path = _MEMORY if location in ("", "memory", _MEMORY) else location
+    path = _path(address)
     if path != _MEMORY and not path.startswith("/"):
         raise Invalid("clickhouse", "chdb:///absolute/path or chdb://memory", address)
 
@@ -66,6 +70,11 @@ def _embedded(address: str) -> tuple[str, Callable[[str | None], Client]]:
             ) from error
 
     return DATABASE, opened
+
+
+def _path(address: str) -> str:
+    location = unquote(address.removeprefix("chdb://").partition("?")[0])
+    return _MEMORY if location in ("", "memory", _MEMORY) else location
 
 
 def _server(address: str) -> tuple[str, Callable[[str | None], Client]]:

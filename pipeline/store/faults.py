@@ -26,9 +26,14 @@ _PASSING = {
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raise Transient for a store that is away; let wrong queries through unchanged."""
+    """Raise Transient for a store that is away; let wrong queries through unchanged.
+
+    An OSError is the embedded engine's: what is to be inserted goes through a temporary file, and the disk may be full.
+    """
     try:
         yield
+    except OSError as error:
+        raise Transient(f"store: {error}") from error
     except DatabaseError as error:
         if not _passing(error):
             raise

@@ -1,6 +1,8 @@
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -99,3 +101,33 @@ def test_a_server_that_is_not_there_is_away():
     with pytest.raises(Transient, match="store: "):
         connect(Settings(clickhouse="http://user:secret@127.0.0.1:1/whodid"))
     assert time.monotonic() - started < 20
+
+
+def test_a_disk_that_is_nearly_full_is_passing(tmp_path, monkeypatch):
+    settings = Settings(clickhouse=f"chdb://{tmp_path}/store")
+    usage = shutil.disk_usage(tmp_path)
+    with connect(settings) as store:
+        store.write_entries([entry("a")])
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=10_000_000))
+        with pytest.raises(Transient, match="10 MB of its disk are free, 67 MB are needed"):
+            store.write_entries([entry("b")])
+        assert names(timeline(store, "actor", "bot")) == ["a"]
+        monkeypatch.undo()
+        store.write_entries([entry("b")])
+        assert names(timeline(store, "actor", "bot")) == ["a", "b"]
+
+
+def test_no_store_is_begun_on_a_full_disk(tmp_path, monkeypatch):
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=0))
+    with pytest.raises(Transient, match="make room"):
+        connect(Settings(clickhouse=f"chdb://{tmp_path}/store"))
+    assert not (tmp_path / "store").exists()
+
+
+def test_what_the_operating_system_refuses_is_passing(tmp_path, monkeypatch):
+    with connect(Settings(clickhouse=f"chdb://{tmp_path}/store")) as store:
+        # The driver hands a block to the engine in a temporary file.
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+        with pytest.raises(Transient, match="No such file"):
+            store.write_entries([entry("a")])

@@ -1,0 +1,434 @@
+"""`whodid chaos`: a pipeline of real processes is disturbed while it works, and its timeline compared with the truth.
+
+The truth is what `whodid investigate` makes of the same records, in order, in one process, undisturbed. What the
+disturbed pipeline made of them, shuffled and doubled, must be the same row for row (`pipeline.run.proof`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import KafkaException, Producer
+from confluent_kafka.admin import AdminClient
+
+from pipeline.kit.admin import ensure_topics, positions
+from pipeline.kit.broker import ApacheKafka, EmbeddedBroker
+from pipeline.kit.clients import producer_config
+from pipeline.kit.config import Settings
+from pipeline.kit.failures import Invalid, Transient
+from pipeline.kit.topics import PUBLIC, catalogue, full_name
+from pipeline.normalize.context import Context
+from pipeline.run import proof
+from pipeline.run.disturb import CREW, STAGES, Crew, Disturbance, Groups, Kind, environment, left_behind, plan
+from pipeline.run.investigate import Investigation
+from pipeline.simulate import organisation
+from pipeline.simulate.faults import Faults
+from pipeline.sources.files import read
+from pipeline.store import connect
+from schemas.rejected import Record
+
+#: A record arrives at most so many places from where it belongs, and a copy of it at most so many behind.
+SHUFFLED, COPY_BEHIND = 300, 1500
+#: Shares of records that are sent again, and that are sent once more broken off in the middle.
+DOUBLED, BROKEN = 0.03, 0.002
+#: Seconds of silence after which what is left to do is done, and without progress after which a stage is stuck.
+IDLE, STUCK = 3.0, 90.0
+#: Seconds that working off what is left may take.
+PATIENCE = 300.0
+#: Seconds that a process may take to vanish from the list of processes after its end.
+GONE = 5.0
+BROKERS = ("embedded", "kafka")
+#: phase, done, of how many (None = unknown)
+Progress = Callable[[str, float, float | None], None]
+
+
+@dataclass
+class Order:
+    """What is to be done; all that is random follows from `seed`."""
+
+    seed: int = 1
+    events: int = 20_000
+    #: Directory that `whodid simulate` wrote; None makes one.
+    given: Path | None = None
+    #: Time over which the records are sent, and what happens meanwhile.
+    seconds: float = 60.0
+    disturbances: int = 20
+    #: Kinds to choose from; None = all that can be played here.
+    kinds: tuple[Kind, ...] | None = None
+    #: `embedded`, `kafka` (Apache Kafka, started here), or `host:port` of one that runs.
+    broker: str = "embedded"
+    #: Where everything is kept; None makes a directory, which is removed if everything holds.
+    home: Path | None = None
+
+
+@dataclass
+class Outcome:
+    """What was done, and what held."""
+
+    seed: int
+    records: int = 0
+    sent: int = 0
+    events: int = 0
+    disturbances: list[dict[str, Any]] = field(default_factory=list)
+    #: Processes that ended without being told to, and were started again.
+    ended_by_themselves: list[str] = field(default_factory=list)
+    #: Groups in which the embedded broker waited for a leader that had left (`disturb.Groups`).
+    groups_deleted: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+    checks: list[proof.Check] = field(default_factory=list)
+    #: The first rows that differ: event id, and the fields as pairs (undisturbed, disturbed).
+    differing: dict[str, dict[str, Any]] = field(default_factory=dict)
+    home: str = ""
+
+    @property
+    def holds(self) -> bool:
+        """Whether everything that must hold does."""
+        return bool(self.checks) and all(check.holds for check in self.checks)
+
+    def shown(self) -> dict[str, Any]:
+        """As one JSON object."""
+        return {"holds": self.holds, **asdict(self)}
+
+
+class Interrupted(Exception):
+    """Ctrl-C: everything that was started is ended."""
+
+
+class Chaos:
+    """One run."""
+
+    def __init__(
+        self, settings: Settings, order: Order, say: Callable[[str], None], progress: Progress,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> None:  # fmt: skip
+        self._order = order
+        self._say = say
+        self._progress = progress
+        self._stopped = stopped
+        self._settings = settings
+        self._outcome = Outcome(order.seed)
+
+    def run(self) -> Outcome:
+        """Blocks. Raises Interrupted, and Transient or Permanent when the run itself cannot be done."""
+        order, outcome = self._order, self._outcome
+        home = (order.home or Path(tempfile.mkdtemp(prefix="whodid-chaos-"))).resolve()
+        outcome.home = str(home)
+        (home / "log").mkdir(parents=True, exist_ok=True)
+        try:
+            self._run(home)
+        except BaseException:
+            if order.home is None and self._stopped():
+                shutil.rmtree(home, ignore_errors=True)
+            raise
+        if outcome.holds and order.home is None:
+            shutil.rmtree(home, ignore_errors=True)
+            outcome.home = ""
+        return outcome
+
+    def _run(self, home: Path) -> None:
+        order, outcome = self._order, self._outcome
+        story = self._story(home)
+        sequence = arrivals(story, order.seed)
+        outcome.records, outcome.sent = len(story), len(sequence)
+        settings = self._settings_of(home)
+        wanted = proof.expected(sequence, Context.of(settings))
+        outcome.events = len(wanted.events)
+        with self._timed("undisturbed"):
+            undisturbed = self._undisturbed(settings, home, sequence)
+        with ExitStack() as stack:
+            broker = self._broker(stack, home)
+            settings = settings.model_copy(update={"bootstrap": broker.bootstrap if broker else order.broker})
+            ensure_topics(settings)
+            if broker is None:
+                stack.callback(_delete_topics, settings)
+            crew = Crew(
+                settings, home / "log", self._say,
+                broker if isinstance(broker, ApacheKafka) else None,
+                Groups(settings) if isinstance(broker, EmbeddedBroker) else None,
+            )  # fmt: skip
+            self._disturb(crew, sequence, self._plan(broker))
+            self._drain(crew)
+            if crew.groups is not None:
+                outcome.groups_deleted = crew.groups.deleted
+            state = proof.state(settings)
+        with self._timed("checking"):
+            self._prove(settings, home, wanted, undisturbed)
+        outcome.checks += [state, self._processes(crew)]
+
+    def _story(self, home: Path) -> list[Record]:
+        """The records in the order in which they happened, as far as files of their own can tell."""
+        folder = self._order.given
+        if folder is None:
+            folder = home / "organisation"
+            done = 0.0
+
+            def told(events: int) -> None:
+                nonlocal done
+                done += events
+                self._progress("telling", done, self._order.events)
+
+            organisation.write(folder, self._order.events, self._order.seed, Faults(), told)
+        files = [(topic, folder / f"{topic}.jsonl") for topic in PUBLIC if (folder / f"{topic}.jsonl").exists()]
+        if not files:
+            raise Invalid("--input", f"a directory that `whodid simulate` wrote, with {PUBLIC[0]}.jsonl", str(folder))
+        placed: list[tuple[float, Record]] = []
+        for topic, file in files:
+            records = list(read([file], topic=topic))
+            placed += [((n + 0.5) / len(records), record) for n, record in enumerate(records)]
+        return [record for _, record in sorted(placed, key=lambda one: one[0])]
+
+    def _settings_of(self, home: Path) -> Settings:
+        values = {
+            "prefix": f"chaos-{home.name}-", "data_dir": home, "clickhouse": f"chdb://{home}/store",
+            "hash_key": f"{self._order.seed:032d}",
+        }  # fmt: skip
+        if self._order.broker in BROKERS and "session_timeout" not in self._settings.model_fields_set:
+            # As `whodid up`: the embedded broker keeps a group waiting for half of it.
+            values["session_timeout"] = 2.0
+        return self._settings.model_copy(update=values)
+
+    def _undisturbed(self, settings: Settings, home: Path, sequence: list[Record]) -> proof.Found:
+        """What investigating the records makes of them, once each and in the order in which they happened."""
+        once = list({(record.topic, record.value): record for record in sequence}.values())
+        once.sort(key=lambda record: record.offset)
+        self._progress("investigating, undisturbed", 0, None)
+        with connect(settings.model_copy(update={"clickhouse": f"chdb://{home}/undisturbed"})) as store:
+            Investigation(settings, store).run(once)
+            return proof.found(store)
+
+    def _broker(self, stack: ExitStack, home: Path) -> EmbeddedBroker | ApacheKafka | None:
+        self._progress("starting the broker", 0, None)
+        match self._order.broker:
+            case "embedded":
+                return stack.enter_context(EmbeddedBroker.start(log=home / "log" / "broker.log"))
+            case "kafka":
+                return stack.enter_context(ApacheKafka.start())
+        return None
+
+    def _plan(self, broker: EmbeddedBroker | ApacheKafka | None) -> list[Disturbance]:
+        order = self._order
+        can = possible(order.broker)
+        for kind in order.kinds or ():
+            if kind not in can:
+                raise Invalid(f"--faults {kind}", can_only(kind))
+        return plan(order.seed, order.kinds if order.kinds is not None else can, order.disturbances, order.seconds)
+
+    def _disturb(self, crew: Crew, sequence: list[Record], planned: list[Disturbance]) -> None:
+        """Send, disturb, mend, and let the crew catch up by itself; then it is told to end."""
+        self._say(f"seed {self._order.seed}: {len(sequence):,} records in {self._order.seconds:.0f} s, "
+                  f"{len(planned)} disturbances, logs in {crew.log}")  # fmt: skip
+        try:
+            for name in CREW:
+                crew.start(name)
+            with self._timed("streaming"):
+                self._stream(crew, sequence, planned)
+            with self._timed("catching_up"):
+                self._catch_up(crew)
+        finally:
+            crew.close()
+            self._outcome.ended_by_themselves = crew.unasked
+
+    def _stream(self, crew: Crew, sequence: list[Record], planned: list[Disturbance]) -> None:
+        feed = Feed(crew.settings, sequence, self._order.seed)
+        actions = sorted(
+            [(one.at, True, one) for one in planned] + [(one.at + one.lasts, False, one) for one in planned],
+            key=lambda action: action[0],
+        )
+        began = time.monotonic()
+        while actions or feed.left:
+            self._look()
+            passed = time.monotonic() - began
+            while actions and actions[0][0] <= passed:
+                _, begins, what = actions.pop(0)
+                if begins:
+                    crew.begin(what)
+                    self._say(str(what))
+                    self._outcome.disturbances.append({**asdict(what), "began": round(passed, 2)})
+                else:
+                    crew.end(what)
+            feed.send(passed / self._order.seconds)
+            crew.watch()
+            self._progress("streaming, disturbed", feed.done, len(sequence))
+            time.sleep(0.02)
+        feed.close()
+
+    def _catch_up(self, crew: Crew) -> None:
+        """The disturbed processes themselves must work off what there is: each group comes to where its topics end."""
+        for stage, group in STAGES.items():
+            started = time.monotonic()
+            ends: dict[tuple[str, int], int] | None = None
+            left = whole = -1
+            while left:
+                self._look()
+                crew.watch()
+                with contextlib.suppress(Transient):
+                    now = positions(crew.settings, crew.settings.prefix + group)
+                    ends = ends or {key: at.end for key, at in now.items()}
+                    behind = sum(max(0, ends[key] - at.committed) for key, at in now.items() if key in ends)
+                    if ends and behind != left:
+                        left, started = behind, time.monotonic()
+                        whole = max(left, whole)
+                        self._progress(f"{stage} catches up", whole - left, whole)
+                if time.monotonic() - started > STUCK:
+                    raise Transient(
+                        f"{stage} did not come any further for {STUCK:.0f} s, {left:,} messages before the end: "
+                        f"see the logs in {crew.log}"
+                    )
+                time.sleep(0.2)
+            self._say(f"{stage} has caught up")
+
+    def _drain(self, crew: Crew) -> None:
+        """Fresh processes work off what the others left, until nothing comes any more."""
+        command = [sys.executable, "-m", "pipeline", "run", "normalize", "correlate", "store",
+                   "--until-idle", str(IDLE), "--summary", "json"]  # fmt: skip
+        log = crew.logfile("drain")
+        self._progress("until idle", 0, None)
+        self._say("all were told to end; working off what is left until idle")
+        with self._timed("until_idle"), log.open("wb") as said:
+            child = subprocess.Popen(
+                command, env=environment(crew.settings), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said,
+                start_new_session=True,
+            )  # fmt: skip
+            try:
+                out = self._result(crew, child)
+            finally:
+                child.kill()
+                child.wait()
+        if child.returncode:
+            crew.unclean.append(f"working off what was left ended with status {child.returncode}, see {log}")
+            return
+        counts = json.loads(out.splitlines()[-1])["counts"]
+        if lost := counts.get("lost_batches", 0):
+            crew.unclean.append(f"{lost:,} batches had expired before they were read, see {log}")
+
+    def _result(self, crew: Crew, child: subprocess.Popen[bytes]) -> bytes:
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            self._look()
+            crew.watch()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return child.communicate(timeout=0.2)[0]
+        raise Transient(f"what was left was not worked off within {PATIENCE:.0f} s")
+
+    def _prove(self, settings: Settings, home: Path, wanted: proof.Expected, undisturbed: proof.Found) -> None:
+        outcome = self._outcome
+        self._progress("comparing", 0, None)
+        with connect(settings) as store:
+            got = proof.found(store, settings.prefix)
+            outcome.checks += proof.conservation(wanted, got)
+            check, differing = proof.timeline(undisturbed, got)
+            outcome.checks.append(check)
+            rows = proof.rows(store, differing[: proof.SHOWN])
+        if rows:
+            with connect(settings.model_copy(update={"clickhouse": f"chdb://{home}/undisturbed"})) as store:
+                truth = proof.rows(store, list(rows))
+            outcome.differing = {name: proof.differences(truth[name], row) for name, row in rows.items()}
+
+    def _processes(self, crew: Crew) -> proof.Check:
+        deadline = time.monotonic() + GONE
+        while (left := left_behind(crew.settings.prefix)) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        faults = [*crew.unclean, *(f"left behind: {line}" for line in left), *(f"a bug, see {f}" for f in crew.bugs())]
+        started = f"{len(self._outcome.ended_by_themselves)} ended by themselves and were started again"
+        return proof.Check("every process ended as it should", not faults, "; ".join([started, *faults]))
+
+    def _look(self) -> None:
+        if self._stopped():
+            raise Interrupted
+
+    @contextlib.contextmanager
+    def _timed(self, what: str) -> Iterator[None]:
+        began = time.monotonic()
+        yield
+        self._outcome.seconds[what] = round(time.monotonic() - began, 1)
+
+
+class Feed:
+    """Sends records to random partitions of their public topics, as far as time has come."""
+
+    def __init__(self, settings: Settings, sequence: list[Record], seed: int) -> None:
+        self._settings = settings
+        self._sequence = sequence
+        self._chance = random.Random(f"partitions {seed}")  # noqa: S311  (to be repeated, not to be secret)
+        self._producer = Producer(producer_config(settings))
+        self._failed = threading.Event()
+        self.done = 0
+
+    @property
+    def left(self) -> int:
+        """Records that were not sent yet."""
+        return len(self._sequence) - self.done
+
+    def send(self, share: float) -> None:
+        """Send on until this share of all is sent. The client keeps what the broker does not take yet."""
+        until = min(len(self._sequence), int(share * len(self._sequence)) + 1)
+        for record in self._sequence[self.done : until]:
+            partition = self._chance.randrange(self._settings.partitions)
+            self._producer.produce(
+                full_name(self._settings, record.topic), record.value, partition=partition, on_delivery=self._delivered
+            )
+        self.done = max(self.done, until)
+        self._producer.poll(0)
+
+    def close(self) -> None:
+        """Wait until the broker has everything. Raises Transient when it has not."""
+        if self._producer.flush(PATIENCE) or self._failed.is_set():
+            raise Transient(f"kafka: {self._settings.bootstrap} did not take everything that was sent")
+
+    def _delivered(self, error: object, _message: object) -> None:
+        if error is not None:
+            self._failed.set()
+
+
+def arrivals(story: list[Record], seed: int) -> list[Record]:
+    """The records as they arrive: shuffled within a bound, some twice, and some once more with their end missing.
+
+    Offsets number them by where they belong, so that the same list also tells the order in which things happened.
+    """
+    chance = random.Random(f"arrivals {seed}")  # noqa: S311  (to be repeated, not to be secret)
+    placed: list[tuple[float, Record]] = []
+    for place, record in enumerate(story):
+        numbered = Record(record.value, record.format, record.topic, 0, 2 * place)
+        placed.append((place + chance.uniform(0, SHUFFLED), numbered))
+        if chance.random() < DOUBLED:
+            placed.append((place + chance.uniform(0, COPY_BEHIND), numbered))
+        if chance.random() < BROKEN:
+            broken = Record(record.value[: len(record.value) // 2], record.format, record.topic, 0, 2 * place + 1)
+            placed.append((place + chance.uniform(0, SHUFFLED), broken))
+    return [record for _, record in sorted(placed, key=lambda one: one[0])]
+
+
+def possible(broker: str) -> tuple[Kind, ...]:
+    """Kinds of disturbance that can be played with this broker on this machine."""
+    without = set() if broker == "kafka" else {Kind.BROKER}
+    if not sys.platform.startswith("linux"):
+        without.add(Kind.DISK)
+    return tuple(kind for kind in Kind if kind not in without)
+
+
+def can_only(kind: Kind) -> str:
+    """What a kind needs."""
+    if kind is Kind.BROKER:
+        return "`--broker kafka`: the embedded broker keeps nothing, and one that was started elsewhere is not ours"
+    return "Linux, where the limit of a running process can be set"
+
+
+def _delete_topics(settings: Settings) -> None:
+    """Leave nothing behind on a broker that is not ours."""
+    client = AdminClient({"bootstrap.servers": settings.bootstrap, "log_level": 2})
+    for future in client.delete_topics([full_name(settings, name) for name in catalogue()]).values():
+        with contextlib.suppress(KafkaException):
+            future.result()
