@@ -130,6 +130,10 @@ class Heard(msgspec.Struct, array_like=True, gc=False, tag="heard"):
     time: int
 
 
+#: Revisions that the second hop makes per revision of the first: the highest wins, whichever owner an event moved to.
+REVISIONS = 1024
+
+
 class Leave(msgspec.Struct, array_like=True, gc=False, tag="leave"):
     """An event was attributed to a session, and belongs elsewhere as of a later revision (second hop)."""
 
@@ -144,8 +148,10 @@ class Recall(msgspec.Struct, array_like=True, gc=False):
 
     #: `credential:…`
     key: str
-    #: How many events of it the store must have, once everything on its way has arrived.
+    #: How many events of it were passed on before, some of them perhaps still on their way into the store.
     events: int
+    #: Entries with a lower revision than this were made before.
+    revision: int = 0
     #: First and last event time, if only those between are to come again.
     span: tuple[int, int] | None = None
 

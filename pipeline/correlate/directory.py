@@ -21,7 +21,7 @@ from pipeline.correlate.route import settle
 from pipeline.correlate.seen import Said, Seen
 from pipeline.correlate.state import PartitionState
 from pipeline.correlate.watermark import ENDED, Watermarks
-from schemas.batch import Ask, Attribution, Batch, Bind, Call, Heard, Item, Leave, Mark, Mention, Recall, Use
+from schemas.batch import REVISIONS, Ask, Attribution, Batch, Bind, Call, Heard, Item, Leave, Mark, Mention, Recall, Use
 from schemas.event import Head, content_of, head_of, unpacked
 from schemas.rejected import Rejected
 
@@ -184,7 +184,7 @@ class Directory:
         bind = bindings.best(key.binds.values())
         at_once = bind is not None and bind.attribution.rooted
         if key.released and (at_once or not self._parking.waits(span[0], self.watermarks.settled)):
-            self._out.append(Recall(heard.key, key.released, span))
+            self._out.append(Recall(heard.key, key.released, least_revision(key.generation + 1), span))
 
     def _resolve_crews(self) -> None:
         """Look again at the events of credentials whose crew has grown, near the new calls."""
@@ -341,7 +341,7 @@ class Directory:
             key.generation += 1
             self._revise(bind.key)
             if key.released:
-                self._out.append(Recall(bind.key, key.released))
+                self._out.append(Recall(bind.key, key.released, least_revision(key.generation)))
 
     def _announce(self, key: Key, session: Bind) -> None:
         for passing in key.passed.values():
@@ -428,6 +428,11 @@ def _says(bind: Bind) -> tuple[Attribution, str]:
 
 def _sure(attribution: Attribution) -> bool:
     return bool(attribution.session) and attribution.links[0].confidence >= SURE
+
+
+def least_revision(generation: int) -> int:
+    """The lowest revision of an entry whose event was passed on as of this generation of its credential."""
+    return 2 * generation * REVISIONS
 
 
 def said_by(event: msgspec.Raw, revision: int) -> int:

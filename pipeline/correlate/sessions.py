@@ -20,13 +20,11 @@ from pipeline.correlate.links import CLOUD, Owner, Weighed, causes, note_call, n
 from pipeline.correlate.parking import Parked, Parking
 from pipeline.correlate.state import PartitionState
 from pipeline.correlate.watermark import ENDED, Watermarks
-from schemas.batch import Attribution, Batch, Item, Leave, Own
+from schemas.batch import REVISIONS, Attribution, Batch, Item, Leave, Own
 from schemas.entry import PackedEntry
 from schemas.event import Event, Head, head_of, packed, unpacked
 from schemas.rejected import Rejected
 
-#: Revisions made here per revision that came in: the highest one wins whichever owner an event moved to.
-STEP = 1024
 #: Clocks differ, and CloudTrail's has one second: facts reach back this far (microseconds).
 SLACK = 20 * SECOND
 #: A session is looked at as a whole this long (event time, microseconds) after something new in it.
@@ -78,7 +76,7 @@ class Sessions:
             if item.key.startswith(SESSION):
                 self._take(item, news, fresh)
             else:
-                self._entries.append(entry_of(item.event, item.attribution, item.revision * STEP))
+                self._entries.append(entry_of(item.event, item.attribution, item.revision * REVISIONS))
         for key, event, held in fresh:
             self._show(key, event, held)
         self._show_news(news, {(key, event.event_id) for key, event, _ in fresh})
@@ -194,10 +192,10 @@ class Sessions:
         shown = hash_of(entry)
         if held.emitted and shown == held.shown:
             return
-        held.changed = min(held.changed + held.emitted, STEP - 1)
+        held.changed = min(held.changed + held.emitted, REVISIONS - 1)
         held.emitted, held.shown = True, shown
         self.holding.touch(key, event.event_id)
-        entry.revision = held.incoming * STEP + held.changed
+        entry.revision = held.incoming * REVISIONS + held.changed
         self._entries.append(entry)
 
     def _weighed(self, key: str, owner: Owner | None, event: Head, held: Held) -> Weighed | None:

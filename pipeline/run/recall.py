@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -25,15 +27,36 @@ from pipeline.kit.metrics import Metrics
 from pipeline.kit.outbox import Outbox
 from pipeline.kit.topics import full_name, partition_of
 from pipeline.store import Store
-from pipeline.store.recall import used, uses
+from pipeline.store.recall import uses
 from schemas.batch import Batch, Recall, Recalls, Use
 from schemas.entry import Entry
 
 FIRST, RECALLS = "events-by-credential", "recalls"
 #: Seconds that events on their way into the store are waited for, and between two looks.
 PATIENCE, LOOK_EVERY = 30.0, 0.2
+#: Seconds that a stretch of event time is looked at.
+LINGER = 5.0
+#: Credentials whose recalled events are remembered.
+REMEMBERED = 1000
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Recalls).decode
+
+
+@dataclass
+class Pending:
+    """A recall that is being answered.
+
+    Which events were passed on before it is seen by their revision. All of them are waited for; those of a stretch of
+    time, whose number is not known, for a moment.
+    """
+
+    recall: Recall
+    #: Events of the credential that were sent again, for this recall or an earlier one.
+    seen: set[str]
+    sent: set[str] = field(default_factory=set)
+    #: Monotonic time at which it began, and at which there was last something to send.
+    began: float = field(default_factory=time.monotonic)
+    changed: float = field(default_factory=time.monotonic)
 
 
 class Recaller:
@@ -47,6 +70,8 @@ class Recaller:
         self._outbox: Outbox[Any] = Outbox(self._send)
         self._stop = threading.Event()
         self._failed = ""
+        #: Events of a credential that were sent again, since later recalls of it count them too.
+        self._seen: OrderedDict[str, set[str]] = OrderedDict()
         self._thread = threading.Thread(target=self._run, name="recall", daemon=True)
         #: Monotonic time at which there was last something to do.
         self.active = time.monotonic()
@@ -69,7 +94,7 @@ class Recaller:
                 for message in consumer.consume(100, 0.2):
                     for recall in self._read(message):
                         wanted[recall.key] = both(wanted.get(recall.key), recall)
-                if wanted and all([self._serve(recall) for recall in wanted.values()]):
+                if wanted and self._serve(wanted):
                     self._commit(consumer)
         finally:
             consumer.close()
@@ -83,21 +108,44 @@ class Recaller:
             self._metrics.add("bugs")
             return []
 
-    def _serve(self, recall: Recall) -> bool:
-        """Send the events again; False only if told to stop before that."""
-        credential = recall.key.removeprefix(CREDENTIAL)
-        deadline = time.monotonic() + PATIENCE
-        while not self._stop.is_set():
+    def _serve(self, wanted: dict[str, Recall]) -> bool:
+        """Send the events again that were passed on before; False only if told to stop before that."""
+        pending = [Pending(recall, self._seen_of(recall.key)) for recall in wanted.values()]
+        while pending and not self._stop.is_set():
             self.active = time.monotonic()
             try:
-                if used(self._store, credential) >= recall.events or self.active >= deadline:
-                    self._publish(uses(self._store, credential, recall.span))
-                    return True
+                pending = [one for one in pending if not self._look(one)]
             except Transient as error:
                 self._metrics.trouble("recall", str(error))
-                deadline = time.monotonic() + PATIENCE
-            self._stop.wait(LOOK_EVERY)
-        return False
+                for one in pending:
+                    one.changed = time.monotonic()
+            if pending:
+                self._stop.wait(LOOK_EVERY)
+        return not pending
+
+    def _look(self, one: Pending) -> bool:
+        """Send again what the store has by now; True when that is all."""
+        recall, now = one.recall, time.monotonic()
+        stale = [
+            entry
+            for entry in uses(self._store, recall.key.removeprefix(CREDENTIAL), recall.span)
+            if entry.revision < recall.revision and entry.event.event_id not in one.sent
+        ]
+        if stale:
+            self._publish(stale)
+            one.changed = now
+        one.sent.update(entry.event.event_id for entry in stale)
+        one.seen.update(entry.event.event_id for entry in stale if entry.event.kind == "cloud_audit")
+        if recall.span is not None:
+            return now >= one.began + LINGER
+        return len(one.seen) >= recall.events or now >= one.changed + PATIENCE
+
+    def _seen_of(self, key: str) -> set[str]:
+        seen = self._seen.setdefault(key, set())
+        self._seen.move_to_end(key)
+        if len(self._seen) > REMEMBERED:
+            self._seen.popitem(last=False)
+        return seen
 
     def _publish(self, entries: Iterable[Entry]) -> None:
         for entry in entries:
@@ -149,4 +197,4 @@ def both(one: Recall | None, other: Recall) -> Recall:
     span = None
     if one.span is not None and other.span is not None:
         span = (min(one.span[0], other.span[0]), max(one.span[1], other.span[1]))
-    return Recall(one.key, max(one.events, other.events), span)
+    return Recall(one.key, max(one.events, other.events), max(one.revision, other.revision), span)

@@ -10,17 +10,6 @@ from collections.abc import Iterator
 from pipeline.store.pivots import MAX_LIMIT, Rows, timeline
 from schemas.entry import Entry
 
-_USED = """
-SELECT count() FROM entries FINAL
-WHERE (time, event_id) IN (SELECT time, event_id FROM pivots WHERE key = sipHash64('credential', {credential:String}))
-  AND credential = {credential:String} AND kind = 'cloud_audit'
-"""
-
-
-def used(store: Rows, credential: str) -> int:
-    """How many cloud audit events used it. Reads the granules of its pivot only."""
-    return int(store.rows(_USED, {"credential": credential})[0][0])
-
 
 def uses(store: Rows, credential: str, span: tuple[int, int] | None = None) -> Iterator[Entry]:
     """The entries of those events and of the issuances made with it, in the order of time, without fingerprints.
