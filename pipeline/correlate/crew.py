@@ -72,7 +72,7 @@ class Meeting:
 
     def __init__(self, state: PartitionState) -> None:
         self._state = state
-        self._fading = Fading(state)
+        self._fading = Fading(state, "x/")
         self._calls: dict[str, Calls] = {}
         self._models: dict[str, dict[int, Model]] = {}
 
@@ -185,6 +185,12 @@ class Meeting:
                     known.update(habits)
             model = models[stretch] = model_of(known)
         return model
+
+    def disband(self, key: str) -> None:
+        """Forget a credential's crew."""
+        self._state.delete("w/" + key)
+        self._calls.pop(key, None)
+        self._models.pop(key, None)
 
     def forget_before(self, time: int) -> None:
         """Forget what values were told of earlier event times."""

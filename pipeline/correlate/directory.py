@@ -14,6 +14,7 @@ import msgspec
 from pipeline.correlate import bindings, crew, traces
 from pipeline.correlate.conflicts import conflict, rejection
 from pipeline.correlate.crew import Meeting
+from pipeline.correlate.fading import Faded, Fading
 from pipeline.correlate.held import Chunk, Chunks, Held, Holding
 from pipeline.correlate.keys import CREDENTIAL, SESSION, TRACE
 from pipeline.correlate.parking import Parked, Parking
@@ -27,6 +28,8 @@ from schemas.rejected import Rejected
 
 #: Bindings whose attribution is kept ready.
 PLAIN = 50_000
+#: A key's last use is known to this part of the window in which late events come.
+NOTED = 4
 #: An attribution this sure is shown before the grace is over.
 SURE = 0.9
 
@@ -52,6 +55,13 @@ class Key(msgspec.Struct, array_like=True, gc=False):
     uses: dict[int, int] = {}
     #: Whether the session that its role session is named after was asked.
     inferred: bool = False
+    #: Event time (microseconds) as of which it is noted for being forgotten; it was used at most NOTED later.
+    noted: int = 0
+
+    @property
+    def sealed(self) -> bool:
+        """Most keys rest between two uses; as bytes they take a quarter of the memory."""
+        return True
 
 
 class Marks(msgspec.Struct, array_like=True, gc=False):
@@ -61,7 +71,8 @@ class Marks(msgspec.Struct, array_like=True, gc=False):
 
 
 STATE_TYPES: dict[str, type[msgspec.Struct]] = {
-    "k": Key, "t": traces.Trace, "h": Chunk, "c": Chunks, "p": Parked, "m": Marks, "d": Said, **crew.STATE_TYPES,
+    "k": Key, "t": traces.Trace, "h": Chunk, "c": Chunks, "p": Parked, "m": Marks, "d": Said, "y": Faded,
+    **crew.STATE_TYPES,
 }  # fmt: skip
 
 
@@ -76,6 +87,7 @@ class Directory:
         self._recalls = recalls
         self._seen = Seen(state)
         self._meeting = Meeting(state)
+        self._fading = Fading(state, "y/")
         self._late_window = late_window
         self.holding = Holding(state, late_limit)
         marks = state.get("m/", Marks)
@@ -121,6 +133,8 @@ class Directory:
         held = self.holding.find(use.key, event.event_id)
         in_trace = use.key.startswith(TRACE)
         self._infer(use, event)
+        if not in_trace:
+            self._note(use.key, event.time)
         asks = held is None and bool(use.names) and not use.recalled and self._ask(use, event)
         if held is None and not in_trace and self._pass_on(use, event):
             return
@@ -314,6 +328,7 @@ class Directory:
                 self.state.put("t/" + key, trace)
 
     def _bind(self, bind: Bind) -> None:
+        self._note(bind.key, bind.time)
         key = self._key(bind.key)
         if bind.path:
             passing = key.passed.setdefault(f"{bind.event_id} {bind.path[-1]}", Passed(bind))
@@ -384,6 +399,7 @@ class Directory:
                 self._settle_held(key, event_id, held)
         if settled < ENDED:
             self._meeting.forget_before(settled - crew.KEEP)
+            self._forget(settled)
             self._let_go(self.holding.forget_before(settled - self._late_window))
 
     def _go_on(self, key: str, held: Held) -> None:
@@ -413,6 +429,34 @@ class Directory:
         if self._recalls and head_of(held.event).kind != "token_issuance":
             self.holding.release(key, event_id)
             self._release(key, event_id, held, counts=True)
+
+    def _note(self, name: str, time: int) -> None:
+        """See to it that a key is forgotten some time after its last use."""
+        key = self._key(name)
+        if not key.noted or time > key.noted + self._late_window // NOTED:
+            key.noted = time
+            self._fading.add(name, time)
+            self._put_key(name, key)
+
+    def _forget(self, settled: int) -> None:
+        """Forget keys that were neither used nor valid within the window in which late events come."""
+        for name in self._fading.due(settled - self._late_window - self._late_window // NOTED):
+            key = self._key(name)
+            if key.noted > settled - self._late_window - self._late_window // NOTED:
+                continue
+            expires = max([bind.expires for bind in key.binds.values()], default=0)
+            if expires > settled - self._late_window:
+                key.noted = expires
+                self._fading.add(name, expires)
+                self._put_key(name, key)
+            elif not self._stands(name, key) and not self.holding.holds(name):
+                self.state.delete("k/" + name)
+                self._meeting.disband(name)
+
+    def _stands(self, name: str, key: Key) -> bool:
+        """Whether a credential was issued without an end."""
+        issued = [bind for bind in key.binds.values() if bind.event_id != bindings.INFERRED]
+        return name.startswith(CREDENTIAL) and any(not bind.expires for bind in issued)
 
     def _key(self, key: str) -> Key:
         return self.state.get("k/" + key, Key) or Key({}, {}, uses={})

@@ -29,27 +29,29 @@ class Faded(msgspec.Struct, array_like=True, gc=False):
 class Fading:
     """The keys of one partition that will be forgotten; a key may be noted again before that."""
 
-    def __init__(self, state: PartitionState) -> None:
+    def __init__(self, state: PartitionState, prefix: str) -> None:
+        """`prefix`: of its values in the state, one letter and a slash."""
         self._state = state
-        self._numbers = deque(sorted(int(key[2:]) for key in state.keys("x/")))
+        self._prefix = prefix
+        self._numbers = deque(sorted(int(key[2:]) for key in state.keys(prefix)))
 
     def add(self, key: str, time: int) -> None:
         """Note a key to be forgotten once event time has come well past `time`."""
-        chunk = self._state.get(f"x/{self._numbers[-1]}", Faded) if self._numbers else None
+        chunk = self._state.get(f"{self._prefix}{self._numbers[-1]}", Faded) if self._numbers else None
         if chunk is None or chunk.sealed:
             self._numbers.append(self._numbers[-1] + 1 if self._numbers else 0)
             chunk = Faded(time, [])
         chunk.keys.append(key)
         chunk.until = max(chunk.until, time)
-        self._state.put(f"x/{self._numbers[-1]}", chunk)
+        self._state.put(f"{self._prefix}{self._numbers[-1]}", chunk)
 
     def due(self, time: int) -> list[str]:
         """Keys that were noted with earlier times only, oldest chunks first; they are no longer noted."""
         found: list[str] = []
         while self._numbers:
-            chunk = self._state.get(f"x/{self._numbers[0]}", Faded)
+            chunk = self._state.get(f"{self._prefix}{self._numbers[0]}", Faded)
             if chunk is not None and chunk.until >= time:
                 break
-            self._state.delete(f"x/{self._numbers.popleft()}")
+            self._state.delete(f"{self._prefix}{self._numbers.popleft()}")
             found += chunk.keys if chunk else []
         return found

@@ -5,9 +5,10 @@ import msgspec
 from pipeline.correlate.directory import STATE_TYPES, Directory
 from pipeline.correlate.route import route
 from pipeline.correlate.state import PartitionState
-from schemas.batch import SECOND_HOP, Attribution, Batch, Bind, Own, Recall, Use
+from pipeline.correlate.watermark import LEVELS
+from schemas.batch import SECOND_HOP, Attribution, Batch, Bind, Mark, Own, Recall, Use
 from schemas.event import unpacked
-from tests.events import call, issuance
+from tests.events import at, call, issuance
 
 
 class Hop:
@@ -32,6 +33,10 @@ class Hop:
             out += [item for item in items + made if isinstance(item, Own | Recall)]
             items = [item for item in made if isinstance(item, Use | Bind)]
         return out
+
+    def reach(self, seconds):
+        levels = [at(seconds)] * LEVELS
+        return self.directory.apply(Batch([], [Mark("n/x", levels, 1), Mark("p/0", levels, 1)]))
 
 
 def shown(out):
@@ -99,3 +104,32 @@ def test_the_oldest_ids_are_forgotten(monkeypatch):
     assert len(hop.state.keys("d/")) <= 3
     assert shown(hop.feed(call(0, "C1", "0"))), "told again, as it was shown before"
     assert hop.feed(call(1999, "C1", "1999")) == []
+
+
+def keys(hop):
+    return sorted(key for key in hop.state.keys("k/"))
+
+
+def test_a_credential_is_forgotten_when_neither_it_nor_its_last_use_is_within_the_window():
+    hop = Hop()
+    window = 3600
+    hop.feed(
+        issuance(0, "C1", actor="a", issued_expires=at(1000)), issuance(0, "C2", actor="a", issued_expires=at(9000))
+    )
+    hop.feed(call(10, "C1", "x"), call(10, "unseen", "y"))
+    hop.reach(window + 900)
+    assert {"k/credential:C1", "k/credential:C2"} <= {*keys(hop)}
+    hop.reach(1000 + window + 901)
+    assert keys(hop) == ["k/credential:C2"]
+    hop.reach(9000 + window + 901)
+    assert keys(hop) == []
+    assert hop.state.keys("y/") == []
+
+
+def test_a_standing_key_is_not_forgotten_nor_one_in_use():
+    hop = Hop()
+    hop.feed(issuance(0, "C1", actor="a"), issuance(0, "C2", actor="a", issued_expires=at(10)))
+    for n in range(20):
+        hop.feed(call(1000 * n, "C2", str(n)))
+        hop.reach(1000 * n)
+    assert keys(hop) == ["k/credential:C1", "k/credential:C2"]
