@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from pipeline.kit.topics import PUBLIC
-from pipeline.simulate import abuse, activities
+from pipeline.simulate import abuse, activities, platforms
 from pipeline.simulate.activities import SECOND, World
 from pipeline.simulate.faults import Faults, arrivals
 from pipeline.simulate.truth import Told
@@ -36,6 +36,12 @@ MIX: tuple[tuple[activities.Activity, float], ...] = (
     (activities.batch_job, 5),
     (activities.pod, 10),
     (activities.vendor_agent, 3),
+    (platforms.mcp_agent, 6),
+    (platforms.kubernetes_pod, 5),
+    (platforms.vault_lease, 3),
+    (platforms.developer, 5),
+    (platforms.leaked_developer_token, 0.3),
+    (platforms.rogue_mcp_server, 0.3),
     (abuse.llmjacking, 0.3),
     (abuse.injected_agent, 0.3),
     (abuse.replayed_token, 0.3),
