@@ -45,6 +45,9 @@ CHANGELOGS = {FIRST: "state-by-credential", SECOND: "state-by-actor"}
 FLUSH_EVERY, MARK_EVERY = 0.02, 0.25
 #: While more input waits, a batch waits for further items, but no longer than this (seconds).
 LINGER = 0.2
+#: Seconds after which what was passed over is gone back to again: Faust, handing over one more message of what it had
+#: fetched before, may overwrite the position that it was told, and then drops what comes from there.
+SEEK_AGAIN = 0.5
 #: Seconds without items after which `--until-idle` no longer waits for events whose grace does not end.
 STANDSTILL = 60.0
 _encode = msgspec.msgpack.Encoder().encode
@@ -66,7 +69,9 @@ class Partition(Generic[Stage]):
     checkpointed: float = field(default_factory=time.monotonic)
     #: The checkpoint that is being made durable while further input is taken.
     saving: asyncio.Task[None] | None = None
+    #: Offset that was gone back to and has not come yet, and when.
     seeking: int = -1
+    sought: float = 0.0
 
     @property
     def state(self) -> PartitionState:
@@ -322,10 +327,12 @@ class Hop(Generic[Stage]):
             partition.state.offset = min(earliest, message.offset) - 1
             if earliest >= message.offset:
                 return False
-        if partition.seeking != wanted:
-            partition.seeking = wanted
-            self._owner.metrics.add("gaps")
-            await consumer.seek(message.tp, wanted)
+        now = self._owner.active = time.monotonic()
+        if partition.seeking != wanted or now - partition.sought >= SEEK_AGAIN:
+            self._owner.metrics.add("gaps", partition.seeking != wanted)
+            partition.seeking, partition.sought = wanted, now
+            # Not `seek`: that reaches into aiokafka from another thread than its own.
+            await consumer.seek_wait({message.tp: wanted})
         return True
 
     def _load(self, number: int) -> Partition[Stage]:

@@ -208,6 +208,8 @@ class Supervised:
         """SIGKILL, for the command too: its death follows its supervisor's (Linux)."""
         self._process.kill()
         self._process.wait()
+        if self._process.stdin:
+            self._process.stdin.close()
         self._log.close()
 
     def stop(self) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
+from aiokafka.errors import KafkaConnectionError
+
 from pipeline.app import Correlator
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Transient
@@ -27,7 +29,12 @@ class CorrelateRole:
         correlator = Correlator(self._settings, self._metrics)
         app = correlator.app
         app.finalize()
-        await app.start()
+        try:
+            await app.start()
+        except KafkaConnectionError as error:
+            with contextlib.suppress(asyncio.CancelledError):
+                await app.stop()
+            raise Transient(f"correlate: Kafka at {self._settings.bootstrap} does not answer: {error}") from error
         try:
             while not app.should_stop and not end.due(correlator.last_active):
                 await asyncio.sleep(0.05)
