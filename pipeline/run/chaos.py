@@ -32,7 +32,18 @@ from pipeline.kit.failures import Invalid, Transient
 from pipeline.kit.topics import PUBLIC, catalogue, full_name
 from pipeline.normalize.context import Context
 from pipeline.run import proof
-from pipeline.run.disturb import CREW, STAGES, Crew, Disturbance, Groups, Kind, environment, left_behind, plan
+from pipeline.run.disturb import (
+    CREW,
+    STAGES,
+    Crew,
+    Disturbance,
+    Groups,
+    Kind,
+    environment,
+    left_behind,
+    marker_of,
+    plan,
+)
 from pipeline.run.investigate import Investigation
 from pipeline.simulate import organisation
 from pipeline.simulate.faults import Faults
@@ -339,7 +350,7 @@ class Chaos:
 
     def _processes(self, crew: Crew) -> proof.Check:
         deadline = time.monotonic() + GONE
-        while (left := left_behind(crew.settings.prefix)) and time.monotonic() < deadline:
+        while (left := left_behind(marker_of(crew.settings.data_dir))) and time.monotonic() < deadline:
             time.sleep(0.1)
         faults = [*crew.unclean, *(f"left behind: {line}" for line in left), *(f"a bug, see {f}" for f in crew.bugs())]
         started = f"{len(self._outcome.ended_by_themselves)} ended by themselves and were started again"

@@ -335,6 +335,11 @@ def environment(settings: Settings) -> dict[str, str]:
     return {**os.environ, **values, PARENT: str(os.getpid())}
 
 
+def marker_of(home: Path) -> str:
+    """What the environment of every process of one run holds, and of no other's."""
+    return f"WHODID_DATA_DIR={home}\0"
+
+
 def left_behind(marker: str) -> list[str]:
     """Command lines of live processes whose environment holds the marker (Linux; elsewhere none are found)."""
     found = []

@@ -18,7 +18,7 @@ from pipeline.kit.failures import Invalid, Transient
 from pipeline.kit.topics import full_name
 from pipeline.run import proof
 from pipeline.run.chaos import Chaos, Order, arrivals, possible
-from pipeline.run.disturb import GUEST, Groups, Kind, left_behind, plan
+from pipeline.run.disturb import GUEST, Groups, Kind, left_behind, marker_of, plan
 from pipeline.run.unreliable import AWAY, FULL, Unreliable
 from pipeline.store import connect
 from schemas.rejected import Record
@@ -43,12 +43,12 @@ def test_ctrl_c_ends_everything_that_was_started(tmp_path):
     home = tmp_path / "interrupted"
     command = [sys.executable, "-m", "pipeline", "chaos", "--events", "500", "--faults", "stop", "--keep", str(home)]
     child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    wait_until(lambda: len(left_behind(f"chaos-{home.name}-")) >= 4)
+    wait_until(lambda: len(left_behind(marker_of(home))) >= 4)
     time.sleep(2)
     child.send_signal(signal.SIGINT)
     _, err = child.communicate(timeout=60)
     assert child.returncode == 130, err.decode()
-    wait_until(lambda: not left_behind(f"chaos-{home.name}-"), 10)
+    wait_until(lambda: not left_behind(marker_of(home)), 10)
 
 
 def test_the_same_seed_plans_the_same_and_nothing_is_done_twice_at_once():
