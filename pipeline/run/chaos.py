@@ -278,7 +278,7 @@ class Chaos:
 
     def _catch_up(self, crew: Crew) -> None:
         """The disturbed processes themselves must work off what there is: each group comes to where its topics end."""
-        for stage, group in STAGES.items():
+        for stage, (group, topics) in STAGES.items():
             started = time.monotonic()
             ends: dict[tuple[str, int], int] | None = None
             left = whole = -1
@@ -286,7 +286,7 @@ class Chaos:
                 self._look()
                 crew.watch()
                 with contextlib.suppress(Transient):
-                    now = positions(crew.settings, crew.settings.prefix + group)
+                    now = positions(crew.settings, crew.settings.prefix + group, topics)
                     ends = ends or {key: at.end for key, at in now.items()}
                     behind = sum(max(0, ends[key] - at.committed) for key, at in now.items() if key in ends)
                     if ends and behind != left:

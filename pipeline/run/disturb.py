@@ -20,12 +20,18 @@ from confluent_kafka.admin import AdminClient
 
 from pipeline.kit.broker import ApacheKafka
 from pipeline.kit.config import Settings
+from pipeline.kit.topics import PUBLIC
 from pipeline.run.roles import ORDERLY, PARENT
 from pipeline.run.status import GROUPS
 from pipeline.run.unreliable import AWAY, FULL
 
-#: Consumer group of everything that reads, without prefix, in the order in which input passes.
-STAGES = {**GROUPS, "recall": "whodid-recall"}
+#: Consumer group of everything that reads and what it reads, without prefix, in the order in which input passes.
+STAGES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "normalize": (GROUPS["normalize"], PUBLIC),
+    "correlate": (GROUPS["correlate"], ("events-by-credential", "events-by-actor")),
+    "store": (GROUPS["store"], ("entries", "records", "dead-letters")),
+    "recall": ("whodid-recall", ("recalls",)),
+}
 #: Every role of the middle runs twice, once beside the other in one process and once alone; the desk owns the store.
 CREW = {
     "worker": ("normalize", "correlate"),
@@ -307,7 +313,7 @@ class Groups:
     def __init__(self, settings: Settings) -> None:
         self._client = AdminClient({"bootstrap.servers": settings.bootstrap, "log_level": 0})
         #: Group, and since when its present leader (which Tansu tells as its assignor) has been waited for.
-        self._joining = {settings.prefix + group: ("", 0.0) for group in STAGES.values()}
+        self._joining = {settings.prefix + group: ("", 0.0) for group, _ in STAGES.values()}
         self._looked = 0.0
         self.deleted = 0
 
