@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from pipeline.kit.failures import Invalid
 from pipeline.store import write
@@ -96,7 +96,7 @@ def split(store: Writable, name: str, reason: str = "", by: str = "") -> Alias:
     now = {one.name: one for one in _current(said)}.get(name)
     if now is None:
         raise Invalid("name", "one that has an alias (an alias of itself parts it from what rules join)", name)
-    return _write(store, said, now._replace(reason=reason or now.reason, by=by or now.by, removed=True))
+    return _write(store, said, now._replace(reason=reason, by=by, removed=True))
 
 
 def names_of(store: Rows, value: str) -> list[str]:
@@ -178,7 +178,8 @@ def _tables(store: Rows) -> set[str]:
 
 
 def _changes(store: Rows) -> list[Alias]:
-    return [Alias(*row[:-1], removed=bool(row[-1])) for row in store.rows(_CHANGES, {})]
+    found = store.rows(_CHANGES, {})
+    return [Alias(name, identity, reason, by, at, bool(gone)) for name, identity, reason, by, at, gone in found]
 
 
 def _current(said: list[Alias]) -> list[Alias]:

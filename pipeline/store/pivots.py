@@ -11,6 +11,8 @@ from schemas.entry import Entry
 
 Pivot = Literal["actor", "session", "credential", "human", "address"]
 PIVOTS: tuple[Pivot, ...] = get_args(Pivot)
+#: Those whose values are names of identities, which may have several (`pipeline.store.aliases`).
+NAMING: tuple[Pivot, ...] = ("actor", "human")
 MAX_LIMIT = 10_000
 #: Any time that fits the column, also those before 1900 and after 2299 that ClickHouse shows wrongly.
 EARLIEST, LATEST = -(2**63), 2**63 - 1

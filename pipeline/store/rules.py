@@ -136,8 +136,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "mail-case",
         "an e-mail address in capitals and small letters (only those of ASCII)",
-        "Okta, Microsoft Entra and Google compare sign-in names without case; RFC 5321, 2.4: domains have none, and "
-        "a mailbox that distinguishes it is discouraged",
+        "RFC 5321, 2.4: domains have no case, and mailboxes that differ in case only are discouraged. A directory may "
+        "allow them all the same (Amazon Cognito does where it is set to): part those by an alias of itself",
         ("Ana@Example.com", "ana@example.com"),
         "ana@example.org",
         _mail,
