@@ -6,7 +6,7 @@ import csv
 from collections.abc import Iterable, Iterator
 from typing import TextIO
 
-from pipeline.cli import views
+from pipeline.cli import names_views, views
 from pipeline.cli.tables import Column, grid, pairs
 from pipeline.cli.views import Format, Shape
 from pipeline.store.inventory import Of
@@ -14,7 +14,8 @@ from pipeline.store.inventory import Of
 CSV_COLUMNS: dict[Of, tuple[str, ...]] = {
     "identities": (
         "name", "kind", "kind_from", "declared", "observed", "disagree", "title", "owner", "first", "last", "events",
-        "served", "superseded", "credentials", "sessions", "addresses", "users", "current",
+        "served", "superseded", "credentials", "sessions", "addresses", "users", "names", "role",
+        "current",
     ),
     "credentials": (
         "name", "kind", "kind_from", "state", "issued", "issuer", "issuer_human", "parents", "subject", "expires",
@@ -29,7 +30,7 @@ CSV_COLUMNS: dict[Of, tuple[str, ...]] = {
 #: Of one name: everything that it was seen together with, a line each.
 RELATED_COLUMNS = ("relation", "name", "events", "first", "last")
 #: Parts of a detail that have tables of their own.
-_PARTS = ("related", "superseded_by", "children", "ancestors", "descendants")
+_PARTS = ("names", "related", "superseded_by", "children", "ancestors", "descendants")
 
 
 def listing(of: Of, rows: Iterable[Shape], format: Format, out: TextIO) -> int:
@@ -48,6 +49,8 @@ def single(row: Shape, format: Format, out: TextIO) -> None:
     else:
         told = [(name, views.written(value)) for name, value in row.items() if name not in _PARTS]
         pairs([(name, text) for name, text in told if text], out)
+        if row.get("names"):
+            grid(row["names"], names_views.NAMES, out)
         if lines := list(_related(row)):
             grid(lines, _RELATED, out)
         for name in ("ancestors", "descendants"):
@@ -66,6 +69,13 @@ def _related(row: Shape) -> Iterator[Shape]:
             yield {"relation": name, "name": more, "events": "", "first": "", "last": ""}
     for name in ("superseded_by", "children"):
         yield from ({"relation": name, **value} for value in row[name])
+
+
+def _called(row: Shape) -> str:
+    """With its identity's other names."""
+    others = [f"also {one['name']} ({names_views.why(one)})" for one in row["names"][:3]]
+    more = f"and {len(row['names']) - 3} more" if len(row["names"]) > 3 else ""
+    return "\n".join(filter(None, (row["name"], "" if row["current"] else "superseded", *others, more)))
 
 
 def _moment(time: str | None) -> str:
@@ -105,7 +115,7 @@ _LAST = Column("Last seen (UTC)", lambda row: _moment(row["last"]), whole=True)
 _EVENTS = Column("Events", lambda row: f"{row['events']:,}" if row["events"] != "" else "", whole=True)
 _COLUMNS: dict[Of, tuple[Column, ...]] = {
     "identities": (
-        Column("Name", lambda row: row["name"] + ("" if row["current"] else "\nsuperseded"), weight=4),
+        Column("Name", _called, weight=4),
         Column("Kind", _kind, weight=2),
         Column("How we know", lambda row: row["kind_from"], weight=2),
         Column("For whom", _whose, weight=3),

@@ -11,10 +11,12 @@ from typing import Annotated, Literal
 
 import typer
 
-from pipeline.cli import views
+from pipeline.cli import names_views, views
 from pipeline.cli.main import app, fail, settings_from
 from pipeline.cli.remote import Reader, open_reader
+from pipeline.kit.config import Settings
 from pipeline.run.replay import replay
+from pipeline.store.pivots import NAMING
 
 letters = typer.Typer(help="What could not be processed: list it, look at it, send it again.", no_args_is_help=True)
 app.add_typer(letters, name="dead-letters")
@@ -51,6 +53,7 @@ def timeline(
     since: Annotated[str, typer.Option(help="ISO 8601 time, UTC unless it says otherwise.")] = "",
     until: Annotated[str, typer.Option(help="ISO 8601 time.")] = "",
     limit: Annotated[int, typer.Option(help="Rows at most.", min=1)] = 1000,
+    exact: Annotated[bool, typer.Option("--exact", help="Under this very name only, not all of the identity.")] = False,
     format_: Format = Shown.TABLE,
     clickhouse: ClickHouse = None,
     store: StoreDir = None,
@@ -59,9 +62,12 @@ def timeline(
 ) -> None:
     """Print what an actor, a session, a credential, a person or an address did, oldest first, with how we know.
 
+    Of an actor or a person it is what they did under all of their names, and standard error says which and why.
+
     Examples:
       whodid timeline --credential aws:ASIAEXAMPLE
       whodid timeline --actor invoice-bot --since 2026-01-31T08:00:00Z --format jsonl
+      whodid timeline --actor ana@example.com --exact
     """
     given = {"actor": actor, "session": session, "credential": credential, "human": human, "address": address}
     named = [(pivot, value) for pivot, value in given.items() if value is not None]
@@ -69,8 +75,11 @@ def timeline(
         fail("give exactly one of --actor, --session, --credential, --human, --address", 2)
     pivot, value = named[0]
     with reader(clickhouse, store, data_dir, port) as source:
-        rows = source.timeline(pivot, value, since=since, until=until, limit=limit)
+        rows = source.timeline(pivot, value, since=since, until=until, limit=limit, exact=exact)
         count = views.timeline(rows, format_.view, sys.stdout)
+        also = source.aliases(value)["names"] if pivot in NAMING and not exact else []
+    for line in names_views.told(also):
+        typer.echo(f"whodid: {line}", err=True)
     if not count:
         typer.echo(f"whodid: nothing found for {pivot} {value}", err=True)
         raise typer.Exit(4)
@@ -169,11 +178,16 @@ def replay_letters(
 @contextmanager
 def reader(clickhouse: str | None, store: Path | None, data_dir: Path | None, port: int | None) -> Iterator[Reader]:
     """A Reader of the store that options and environment name; by default the embedded one in the data directory."""
-    settings = settings_from(data_dir=data_dir, port=port)
-    if store is not None or (clickhouse is None and settings.clickhouse == "chdb://memory"):
-        clickhouse = f"chdb://{(store or settings.data_dir / 'clickhouse').resolve()}"
-    source = open_reader(settings_from(data_dir=data_dir, port=port, clickhouse=clickhouse))
+    source = open_reader(place(clickhouse, store, data_dir, port))
     try:
         yield source
     finally:
         source.close()
+
+
+def place(clickhouse: str | None, store: Path | None, data_dir: Path | None, port: int | None) -> Settings:
+    """Settings of the store that options and environment name; by default the embedded one in the data directory."""
+    settings = settings_from(data_dir=data_dir, port=port)
+    if store is not None or (clickhouse is None and settings.clickhouse == "chdb://memory"):
+        clickhouse = f"chdb://{(store or settings.data_dir / 'clickhouse').resolve()}"
+    return settings_from(data_dir=data_dir, port=port, clickhouse=clickhouse)

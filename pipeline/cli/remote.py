@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
-from pipeline.console import asked, inventory, shapes, state
+from pipeline.console import asked, inventory, names, shapes, state
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Invalid, Transient
 from pipeline.store import Store, connect, queries
@@ -31,8 +31,16 @@ _TIMEOUT = 60.0
 class Reader(Protocol):
     """What the commands that read need."""
 
-    def timeline(self, pivot: str, value: str, *, since: str = "", until: str = "", limit: int) -> Iterator[Shape]:
-        """Entries of one pivot, oldest first, at most `limit`; `since` and `until` in ISO 8601."""
+    def timeline(
+        self, pivot: str, value: str, *, since: str = "", until: str = "", limit: int, exact: bool = False
+    ) -> Iterator[Shape]:
+        """Entries of one pivot, oldest first, at most `limit`; `since` and `until` in ISO 8601.
+
+        Of an actor or a person under all names of the identity, unless `exact`.
+        """
+
+    def aliases(self, of: str = "", history: bool = False) -> Shape:
+        """Aliases, rules, and the names of the identity `of`, as in `console.names`."""
 
     def event(self, event_id: str) -> Shape | None:
         """The current entry of an event."""
@@ -66,23 +74,46 @@ def open_reader(settings: Settings) -> Reader:
     return StoreReader(_alone(settings, desk.address))
 
 
+def open_store(settings: Settings) -> Store:
+    """The store itself, to be written to, its schema brought up to date.
+
+    A running desk that owns an embedded store answers questions only. Raises Transient saying so.
+    """
+    if not settings.clickhouse.startswith("chdb:"):
+        return connect(settings)
+    desk = DeskReader(f"http://{_bracketed(settings.host)}:{settings.port}")
+    if desk.owns(settings.clickhouse):
+        raise Transient(
+            f"store: {settings.clickhouse} belongs to the running desk at {desk.address}, whose API only reads: "
+            "end it, then repeat this; a ClickHouse server can be written to while desks run"
+        )
+    return _alone(settings, desk.address, migrated=True)
+
+
 class StoreReader:
     """Reads the store itself."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def timeline(self, pivot: str, value: str, *, since: str = "", until: str = "", limit: int) -> Iterator[Shape]:
+    def timeline(
+        self, pivot: str, value: str, *, since: str = "", until: str = "", limit: int, exact: bool = False
+    ) -> Iterator[Shape]:
         """See Reader."""
         after = ""
         while limit > 0:
             given = {"since": since, "until": until, "after": after, "limit": str(min(limit, _PAGE))}
+            given["exact"] = "true" if exact else ""
             page = asked.bounded(pivot, value, given).answer(self._store)
             yield from map(shapes.entry, page.entries)
             limit -= len(page.entries)
             if page.next is None:
                 return
             after = asked.cursor(page.next)
+
+    def aliases(self, of: str = "", history: bool = False) -> Shape:
+        """See Reader."""
+        return names.listing(self._store, {"of": of, "history": "true" if history else ""})
 
     def event(self, event_id: str) -> Shape | None:
         """See Reader."""
@@ -131,17 +162,26 @@ class DeskReader:
             return False
         return isinstance(health, dict) and health.get("embedded_store") == clickhouse
 
-    def timeline(self, pivot: str, value: str, *, since: str = "", until: str = "", limit: int) -> Iterator[Shape]:
+    def timeline(
+        self, pivot: str, value: str, *, since: str = "", until: str = "", limit: int, exact: bool = False
+    ) -> Iterator[Shape]:
         """See Reader."""
         after = ""
         while limit > 0:
             given = {pivot: value, "since": since, "until": until, "after": after, "limit": min(limit, _PAGE)}
+            given["exact"] = "true" if exact else ""
             page = self._get("/v1/timeline?" + urlencode({name: item for name, item in given.items() if item}))
             yield from page["entries"]
             limit -= len(page["entries"])
             if page["next"] is None:
                 return
             after = page["next"]
+
+    def aliases(self, of: str = "", history: bool = False) -> Shape:
+        """See Reader."""
+        given = {"of": of, "history": "true" if history else ""}
+        found: Shape = self._get("/v1/aliases?" + urlencode({name: item for name, item in given.items() if item}))
+        return found
 
     def event(self, event_id: str) -> Shape | None:
         """See Reader."""
@@ -221,7 +261,7 @@ class _Refusal(Invalid):
         self.field = field
 
 
-def _alone(settings: Settings, address: str) -> Store:
+def _alone(settings: Settings, address: str, migrated: bool = False) -> Store:
     path = Path(settings.clickhouse.removeprefix("chdb://"))
     start = f"start one with `whodid up`, or name where it listens with WHODID_HOST and WHODID_PORT (tried {address})"
     if not path.is_absolute():
@@ -229,7 +269,7 @@ def _alone(settings: Settings, address: str) -> Store:
     if not path.is_dir():
         raise Transient(f"store: there is none at {path}; set WHODID_CLICKHOUSE to yours, or {start}")
     try:
-        return connect(settings, migrated=False)
+        return connect(settings, migrated=migrated)
     except Transient as error:
         raise Transient(f"{error}. If a desk has it open: {start}") from error
 

@@ -12,7 +12,7 @@ from typing import Any
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import JSONResponse
 
-from pipeline.console import asked, inventory, shapes, state
+from pipeline.console import asked, inventory, names, shapes, state
 from pipeline.kit.config import Settings
 from pipeline.store import Store, queries
 from pipeline.store.inventory import OF, Of
@@ -24,10 +24,14 @@ def router(store: Store, settings: Settings, status: state.Status) -> APIRouter:
     routes = APIRouter()
     for of in OF:
         _inventory(routes, store, of)
+    _names(routes, store)
 
     @routes.get("/v1/timeline")
     def timeline(request: Request) -> dict[str, Any]:
-        """Entries of one pivot, oldest first; `next` is the `after` of the next page, null at the end."""
+        """Entries of one pivot, oldest first; `next` is the `after` of the next page, null at the end.
+
+        Of an actor or a person those under all of its names: `names` says which others and why; `exact` omits them.
+        """
         question = asked.question(request.query_params)
         page = question.answer(store)
         return {
@@ -35,6 +39,7 @@ def router(store: Store, settings: Settings, status: state.Status) -> APIRouter:
             "value": question.value,
             "entries": [shapes.entry(entry) for entry in page.entries],
             "next": asked.cursor(page.next) if page.next else None,
+            "names": [names.name(one) for one in page.names],
         }
 
     @routes.get("/v1/events/{event_id:path}")
@@ -92,3 +97,10 @@ def _inventory(routes: APIRouter, store: Store, of: Of) -> None:
         if found is None:
             raise HTTPException(404, f"name: {of} has none of the name {name[:200]!r}")
         return found
+
+
+def _names(routes: APIRouter, store: Store) -> None:
+    @routes.get("/v1/aliases")
+    def aliases(request: Request) -> dict[str, Any]:
+        """What analysts have said of names, the rules, and the names of one identity. Read only."""
+        return names.listing(store, request.query_params)

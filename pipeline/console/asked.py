@@ -7,11 +7,23 @@ from typing import NamedTuple
 
 from pipeline.console.shapes import moment
 from pipeline.kit.failures import Invalid
-from pipeline.store.pivots import MAX_LIMIT, PIVOTS, Page, Rows, timeline
+from pipeline.store.aliases import Known, known
+from pipeline.store.pivots import MAX_LIMIT, NAMING, PIVOTS, Rows, timeline
+from schemas.entry import Entry
 
 DEFAULT_LIMIT = 200
 #: Also of the largest value that is looked up: no identifier is longer, and a row of hostile ones stays cheap.
 MAX_VALUE = 4096
+
+
+class Answer(NamedTuple):
+    """A page of a timeline."""
+
+    entries: list[Entry]
+    #: Where the next page begins (`after`), None when this is the end.
+    next: tuple[int, str] | None
+    #: The other names whose rows these are too.
+    names: list[Known]
 
 
 class Question(NamedTuple):
@@ -23,17 +35,23 @@ class Question(NamedTuple):
     until: int | None = None
     after: tuple[int, str] | None = None
     limit: int = DEFAULT_LIMIT
+    #: Whether to answer for the very name only, and not for all names of its identity.
+    exact: bool = False
 
-    def answer(self, store: Rows) -> Page:
-        """The entries."""
-        return timeline(
-            store, self.pivot, self.value, since=self.since, until=self.until, after=self.after, limit=self.limit
+    def answer(self, store: Rows) -> Answer:
+        """The entries; of an actor or a person under all of its names."""
+        resolved = self.pivot in NAMING and not self.exact
+        names = known(store, [self.value])[self.value] if resolved else []
+        values = [self.value, *(one.name for one in names)]
+        page = timeline(
+            store, self.pivot, values, since=self.since, until=self.until, after=self.after, limit=self.limit
         )
+        return Answer(page.entries, page.next, names)
 
 
 def question(given: Mapping[str, str]) -> Question:
-    """Exactly one pivot by its name, and perhaps `since`, `until`, `after` and `limit`. Raises Invalid."""
-    only(given, (*PIVOTS, "since", "until", "after", "limit"))
+    """Exactly one pivot by its name, and perhaps `since`, `until`, `after`, `limit` and `exact`. Raises Invalid."""
+    only(given, (*PIVOTS, "since", "until", "after", "limit", "exact"))
     named = [pivot for pivot in PIVOTS if pivot in given]
     if len(named) != 1:
         raise Invalid("actor|session|credential|human|address", "exactly one of them", ", ".join(named) or None)
@@ -53,6 +71,7 @@ def bounded(pivot: str, value: str, given: Mapping[str, str]) -> Question:
         **times,
         after=place(given["after"]) if given.get("after") else None,
         limit=number(given, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT),
+        exact=flag(given, "exact"),
     )
 
 
@@ -65,6 +84,14 @@ def number(given: Mapping[str, str], name: str, default: int, least: int, most: 
     if value is None or not least <= value <= most:
         raise Invalid(name, f"a whole number from {least} to {most}", text)
     return value
+
+
+def flag(given: Mapping[str, str], name: str) -> bool:
+    """True or false; false unless given."""
+    text = given.get(name, "")
+    if text not in ("", "true", "false"):
+        raise Invalid(name, "true or false", text)
+    return text == "true"
 
 
 def only(given: Mapping[str, str], known: Collection[str]) -> None:

@@ -4,7 +4,8 @@ A listing has the fields of `pipeline.store.seen`, with times as in a timeline (
 
 * all: `name`, `kind`, `first`, `last`, `events`
 * identities: `kind_from` (how the kind was concluded), `declared` and `observed` kinds, and whether they `disagree`,
-  `owner`, `served`, `credentials`, `sessions`, `addresses` (how many), `users`, `current` (false: it has no row left)
+  `owner`, `served`, `credentials`, `sessions`, `addresses` (how many), `users`, `current` (false: it has no row left),
+  `names` (its identity's other names, as `pipeline.console.names` has them), `role` (of a role session: its role)
 * credentials: `issued` (null: never seen issued), `issuer`, `parents`, `expires`, `revoked`, `state`, `used_after`
   (`expiry` or `revocation` when it was), `first_used`, `last_used`, `actor`, `owner`, …
 * sessions: `parent`, `actor`, `owner`, and `actors`, `humans`, `tools`, `resources`, `credentials` with their numbers
@@ -21,13 +22,15 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.console import asked
+from pipeline.console import asked, names
 from pipeline.console.shapes import iso, moment
 from pipeline.kit.failures import Invalid
+from pipeline.store.aliases import known
 from pipeline.store.details import Detail, Related, detail
 from pipeline.store.inventory import Of, inventory
 from pipeline.store.lineage import Issuance
 from pipeline.store.pivots import MAX_LIMIT, Rows
+from pipeline.store.rules import RELATIONS
 from pipeline.store.seen import Credential, Identity, Item
 
 PARAMETERS = ("kind", "since", "superseded", "after", "limit")
@@ -45,9 +48,12 @@ def listing(store: Rows, of: Of, given: Mapping[str, str]) -> dict[str, Any]:
         since=moment(given["since"], "since") if given.get("since") else None,
         after=asked.place(given["after"]) if given.get("after") else None,
         limit=asked.number(given, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT),
-        superseded=_flag(given, "superseded"),
+        superseded=asked.flag(given, "superseded"),
     )
-    return {of: [item(one) for one in page.items], "next": asked.cursor(page.next) if page.next else None}
+    items = [item(one) for one in page.items]
+    if of == "identities":
+        _name(store, items)
+    return {of: items, "next": asked.cursor(page.next) if page.next else None}
 
 
 def single(store: Rows, of: Of, name: str, given: Mapping[str, str]) -> dict[str, Any] | None:
@@ -56,7 +62,12 @@ def single(store: Rows, of: Of, name: str, given: Mapping[str, str]) -> dict[str
     if not 0 < len(name) <= asked.MAX_VALUE:
         raise Invalid("name", f"1 to {asked.MAX_VALUE} characters", f"{len(name)} characters")
     found = detail(store, of, name, given.get("kind", ""))
-    return None if found is None else _detail(found)
+    if found is None:
+        return None
+    shape = _detail(found)
+    if of == "identities":
+        _name(store, [shape])
+    return shape
 
 
 def item(one: Item, now: int | None = None) -> dict[str, Any]:
@@ -98,6 +109,17 @@ def _detail(found: Detail) -> dict[str, Any]:
     return shape
 
 
+def _name(store: Rows, shapes: list[dict[str, Any]]) -> None:
+    """Add the other names, and the role. A tool or a server is no actor, whatever it is called."""
+    acting = [shape["name"] for shape in shapes if shape["kind"] not in ("tool", "mcp-server")]
+    found = known(store, acting) if acting else {}
+    for shape in shapes:
+        theirs = shape["kind"] not in ("tool", "mcp-server")
+        shape["names"] = [names.name(one) for one in found[shape["name"]]] if theirs else []
+        roles = (relation.of(shape["name"]) for relation in RELATIONS if theirs)
+        shape["role"] = next(filter(None, roles), "")
+
+
 def _related(value: Related) -> dict[str, Any]:
     return {**value._asdict(), "first": iso(value.first), "last": iso(value.last)}
 
@@ -124,10 +146,3 @@ def _used_after(one: Credential) -> str:
 
 def _time(value: int | None) -> str | None:
     return None if value is None else iso(value)
-
-
-def _flag(given: Mapping[str, str], name: str) -> bool:
-    text = given.get(name, "")
-    if text not in ("", "true", "false"):
-        raise Invalid(name, "true or false", text)
-    return text == "true"

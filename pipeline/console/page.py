@@ -14,22 +14,32 @@ from pipeline.console import asked, shapes, state
 from pipeline.console.inert import inert
 from pipeline.kit.failures import Invalid, Transient
 from pipeline.store import PIVOTS, Store
+from pipeline.store.aliases import Known
 from pipeline.store.inventory import OF
 from pipeline.store.pivots import MAX_LIMIT
 
 STYLES = files("pipeline.console").joinpath("page.css").read_text(encoding="utf-8")
-_FIELDS = ("pivot", "value", "since", "until", "limit", "after")
+_FIELDS = ("pivot", "value", "since", "until", "limit", "after", "exact")
 
 
 def render(store: Store, status: state.Status, given: Mapping[str, str]) -> tuple[int, str]:
     """HTTP status and HTML of the page for the query parameters of its form."""
-    query = {"pivot": "actor", "value": "", "since": "", "until": "", "limit": str(asked.DEFAULT_LIMIT), **given}
+    query = {
+        "pivot": "actor",
+        "value": "",
+        "since": "",
+        "until": "",
+        "limit": str(asked.DEFAULT_LIMIT),
+        "exact": "",
+        **given,
+    }
+    names: list[Known] = []
     entries, next_url, error, code = None, "", "", 200
     try:
         asked.only(given, _FIELDS)
         if query["value"]:
             page = asked.bounded(query["pivot"], query["value"], query).answer(store)
-            entries = [shapes.entry(entry) for entry in page.entries]
+            entries, names = [shapes.entry(entry) for entry in page.entries], page.names
             next_url = "/?" + urlencode({**query, "after": asked.cursor(page.next)}) if page.next else ""
     except Invalid as failure:
         error, code = str(failure), 400
@@ -38,7 +48,7 @@ def render(store: Store, status: state.Status, given: Mapping[str, str]) -> tupl
     report = state.report(store, status)
     return code, template("page.html")(
         styles=STYLES, numbers=_numbers(report), troubles=_troubles(report), pivots=PIVOTS, max_limit=MAX_LIMIT,
-        query=query, entries=entries, next_url=next_url, error=error, inventories=OF,
+        query=query, entries=entries, names=names, next_url=next_url, error=error, inventories=OF,
     )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Protocol, get_args
 
 from pipeline.kit.failures import Invalid
@@ -11,26 +11,30 @@ from schemas.entry import Entry
 
 Pivot = Literal["actor", "session", "credential", "human", "address"]
 PIVOTS: tuple[Pivot, ...] = get_args(Pivot)
+#: Those whose values are names of identities, which may have several (`pipeline.store.aliases`).
+NAMING: tuple[Pivot, ...] = ("actor", "human")
 MAX_LIMIT = 10_000
 #: Any time that fits the column, also those before 1900 and after 2299 that ClickHouse shows wrongly.
 EARLIEST, LATEST = -(2**63), 2**63 - 1
 
 _CONDITIONS = {
-    "actor": "actor = {value:String}",
-    "session": "session = {value:String}",
-    "credential": "(credential = {value:String} OR issued = {value:String})",
-    "human": "human = {value:String}",
-    "address": "address = {value:String}",
+    "actor": "actor IN {values:Array(String)}",
+    "session": "session IN {values:Array(String)}",
+    "credential": "(credential IN {values:Array(String)} OR issued IN {values:Array(String)})",
+    "human": "human IN {values:Array(String)}",
+    "address": "address IN {values:Array(String)}",
 }
+#: Up to so many values a page reads the granules of its own rows; with more it reads the keys of all rows that follow.
+_APART = 16
 #: The next keys of the pivot. Read in the table's order, so a page reads its own granules and no more.
 _KEYS = """
     SELECT DISTINCT time, event_id FROM pivots
-    WHERE key = sipHash64({pivot:String}, {value:String})
-      AND time >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')
-      AND time <= fromUnixTimestamp64Micro({last:Int64}, 'UTC')
-      AND (time, event_id) > (fromUnixTimestamp64Micro({after_time:Int64}, 'UTC'), {after_id:String})
+    WHERE key {matches}
+      AND time >= fromUnixTimestamp64Micro({{since:Int64}}, 'UTC')
+      AND time <= fromUnixTimestamp64Micro({{last:Int64}}, 'UTC')
+      AND (time, event_id) > (fromUnixTimestamp64Micro({{after_time:Int64}}, 'UTC'), {{after_id:String}})
     ORDER BY time, event_id
-    LIMIT {window:UInt32}
+    LIMIT {{window:UInt32}}
 """
 _PAGE = """
 SELECT {selected} FROM entries FINAL
@@ -61,14 +65,15 @@ class Page(NamedTuple):
 def timeline(
     store: Rows,
     pivot: str,
-    value: str,
+    value: str | Sequence[str],
     *,
     since: int | None = None,
     until: int | None = None,
     after: tuple[int, str] | None = None,
     limit: int = 1000,
 ) -> Page:
-    """Current Entries of one actor, session, credential (used or issued by the event), human or address.
+    """Current Entries of one actor, session, credential (used or issued by the event), human or address;
+    of several values the rows of all of them, in one order.
 
     `since` (included) and `until` (excluded) are microseconds since 1970; `after` is the `next` of the page before.
     Raises Invalid for an unknown pivot or a limit outside 1 to 10,000.
@@ -77,11 +82,12 @@ def timeline(
         raise Invalid("pivot", "one of " + ", ".join(PIVOTS), pivot)
     if not 1 <= limit <= MAX_LIMIT:
         raise Invalid("limit", f"1 to {MAX_LIMIT}", limit)
+    values = [value] if isinstance(value, str) else list(dict.fromkeys(value))
     found: list[Entry] = []
     cursor = after or (EARLIEST, "")
     # One more than asked for tells whether there is a next page.
     while len(found) <= limit:
-        rows, end = _window(store, pivot, value, _bounds(since, until), cursor, limit + 1)
+        rows, end = _window(store, pivot, values, _bounds(since, until), cursor, limit + 1)
         found += rows
         if end is None:
             break
@@ -93,26 +99,43 @@ def timeline(
 
 
 def _window(
-    store: Rows, pivot: str, value: str, bounds: tuple[int, int], cursor: tuple[int, str], window: int
+    store: Rows, pivot: str, values: list[str], bounds: tuple[int, int], cursor: tuple[int, str], window: int
 ) -> tuple[list[Entry], tuple[int, str] | None]:
     """Current rows among the next keys of the pivot, and where the keys after those begin (None: there are none).
 
     Fewer rows than keys means that revisions have moved rows elsewhere; then later keys have to be looked at.
     """
     parameters: dict[str, Any] = {
-        "pivot": pivot, "value": value, "since": bounds[0], "last": bounds[1],
+        "pivot": pivot, "values": values, "since": bounds[0], "last": bounds[1],
         "after_time": cursor[0], "after_id": cursor[1], "window": window,
     }  # fmt: skip
-    page = _PAGE.format(selected=SELECTED, keys=_KEYS, condition=_CONDITIONS[pivot])
+    keys = _keys(len(values))
+    page = _PAGE.format(selected=SELECTED, keys=keys, condition=_CONDITIONS[pivot])
     rows = [entry(row) for row in store.rows(page, parameters)]
     if len(rows) == window:
         return rows, (rows[-1].event.time, rows[-1].event.event_id)
-    count, end = store.rows(_WINDOW_END.format(keys=_KEYS), parameters)[0]
+    count, end = store.rows(_WINDOW_END.format(keys=keys), parameters)[0]
     if count < window:
         return rows, None
     # Keys that arrived between the two queries can only end the window earlier; what was returned is not read again.
     seen = [(row.event.time, row.event.event_id) for row in rows[-1:]]
     return rows, max([tuple(end), *seen])
+
+
+def _keys(amount: int) -> str:
+    """SQL of the next keys of so many values."""
+    if not 0 < amount <= _APART:
+        hashes = "(SELECT sipHash64({pivot:String}, arrayJoin({values:Array(String)})))"
+        return _KEYS.format(matches=f"IN {hashes}")
+    each = [
+        _KEYS.format(matches=f"= sipHash64({{pivot:String}}, {{values:Array(String)}}[{number + 1}])")
+        for number in range(amount)
+    ]
+    if amount == 1:
+        return each[0]
+    # Each value's rows are read in the table's order, and no more of them than the page can hold.
+    together = " UNION ALL ".join(f"({keys})" for keys in each)
+    return f"SELECT DISTINCT time, event_id FROM ({together}) ORDER BY time, event_id LIMIT {{window:UInt32}}"  # noqa: S608
 
 
 def _bounds(since: int | None, until: int | None) -> tuple[int, int]:

@@ -25,6 +25,7 @@ from schemas.rejected import Rejected
 _encode = msgspec.msgpack.Encoder().encode
 _RECORD = ("record_id", "format", "topic", "partition", "offset", "time", "value")
 _SETTLED = ("time", "event_id")
+_ALIAS = ("name", "identity", "reason", "by", "at", "is_deleted")
 _REJECTED = ("rejected_id", "stage", "reason", "format", "topic", "partition", "offset", "time", "value")
 
 
@@ -67,6 +68,11 @@ def records_block(records: Iterable[RawRecord]) -> Block:
 def rejected_block(rejected: Iterable[Rejected]) -> Block:
     """Rows of `dead_letters`."""
     return _block("dead_letters", _REJECTED, map(attrgetter(*_REJECTED), rejected))
+
+
+def alias_block(alias: tuple[Any, ...]) -> Block:
+    """A row of `aliases`; it is there beside the earlier ones of that name."""
+    return _block("aliases", _ALIAS, [(*alias[:-1], int(alias[-1]))])
 
 
 def _block(table: str, names: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> Block:
