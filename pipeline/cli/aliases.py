@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import getpass
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from pipeline.cli import names_views
 from pipeline.cli.main import app
-from pipeline.cli.outputs import ClickHouse, DataDir, Format, Port, Shown, StoreDir, place, reader
-from pipeline.cli.remote import open_store
+from pipeline.cli.stored import Place, View, stored
 from pipeline.console import names
-from pipeline.store import Store
 from pipeline.store.aliases import Alias, alias, split
 
 commands = typer.Typer(
@@ -30,14 +25,11 @@ By = Annotated[str, typer.Option(help="Who says so; default: the user of this te
 
 
 @commands.command("list")
+@stored
 def list_aliases(
+    place: Place,
     of: Annotated[str, typer.Option(help="Only those of the identity of this name.")] = "",
     history: Annotated[bool, typer.Option("--history", help="Also those that were replaced or removed.")] = False,
-    format_: Format = Shown.TABLE,
-    clickhouse: ClickHouse = None,
-    store: StoreDir = None,
-    data_dir: DataDir = None,
-    port: Port = None,
 ) -> None:
     """Print aliases: which name is whose, why, who said so and when.
 
@@ -45,9 +37,9 @@ def list_aliases(
       whodid aliases list
       whodid aliases list --of ana@example.com --history --format json
     """
-    with reader(clickhouse, store, data_dir, port) as source:
+    with place.reader() as source:
         found = source.aliases(of, history)
-    count = names_views.aliases(found["aliases"], format_.view, sys.stdout)
+    count = names_views.aliases(found["aliases"], place.view, sys.stdout)
     for line in names_views.told(found["names"] or []):
         typer.echo(f"whodid: {line}", err=True)
     if not count and not found["names"]:
@@ -56,12 +48,9 @@ def list_aliases(
 
 
 @commands.command()
+@stored
 def rules(
-    format_: Format = Shown.TABLE,
-    clickhouse: ClickHouse = None,
-    store: StoreDir = None,
-    data_dir: DataDir = None,
-    port: Port = None,
+    place: Place,
 ) -> None:
     """Print the rules that join names by themselves, where they come from, and two names that each joins.
 
@@ -69,21 +58,18 @@ def rules(
       whodid aliases rules
       whodid aliases rules --format json
     """
-    with reader(clickhouse, store, data_dir, port) as source:
-        names_views.rules(source.aliases()["rules"], format_.view, sys.stdout)
+    with place.reader() as source:
+        names_views.rules(source.aliases()["rules"], place.view, sys.stdout)
 
 
 @commands.command()
+@stored
 def add(
+    place: Place,
     name: Name,
     identity: Annotated[str, typer.Argument(help="Whose name it is: any other name of the same one.")],
     reason: Annotated[str, typer.Option(help="How that is known.", show_default=False)],
     by: By = "",
-    format_: Format = Shown.TABLE,
-    clickhouse: ClickHouse = None,
-    store: StoreDir = None,
-    data_dir: DataDir = None,
-    port: Port = None,
 ) -> None:
     """Say that NAME is a name of IDENTITY; of itself, that no rule may join it with others.
 
@@ -93,20 +79,17 @@ def add(
       whodid aliases add octo-ana ana@example.com --reason "GitHub login, HR record 4711"
       whodid aliases add old-bot old-bot --reason "made anew in March: another bot"
     """
-    with _writable(clickhouse, store, data_dir, port) as opened:
-        _show(alias(opened, name, identity, reason, by or _user()), format_)
+    with place.store() as store:
+        _show(alias(store, name, identity, reason, by or _user()), place.view)
 
 
 @commands.command()
+@stored
 def remove(
+    place: Place,
     name: Name,
     reason: Annotated[str, typer.Option(help="Why it is taken back.")] = "",
     by: By = "",
-    format_: Format = Shown.TABLE,
-    clickhouse: ClickHouse = None,
-    store: StoreDir = None,
-    data_dir: DataDir = None,
-    port: Port = None,
 ) -> None:
     """Take back the alias of NAME. `aliases list --history` goes on telling of it.
 
@@ -115,18 +98,12 @@ def remove(
     Examples:
       whodid aliases remove octo-ana --reason "the login was taken over by somebody else"
     """
-    with _writable(clickhouse, store, data_dir, port) as opened:
-        _show(split(opened, name, reason, by or _user()), format_)
+    with place.store() as store:
+        _show(split(store, name, reason, by or _user()), place.view)
 
 
-@contextmanager
-def _writable(clickhouse: str | None, store: Path | None, data_dir: Path | None, port: int | None) -> Iterator[Store]:
-    with open_store(place(clickhouse, store, data_dir, port)) as opened:
-        yield opened
-
-
-def _show(one: Alias, format_: Shown) -> None:
-    names_views.aliases([names.alias(one)], format_.view, sys.stdout)
+def _show(one: Alias, view: View) -> None:
+    names_views.aliases([names.alias(one)], view, sys.stdout)
 
 
 def _user() -> str:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from pipeline.cli import inventory_views
 from pipeline.cli.main import app
-from pipeline.cli.outputs import ClickHouse, DataDir, Format, Port, Shown, StoreDir, reader
+from pipeline.cli.stored import Place, stored
 from pipeline.store.inventory import LEDGERS, Of
 
 Name = Annotated[str, typer.Argument(help="One of them, in detail.", metavar="[NAME]", show_default=False)]
@@ -24,17 +23,14 @@ def _kinds(of: Of) -> str:
 
 
 @app.command()
+@stored
 def identities(
+    place: Place,
     name: Name = "",
     kind: Annotated[str, typer.Option(help=_kinds("identities"))] = "",
     since: Since = "",
     superseded: Superseded = False,
     limit: Limit = 100,
-    format_: Format = Shown.TABLE,
-    clickhouse: ClickHouse = None,
-    store: StoreDir = None,
-    data_dir: DataDir = None,
-    port: Port = None,
 ) -> None:
     """Print who and what acts, latest first, of which kind that is and how we know; or one by name.
 
@@ -46,20 +42,17 @@ def identities(
       whodid identities invoice-bot
     """
     given = {"kind": kind, "since": since, "superseded": "true" if superseded else ""}
-    _print("identities", name, given, limit, format_, (clickhouse, store, data_dir, port))
+    _print("identities", name, given, limit, place)
 
 
 @app.command()
+@stored
 def credentials(
+    place: Place,
     name: Name = "",
     kind: Annotated[str, typer.Option(help=_kinds("credentials"))] = "",
     since: Since = "",
     limit: Limit = 100,
-    format_: Format = Shown.TABLE,
-    clickhouse: ClickHouse = None,
-    store: StoreDir = None,
-    data_dir: DataDir = None,
-    port: Port = None,
 ) -> None:
     """Print credentials, latest first: issued by whom, used by whom, standing, expired, revoked; or one by name.
 
@@ -70,21 +63,18 @@ def credentials(
       whodid credentials --since 2026-01-31T08:00:00Z --format jsonl
       whodid credentials aws:ASIAEXAMPLE
     """
-    _print("credentials", name, {"kind": kind, "since": since}, limit, format_, (clickhouse, store, data_dir, port))
+    _print("credentials", name, {"kind": kind, "since": since}, limit, place)
 
 
 @app.command()
+@stored
 def sessions(
+    place: Place,
     name: Name = "",
     kind: Annotated[str, typer.Option(help=_kinds("sessions"))] = "",
     since: Since = "",
     superseded: Superseded = False,
     limit: Limit = 100,
-    format_: Format = Shown.TABLE,
-    clickhouse: ClickHouse = None,
-    store: StoreDir = None,
-    data_dir: DataDir = None,
-    port: Port = None,
 ) -> None:
     """Print agent conversations and login sessions, latest first; or one by name. Kinds are those of their actors.
 
@@ -96,26 +86,19 @@ def sessions(
       whodid sessions conv-7f3a
     """
     given = {"kind": kind, "since": since, "superseded": "true" if superseded else ""}
-    _print("sessions", name, given, limit, format_, (clickhouse, store, data_dir, port))
+    _print("sessions", name, given, limit, place)
 
 
-def _print(
-    of: Of,
-    name: str,
-    given: dict[str, str],
-    limit: int,
-    format_: Shown,
-    where: tuple[str | None, Path | None, Path | None, int | None],
-) -> None:
-    with reader(*where) as source:
+def _print(of: Of, name: str, given: dict[str, str], limit: int, place: Place) -> None:
+    with place.reader() as source:
         if name:
             row = source.inventoried(of, name, given["kind"])
             if row is not None:
-                inventory_views.single(row, format_.view, sys.stdout)
+                inventory_views.single(row, place.view, sys.stdout)
                 return
             typer.echo(f"whodid: {of}: none of the name {name}", err=True)
             raise typer.Exit(4)
         asked = {name: value for name, value in given.items() if value}
-        if not inventory_views.listing(of, source.inventory(of, asked, limit), format_.view, sys.stdout):
+        if not inventory_views.listing(of, source.inventory(of, asked, limit), place.view, sys.stdout):
             typer.echo(f"whodid: {of}: nothing found", err=True)
             raise typer.Exit(4)

@@ -4,7 +4,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from pipeline.cli import aliases, inventory, names_views
+from pipeline.cli import aliases, inventory, names_views, outputs
 from pipeline.cli.main import app
 from pipeline.cli.remote import DeskReader, StoreReader, open_store
 from pipeline.console.app import create
@@ -130,6 +130,7 @@ def run(tmp_path, monkeypatch):
     monkeypatch.setenv("WHODID_PORT", "1")
     assert aliases
     assert inventory
+    assert outputs
     return lambda *given: CliRunner().invoke(app, [*given, "--store", str(tmp_path / "store")])
 
 
