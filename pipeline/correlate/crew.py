@@ -7,22 +7,17 @@ calls that its requests may come from are its crew. There `inflight.weigh` decid
 
 from __future__ import annotations
 
-from collections import Counter
-
 import msgspec
 
 from pipeline.correlate.fading import Faded, Fading
 from pipeline.correlate.inflight import (
     BEFORE,
-    CERTAIN,
     LATEST,
     LATEST_UNNAMED,
     SECOND,
     Calls,
     Model,
     Request,
-    habit_of,
-    model_of,
     weigh,
 )
 from pipeline.correlate.keys import VALUE
@@ -35,15 +30,7 @@ from schemas.event import Event
 KEEP = 900 * SECOND
 #: Requests and calls that a value remembers, and calls that a credential does: the latest.
 LIMIT = 512
-#: What sure links teach is used from the next but one stretch of event time on, so that what is late by less changes
-#: nothing, and for so many stretches.
-STRETCH, REMEMBERED = 900 * SECOND, 100
-#: A credential that was used so often in its last stretches (of which so many are counted), and whose requests hardly
-#: ever came from calls, is not shared by agents because one of its requests names what a call names.
-USED, USUAL, HARDLY = 20, 8, 0.2
 CLAIMED, POSSIBLE, LISTED = 0.5, 0.01, 8
-#: How likely the name on a credential is the actor's own, where calls of agents have been found to use it.
-SHARED_NAME = 0.3
 
 
 class Value(msgspec.Struct, array_like=True, gc=False):
@@ -60,8 +47,6 @@ class Crew(msgspec.Struct, array_like=True, gc=False):
     """Tool calls that a credential's requests may come from, by name."""
 
     calls: dict[str, Call] = {}
-    #: How often each tool surely made each request, by stretch of event time.
-    habits: dict[int, dict[str, int]] = {}
 
 
 STATE_TYPES: dict[str, type[msgspec.Struct]] = {"v": Value, "w": Crew, "x": Faded}
@@ -74,7 +59,6 @@ class Meeting:
         self._state = state
         self._fading = Fading(state, "x/")
         self._calls: dict[str, Calls] = {}
-        self._models: dict[str, dict[int, Model]] = {}
 
     def mention(self, mention: Mention) -> list[Heard]:
         """Take in a tool call that names this value; returns it for every credential that it is news to."""
@@ -123,13 +107,8 @@ class Meeting:
         """Whether any tool call is known that may have used this credential."""
         return self._state.peek("w/" + key) is not None
 
-    def attribute(self, key: str, event: Event, before: Attribution, uses: dict[int, int]) -> Attribution:
-        """Attribution of a request by the crew of its credential; which call it was is left to the session.
-
-        `uses`: how often the credential was used, by stretch.
-        """
-        if self._has_other_users(key, event.time, uses):
-            return before
+    def attribute(self, key: str, event: Event, before: Attribution) -> Attribution:
+        """Attribution of a request by the crew of its credential; which call it was is left to the session."""
         weighed = self._weighed(key, event)
         chances: dict[str, tuple[float, Call]] = {}
         for chance, _, call in weighed:
@@ -139,33 +118,6 @@ class Meeting:
         possible = [found for found in ranked[:LISTED] if found[0] >= POSSIBLE]
         return _attributed(before, possible) if possible else before
 
-    def _has_other_users(self, key: str, time: int, uses: dict[int, int]) -> bool:
-        """Whether the past, as far as nothing that is late changes it, says that agents' calls do not use this."""
-        crew = self._state.get("w/" + key, Crew)
-        past = [number for number in uses if number <= stretch_of(time) - 2]
-        used = sum(uses[number] for number in past)
-        if crew is None or used < USED:
-            return False
-        explained = sum(sum(crew.habits.get(number, {}).values()) for number in past)
-        return explained < HARDLY * used
-
-    def learn(self, key: str, event: Event) -> None:
-        """Remember what a request that will not be looked at again says of its tool, if its call is sure."""
-        weighed = self._weighed(key, event)
-        crew = self._state.get("w/" + key, Crew)
-        if crew is None or not weighed or weighed[0][0] < CERTAIN:
-            return
-        stretch = stretch_of(event.time)
-        habits = crew.habits.setdefault(stretch, {})
-        habit = habit_of(weighed[0][2], request_of(event))
-        habits[habit] = habits.get(habit, 0) + 1
-        for old in [number for number in crew.habits if number < stretch - REMEMBERED]:
-            del crew.habits[old]
-        self._state.put("w/" + key, crew)
-        models = self._models.get(key, {})
-        for number in [number for number in models if number >= stretch + 2]:
-            del models[number]
-
     def _weighed(self, key: str, event: Event) -> list[tuple[float, str, Call]]:
         crew = self._state.get("w/" + key, Crew)
         if crew is None:
@@ -173,24 +125,12 @@ class Meeting:
         calls = self._calls.get(key)
         if calls is None:
             calls = self._calls[key] = Calls(crew.calls)
-        return weigh(calls, request_of(event), self._model(key, crew, stretch_of(event.time)), shared_credential=True)
-
-    def _model(self, key: str, crew: Crew, stretch: int) -> Model:
-        models = self._models.setdefault(key, {})
-        model = models.get(stretch)
-        if model is None:
-            known: Counter[str] = Counter()
-            for number, habits in crew.habits.items():
-                if number <= stretch - 2:
-                    known.update(habits)
-            model = models[stretch] = model_of(known)
-        return model
+        return weigh(calls, request_of(event), Model(), shared_credential=True)
 
     def disband(self, key: str) -> None:
         """Forget a credential's crew."""
         self._state.delete("w/" + key)
         self._calls.pop(key, None)
-        self._models.pop(key, None)
 
     def forget_before(self, time: int) -> None:
         """Forget what values were told of earlier event times."""
@@ -219,11 +159,6 @@ class Meeting:
 def request_of(event: Event) -> Request:
     """A cloud event as `inflight` looks at it."""
     return Request(event.time, event.action, event.address, event.mentions)
-
-
-def stretch_of(time: int) -> int:
-    """Number of the stretch of event time that habits are counted in."""
-    return time // STRETCH
 
 
 def mentions_of(name: str, call: Call) -> list[Mention]:
@@ -257,11 +192,17 @@ def _attributed(before: Attribution, possible: list[tuple[float, Call]]) -> Attr
     sessions = [found.session for _, found in possible]
     actors = dict.fromkeys(found.actor for _, found in possible[1:] if found.actor not in ("", call.actor))
     if chance < CLAIMED:
-        named = Link("actor", "identity", SHARED_NAME, [], list(dict.fromkeys([call.actor, *actors])))
-        guess = Link("session", "in-flight", confidence, [call.start_event], sessions)
-        return msgspec.structs.replace(
-            before, links=[named, *[link for link in before.links if link.target not in ("actor", "session")], guess]
-        )
+        # Who the credential names is the actor as far as no call explains the request.
+        unexplained = max(1 - sum(likely for likely, _ in possible), 0.0)
+        candidates = list(dict.fromkeys([call.actor, *actors]))
+        links = [
+            msgspec.structs.replace(link, confidence=round(link.confidence * unexplained, 4), candidates=candidates)
+            if link.target == "actor"
+            else link
+            for link in before.links
+        ]
+        links.append(Link("session", "in-flight", confidence, [call.start_event], sessions))
+        return msgspec.structs.replace(before, links=links)
     links = [
         Link(
             "actor", "in-flight", confidence, [call.start_event], [*actors, *([before.actor] if before.actor else [])]

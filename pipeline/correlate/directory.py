@@ -51,8 +51,6 @@ class Key(msgspec.Struct, array_like=True, gc=False):
     #: How often what it stands for has changed, and how many of its events were passed on and are no longer kept.
     generation: int = 0
     released: int = 0
-    #: How many of those there were in each of the last stretches of event time (`crew.STRETCH`).
-    uses: dict[int, int] = {}
     #: Whether the session that its role session is named after was asked.
     inferred: bool = False
     #: Event time (microseconds) as of which it is noted for being forgotten; it was used at most NOTED later.
@@ -191,10 +189,15 @@ class Directory:
 
     def _heard(self, heard: Heard) -> None:
         """A tool call may have used this credential: look at its events near the call again."""
+        key = self._key(heard.key)
         if not self._meeting.heard(heard):
+            # The request may have been passed on before the crew knew of this call. If not, nothing stale is found.
+            if key.released and self.holding.find(heard.key, heard.event_id) is None:
+                at_that_time = (heard.time, heard.time)
+                self._out.append(Recall(heard.key, key.released, least_revision(key.generation), at_that_time))
             return
         self._crews.setdefault(heard.key, []).append(heard.call)
-        key, span = self._key(heard.key), crew.span_of(heard)
+        span = crew.span_of(heard)
         bind = bindings.best(key.binds.values())
         at_once = bind is not None and bind.attribution.rooted
         if key.released and (at_once or not self._parking.waits(span[0], self.watermarks.settled)):
@@ -225,7 +228,7 @@ class Directory:
             bind = bindings.best(key.binds.values())
             if bind is None or not bind.attribution.rooted:
                 return False
-            self._count(use.key, event.time)
+            self._count(use.key)
         said = said_by(use.event, use.revision)
         if known is not None and not use.recalled and said % 2 <= known % 2:
             self._again_after(use, said, known)
@@ -243,19 +246,15 @@ class Directory:
         else:
             self.conflicts.append(rejection(use.event))
 
-    def _count(self, name: str, time: int) -> None:
+    def _count(self, name: str) -> None:
         key = self._key(name)
         key.released += 1
-        stretch = crew.stretch_of(time)
-        key.uses[stretch] = key.uses.get(stretch, 0) + 1
-        if len(key.uses) > crew.USUAL:
-            del key.uses[min(key.uses)]
         self._put_key(name, key)
 
     def _release(self, name: str, event_id: str, held: Held, *, counts: bool) -> None:
         """Note that an event was passed on and is no longer kept."""
         if counts:
-            self._count(name, held.time)
+            self._count(name)
         said = said_by(held.event, held.incoming)
         if self._seen.of(event_id) != said:
             self._seen.note(event_id, said)
@@ -293,7 +292,7 @@ class Directory:
         attribution = self._by_binding(key, event, held)
         if event.kind != "cloud_audit" or attribution.session or attribution.human or not self._meeting.has_crew(name):
             return attribution
-        return self._meeting.attribute(name, unpacked(held.event), attribution, key.uses)
+        return self._meeting.attribute(name, unpacked(held.event), attribution)
 
     def _by_binding(self, key: Key, event: Head, held: Held) -> Attribution:
         bind = bindings.best(key.binds.values())
@@ -393,8 +392,6 @@ class Directory:
             if not held.emitted:
                 self._go_on(key, held)
                 self.holding.touch(key, event_id)
-            if self._meeting.has_crew(key):
-                self._meeting.learn(key, unpacked(held.event))
             if not key.startswith(TRACE):
                 self._settle_held(key, event_id, held)
         if settled < ENDED:
@@ -459,7 +456,7 @@ class Directory:
         return name.startswith(CREDENTIAL) and any(not bind.expires for bind in issued)
 
     def _key(self, key: str) -> Key:
-        return self.state.get("k/" + key, Key) or Key({}, {}, uses={})
+        return self.state.get("k/" + key, Key) or Key({}, {})
 
     def _put_key(self, name: str, key: Key) -> None:
         self.state.put("k/" + name, key)
