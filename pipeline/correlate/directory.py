@@ -7,90 +7,45 @@ depends on what was received, never on the order in which it came; the grace onl
 
 from __future__ import annotations
 
-import hashlib
-
 import msgspec
 
-from pipeline.correlate import bindings, crew, traces
-from pipeline.correlate.conflicts import conflict, rejection
+from pipeline.correlate import bindings, crew, keyring, station, traces
+from pipeline.correlate.conflicts import rejection
 from pipeline.correlate.crew import Meeting
-from pipeline.correlate.fading import Faded, Fading
-from pipeline.correlate.held import Chunk, Chunks, Held, Holding
+from pipeline.correlate.held import Held
+from pipeline.correlate.keyring import Key, Keyring, Passed
 from pipeline.correlate.keys import CREDENTIAL, SESSION, TRACE
-from pipeline.correlate.parking import Parked, Parking
 from pipeline.correlate.route import settle
 from pipeline.correlate.seen import Said, Seen
 from pipeline.correlate.state import PartitionState
-from pipeline.correlate.watermark import ENDED, Watermarks
-from schemas.batch import REVISIONS, Ask, Attribution, Batch, Bind, Call, Heard, Item, Leave, Mark, Mention, Recall, Use
+from pipeline.correlate.station import Station, hash_of
+from pipeline.correlate.watermark import ENDED
+from schemas.batch import REVISIONS, Ask, Attribution, Batch, Bind, Call, Heard, Item, Leave, Mention, Recall, Use
 from schemas.event import Head, content_of, head_of, unpacked
-from schemas.rejected import Rejected
 
 #: Bindings whose attribution is kept ready.
 PLAIN = 50_000
-#: A key's last use is known to this part of the window in which late events come.
-NOTED = 4
 #: An attribution this sure is shown before the grace is over.
 SURE = 0.9
 
 
-class Passed(msgspec.Struct, array_like=True, gc=False):
-    """A binding as it came in, and how often this session's owner has changed it since."""
-
-    bind: Bind
-    changed: int = 0
-
-
-class Key(msgspec.Struct, array_like=True, gc=False):
-    """What is known of one credential or session."""
-
-    #: A credential's issuances, or a session's announcements, by event id.
-    binds: dict[str, Bind] = {}
-    #: Bindings that passed through this session on their way to a credential, by issuance and credential.
-    passed: dict[str, Passed] = {}
-    #: How often what it stands for has changed, and how many of its events were passed on and are no longer kept.
-    generation: int = 0
-    released: int = 0
-    #: Whether the session that its role session is named after was asked.
-    inferred: bool = False
-    #: Event time (microseconds) as of which it is noted for being forgotten; it was used at most NOTED later.
-    noted: int = 0
-
-    @property
-    def sealed(self) -> bool:
-        """Most keys rest between two uses; as bytes they take a quarter of the memory."""
-        return True
-
-
-class Marks(msgspec.Struct, array_like=True, gc=False):
-    """Watermarks by sender."""
-
-    marks: dict[str, Mark] = {}
-
-
 STATE_TYPES: dict[str, type[msgspec.Struct]] = {
-    "k": Key, "t": traces.Trace, "h": Chunk, "c": Chunks, "p": Parked, "m": Marks, "d": Said, "y": Faded,
-    **crew.STATE_TYPES,
+    "t": traces.Trace, "d": Said, **station.STATE_TYPES, **keyring.STATE_TYPES, **crew.STATE_TYPES,
 }  # fmt: skip
 
 
-class Directory:
+class Directory(Station):
     """One partition of the first hop. `apply` is a pure function of the state and the batch."""
 
     def __init__(
         self, state: PartitionState, grace: int, late_window: int, late_limit: int, *, recalls: bool = True
     ) -> None:
         """`recalls`: events can be had again from a store, so that not all have to be kept for what comes late."""
-        self.state = state
+        super().__init__(state, grace, late_window, late_limit)
         self._recalls = recalls
+        self._keys = Keyring(state, late_window)
         self._seen = Seen(state)
         self._meeting = Meeting(state)
-        self._fading = Fading(state, "y/")
-        self._late_window = late_window
-        self.holding = Holding(state, late_limit)
-        marks = state.get("m/", Marks)
-        self.watermarks = Watermarks(dict(marks.marks) if marks else {})
-        self._parking = Parking(state, grace)
         self._out: list[Item | Recall] = []
         #: What a binding says of an event that states nothing itself, by the binding's link key: most events are such.
         self._plain: dict[str, tuple[Bind, Attribution]] = {}
@@ -98,16 +53,10 @@ class Directory:
         self._traces: list[tuple[str, str]] = []
         #: Calls that were heard of in this batch, by the credential that they may have used.
         self._crews: dict[str, list[Call]] = {}
-        self.duplicates = 0
-        #: Events that can no longer be revised.
-        self.lost = 0
-        #: Dead letters for the caller to take away.
-        self.conflicts: list[Rejected] = []
 
     def apply(self, batch: Batch) -> list[Item | Recall]:
         """Take in one batch; returns items for both hops (`Own` for the second), and recalls for who has the store."""
-        if self.watermarks.update(batch.marks):
-            self.state.put("m/", Marks(self.watermarks.marks))
+        self._reach(batch.marks)
         for item in batch.items:
             if type(item) is Use:
                 self._use(item)
@@ -132,7 +81,7 @@ class Directory:
         in_trace = use.key.startswith(TRACE)
         self._infer(use, event)
         if not in_trace:
-            self._note(use.key, event.time)
+            self._keys.note(use.key, event.time)
         asks = held is None and bool(use.names) and not use.recalled and self._ask(use, event)
         if held is None and not in_trace and self._pass_on(use, event):
             return
@@ -159,8 +108,9 @@ class Directory:
             self.state.put("t/" + use.key, trace)
             self._in_trace(use.key, event, held, trace)
         else:
-            key = self._key(use.key)
-            waits = (self._recalls or not key.binds) and self._park(use.key, event, again=asks)
+            key = self._keys.of(use.key)
+            park = self._park_again if asks else self._park
+            waits = (self._recalls or not key.binds) and park(use.key, event)
             # What a standing key issues is not kept waiting for an issuance that nobody expects to see.
             at_once = event.kind == "token_issuance" and bindings.standing(event.credential)
             if key.binds or held.emitted or at_once or not waits:
@@ -170,18 +120,18 @@ class Directory:
 
     def _infer(self, use: Use, event: Head) -> None:
         """Ask the session that an event's role session is named after, where its credential was not seen issued."""
-        key = self._key(use.key)
+        key = self._keys.of(use.key)
         if key.binds or key.inferred or not use.key.startswith(CREDENTIAL):
             return
         bind = bindings.infer(event)
         if bind is not None:
             key.inferred = True
-            self._put_key(use.key, key)
+            self._keys.put(use.key, key)
             self._out.append(bind)
 
     def _ask(self, use: Use, event: Head) -> bool:
         """Ask for tool calls that name what an event names, if its credential stands for nobody's session."""
-        bind = bindings.best(self._key(use.key).binds.values())
+        bind = bindings.best(self._keys.of(use.key).binds.values())
         if bind is not None and (bind.attribution.session or bind.attribution.human):
             return False
         self._out.append(Ask(crew.value_key(use.names), use.key, event.event_id, event.time))
@@ -189,7 +139,7 @@ class Directory:
 
     def _heard(self, heard: Heard) -> None:
         """A tool call may have used this credential: look at its events near the call again."""
-        key = self._key(heard.key)
+        key = self._keys.of(heard.key)
         if not self._meeting.heard(heard):
             # The request may have been passed on before the crew knew of this call. If not, nothing stale is found.
             if key.released and self.holding.find(heard.key, heard.event_id) is None:
@@ -206,9 +156,9 @@ class Directory:
     def _resolve_crews(self) -> None:
         """Look again at the events of credentials whose crew has grown, near the new calls."""
         for name, calls in self._crews.items():
-            key = self._key(name)
+            key = self._keys.of(name)
             key.generation += 1
-            self._put_key(name, key)
+            self._keys.put(name, key)
             for event_id, held in self.holding.of(name):
                 if any(crew.near(call, held.time) for call in calls):
                     self.holding.touch(name, event_id)
@@ -221,14 +171,14 @@ class Directory:
         What an issuance says is needed for what it issued, so issuances are kept.
         """
         known = self._seen.of(event.event_id)
-        key = self._key(use.key)
+        key = self._keys.of(use.key)
         if known is None and not use.recalled:
             if not self._recalls or event.kind == "token_issuance":
                 return False
             bind = bindings.best(key.binds.values())
             if bind is None or not bind.attribution.rooted:
                 return False
-            self._count(use.key)
+            self._keys.release(use.key)
         said = said_by(use.event, use.revision)
         if known is not None and not use.recalled and said % 2 <= known % 2:
             self._again_after(use, said, known)
@@ -246,25 +196,13 @@ class Directory:
         else:
             self.conflicts.append(rejection(use.event))
 
-    def _count(self, name: str) -> None:
-        key = self._key(name)
-        key.released += 1
-        self._put_key(name, key)
-
     def _release(self, name: str, event_id: str, held: Held, *, counts: bool) -> None:
         """Note that an event was passed on and is no longer kept."""
         if counts:
-            self._count(name)
+            self._keys.release(name)
         said = said_by(held.event, held.incoming)
         if self._seen.of(event_id) != said:
             self._seen.note(event_id, said)
-
-    def _again(self, known: msgspec.Raw, event: msgspec.Raw) -> None:
-        rejected = conflict(known, event)
-        if rejected is None:
-            self.duplicates += 1
-        else:
-            self.conflicts.append(rejected)
 
     def _by_credential(self, key: Key, event: Head, held: Held, name: str, *, sure: bool = False) -> None:
         """`sure`: an event that waits goes on only if its attribution is hardly going to change."""
@@ -327,13 +265,13 @@ class Directory:
                 self.state.put("t/" + key, trace)
 
     def _bind(self, bind: Bind) -> None:
-        self._note(bind.key, bind.time)
-        key = self._key(bind.key)
+        self._keys.note(bind.key, bind.time)
+        key = self._keys.of(bind.key)
         if bind.path:
             passing = key.passed.setdefault(f"{bind.event_id} {bind.path[-1]}", Passed(bind))
             if passing.bind.revision <= bind.revision:
                 passing.bind = bind
-                self._put_key(bind.key, key)
+                self._keys.put(bind.key, key)
                 self._pass(passing, bindings.best(key.binds.values()))
             return
         if bind.event_id == bindings.INFERRED and not bind.attribution.session:
@@ -345,7 +283,7 @@ class Directory:
         if known is not None and known.revision > bind.revision:
             return
         key.binds[slot] = bind
-        self._put_key(bind.key, key)
+        self._keys.put(bind.key, key)
         after = bindings.best(key.binds.values())
         if after is None or (before is not None and _says(before) == _says(after)):
             return
@@ -367,20 +305,15 @@ class Directory:
         self._out.append(msgspec.structs.replace(adopted, revision=adopted.revision + passing.changed))
 
     def _revise(self, name: str) -> None:
-        key = self._key(name)
+        key = self._keys.of(name)
         for event_id, held in self.holding.of(name):
             self.holding.touch(name, event_id)
             self._by_credential(key, head_of(held.event), held, name)
 
-    @property
-    def waiting(self) -> int:
-        """Events whose grace is not over."""
-        return len(self._parking)
-
-    def _park(self, key: str, event: Head, *, again: bool = False) -> bool:
-        """`again`: something was asked on behalf of the event just now, so its grace begins now."""
+    def _park_again(self, key: str, event: Head) -> bool:
+        """The same where something was asked on behalf of the event just now, so that its grace begins now."""
         settled = self.watermarks.settled
-        time = max(event.time, settled) if again and settled < ENDED else event.time
+        time = event.time if settled >= ENDED else max(event.time, settled)
         return self._parking.park(time, key, event.event_id, settled)
 
     def _expire(self) -> None:
@@ -396,7 +329,8 @@ class Directory:
                 self._settle_held(key, event_id, held)
         if settled < ENDED:
             self._meeting.forget_before(settled - crew.KEEP)
-            self._forget(settled)
+            for name in self._keys.forget(settled, self.holding.holds):
+                self._meeting.disband(name)
             self._let_go(self.holding.forget_before(settled - self._late_window))
 
     def _go_on(self, key: str, held: Held) -> None:
@@ -405,7 +339,7 @@ class Directory:
             trace = self.state.get("t/" + key, traces.Trace) or traces.Trace({}, {}, [])
             self._in_trace(key, head_of(held.event), held, trace, final=True)
         else:
-            self._by_credential(self._key(key), head_of(held.event), held, key)
+            self._by_credential(self._keys.of(key), head_of(held.event), held, key)
 
     def _let_go(self, dropped: list[tuple[str, str, Held]]) -> None:
         """Events no longer kept are emitted if they still waited; what only they needed is forgotten."""
@@ -427,40 +361,6 @@ class Directory:
             self.holding.release(key, event_id)
             self._release(key, event_id, held, counts=True)
 
-    def _note(self, name: str, time: int) -> None:
-        """See to it that a key is forgotten some time after its last use."""
-        key = self._key(name)
-        if not key.noted or time > key.noted + self._late_window // NOTED:
-            key.noted = time
-            self._fading.add(name, time)
-            self._put_key(name, key)
-
-    def _forget(self, settled: int) -> None:
-        """Forget keys that were neither used nor valid within the window in which late events come."""
-        for name in self._fading.due(settled - self._late_window - self._late_window // NOTED):
-            key = self._key(name)
-            if key.noted > settled - self._late_window - self._late_window // NOTED:
-                continue
-            expires = max([bind.expires for bind in key.binds.values()], default=0)
-            if expires > settled - self._late_window:
-                key.noted = expires
-                self._fading.add(name, expires)
-                self._put_key(name, key)
-            elif not self._stands(name, key) and not self.holding.holds(name):
-                self.state.delete("k/" + name)
-                self._meeting.disband(name)
-
-    def _stands(self, name: str, key: Key) -> bool:
-        """Whether a credential was issued without an end."""
-        issued = [bind for bind in key.binds.values() if bind.event_id != bindings.INFERRED]
-        return name.startswith(CREDENTIAL) and any(not bind.expires for bind in issued)
-
-    def _key(self, key: str) -> Key:
-        return self.state.get("k/" + key, Key) or Key({}, {})
-
-    def _put_key(self, name: str, key: Key) -> None:
-        self.state.put("k/" + name, key)
-
 
 def _says(bind: Bind) -> tuple[Attribution, str]:
     """What of a binding shows in a timeline."""
@@ -479,13 +379,3 @@ def least_revision(generation: int) -> int:
 def said_by(event: msgspec.Raw, revision: int) -> int:
     """What an event says; odd if it is a correction."""
     return 2 * content_of(event) + min(revision, 1)
-
-
-def hash_of(value: msgspec.Struct) -> int:
-    """A fingerprint that is the same in every process."""
-    return hash_bytes(msgspec.msgpack.encode(value))
-
-
-def hash_bytes(data: bytes) -> int:
-    """63 bits of BLAKE2b."""
-    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big") >> 1

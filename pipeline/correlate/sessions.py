@@ -8,22 +8,19 @@ from __future__ import annotations
 
 import msgspec
 
-from pipeline.correlate import origins
+from pipeline.correlate import origins, station
 from pipeline.correlate.belonging import announcement, belong
-from pipeline.correlate.conflicts import conflict
 from pipeline.correlate.crew import mentions_of, request_of
-from pipeline.correlate.directory import Marks, hash_of
-from pipeline.correlate.held import Chunk, Chunks, Held, Holding
+from pipeline.correlate.held import Held
 from pipeline.correlate.inflight import SECOND, Calls, Model, Request, learn, weigh
 from pipeline.correlate.keys import SESSION
 from pipeline.correlate.links import CLOUD, Owner, Weighed, causes, note_call, note_outer, note_prompt, note_spawn
-from pipeline.correlate.parking import Parked, Parking
 from pipeline.correlate.state import PartitionState
-from pipeline.correlate.watermark import ENDED, Watermarks
+from pipeline.correlate.station import Station, hash_of
+from pipeline.correlate.watermark import ENDED
 from schemas.batch import REVISIONS, Attribution, Batch, Item, Leave, Own
 from schemas.entry import PackedEntry
 from schemas.event import Event, Head, head_of, packed, unpacked
-from schemas.rejected import Rejected
 
 #: Clocks differ, and CloudTrail's has one second: facts reach back this far (microseconds).
 SLACK = 20 * SECOND
@@ -34,21 +31,14 @@ TAUGHT_BY = 2000
 
 NEVER = 2**62
 
-STATE_TYPES: dict[str, type[msgspec.Struct]] = {
-    "o": Owner, "s": origins.Seen, "h": Chunk, "c": Chunks, "p": Parked, "m": Marks,
-}  # fmt: skip
+STATE_TYPES: dict[str, type[msgspec.Struct]] = {"o": Owner, "s": origins.Seen, **station.STATE_TYPES}
 
 
-class Sessions:
+class Sessions(Station):
     """One partition of the second hop. `apply` is a pure function of the state and the batch."""
 
     def __init__(self, state: PartitionState, grace: int, late_window: int, late_limit: int) -> None:
-        self.state = state
-        self._late_window = late_window
-        self.holding = Holding(state, late_limit)
-        marks = state.get("m/", Marks)
-        self.watermarks = Watermarks(dict(marks.marks) if marks else {})
-        self._parking = Parking(state, grace)
+        super().__init__(state, grace, late_window, late_limit)
         self._entries: list[PackedEntry] = []
         self._announcements: list[Item] = []
         #: What was read of the held events, by key: the calls in their order, and requests by event id.
@@ -56,16 +46,10 @@ class Sessions:
         self._requests: dict[str, dict[str, Request]] = {}
         #: Sessions that changed after their grace was over.
         self._unsettled: dict[str, None] = {}
-        self.duplicates = 0
-        #: Events that can no longer be revised.
-        self.lost = 0
-        #: Dead letters for the caller to take away.
-        self.conflicts: list[Rejected] = []
 
     def apply(self, batch: Batch) -> tuple[list[PackedEntry], list[Item]]:
         """Take in one batch; returns Entries, and for the first hop whose sessions there are and what calls name."""
-        if self.watermarks.update(batch.marks):
-            self.state.put("m/", Marks(self.watermarks.marks))
+        self._reach(batch.marks)
         news: dict[str, int] = {}
         fresh: list[tuple[str, Head, Held]] = []
         for item in batch.items:
@@ -110,11 +94,7 @@ class Sessions:
             held.attribution, held.incoming, held.changed = own.attribution, own.revision, 0
             self.holding.touch(key, event.event_id)
         else:
-            rejected = conflict(held.event, own.event)
-            if rejected is None:
-                self.duplicates += 1
-            else:
-                self.conflicts.append(rejected)
+            self._again(held.event, own.event)
             return
         fresh.append((key, event, held))
         if isinstance(event, Event):
@@ -257,14 +237,6 @@ class Sessions:
         return msgspec.structs.replace(
             event, tool=tool, action=action, arguments=arguments, tokens=[], argument_tokens=[]
         )
-
-    @property
-    def waiting(self) -> int:
-        """Events whose grace is not over."""
-        return len(self._parking)
-
-    def _park(self, key: str, event: Head) -> bool:
-        return self._parking.park(event.time, key, event.event_id, self.watermarks.settled)
 
     def _expire(self) -> None:
         settled = self.watermarks.settled

@@ -1,0 +1,106 @@
+"""What is known of each credential and each session, from its first event until it is forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from pipeline.correlate.bindings import INFERRED
+from pipeline.correlate.fading import Faded, Fading
+from pipeline.correlate.keys import CREDENTIAL
+from pipeline.correlate.state import PartitionState
+from schemas.batch import Bind
+
+#: A key's last use is known to this part of the window in which late events come.
+PART = 4
+
+
+class Passed(msgspec.Struct, array_like=True, gc=False):
+    """A binding as it came in, and how often this session's owner has changed it since."""
+
+    bind: Bind
+    changed: int = 0
+
+
+class Key(msgspec.Struct, array_like=True, gc=False):
+    """What is known of one credential or session."""
+
+    #: A credential's issuances, or a session's announcements, by event id.
+    binds: dict[str, Bind] = {}
+    #: Bindings that passed through this session on their way to a credential, by issuance and credential.
+    passed: dict[str, Passed] = {}
+    #: How often what it stands for has changed, and how many of its events were passed on and are no longer kept.
+    generation: int = 0
+    released: int = 0
+    #: Whether the session that its role session is named after was asked.
+    inferred: bool = False
+    #: Event time (microseconds) as of which it is noted for being forgotten; it was used little later.
+    noted: int = 0
+
+    @property
+    def sealed(self) -> bool:
+        """Most keys rest between two uses; as bytes they take a quarter of the memory."""
+        return True
+
+
+STATE_TYPES: dict[str, type[msgspec.Struct]] = {"k": Key, "y": Faded}
+
+
+class Keyring:
+    """The keys of one partition."""
+
+    def __init__(self, state: PartitionState, late_window: int) -> None:
+        self._state = state
+        self._window = late_window
+        self._fading = Fading(state, "y/")
+
+    def of(self, name: str) -> Key:
+        """The key of this name; a new one, not yet kept, if there is none."""
+        return self._state.get("k/" + name, Key) or Key({}, {})
+
+    def put(self, name: str, key: Key) -> None:
+        """Keep a key as it is now."""
+        self._state.put("k/" + name, key)
+
+    def release(self, name: str) -> None:
+        """Count an event that was passed on and is no longer kept."""
+        key = self.of(name)
+        key.released += 1
+        self.put(name, key)
+
+    def note(self, name: str, time: int) -> None:
+        """See to it that a key that is used at this event time is forgotten some time after."""
+        key = self.of(name)
+        if not key.noted or time > key.noted + self._window // PART:
+            self._fade(name, key, time)
+
+    def forget(self, settled: int, kept: Callable[[str], bool]) -> list[str]:
+        """Forget keys neither used nor valid within the window in which late events come; returns their names.
+
+        `kept`: whether a key must stay for another reason.
+        """
+        limit = settled - self._window
+        forgotten: list[str] = []
+        for name in self._fading.due(limit - self._window // PART):
+            key = self.of(name)
+            if key.noted > limit - self._window // PART:
+                continue
+            expires = max([bind.expires for bind in key.binds.values()], default=0)
+            if expires > limit:
+                self._fade(name, key, expires)
+            elif not _stands(name, key) and not kept(name):
+                self._state.delete("k/" + name)
+                forgotten.append(name)
+        return forgotten
+
+    def _fade(self, name: str, key: Key, time: int) -> None:
+        key.noted = time
+        self._fading.add(name, time)
+        self.put(name, key)
+
+
+def _stands(name: str, key: Key) -> bool:
+    """Whether a credential was issued without an end."""
+    issued = [bind for bind in key.binds.values() if bind.event_id != INFERRED]
+    return name.startswith(CREDENTIAL) and any(not bind.expires for bind in issued)
