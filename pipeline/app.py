@@ -19,21 +19,18 @@ import hashlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, Generic, TypeVar
 
 import faust
 import msgspec
-from confluent_kafka import KafkaError, Message, Producer
 
 from pipeline.correlate import directory, sessions
 from pipeline.correlate.state import PartitionState, Segment
 from pipeline.correlate.watermark import LEVELS, PARTITION
-from pipeline.kit.clients import producer_config
 from pipeline.kit.config import Settings
-from pipeline.kit.failures import Transient
 from pipeline.kit.metrics import Metrics
 from pipeline.kit.outbox import Outbox
+from pipeline.kit.outputs import Outputs
 from pipeline.kit.topics import full_name, partition_of
 from schemas.batch import SECOND_HOP, Batch, DeadLetters, Entries, Item, Mark, Recall, Recalls
 from schemas.rejected import Rejected
@@ -218,49 +215,6 @@ class Correlator:
             full_name(self.settings, name), key_serializer="raw", value_serializer="raw", key_type=bytes,
             value_type=bytes, partitions=self.settings.partitions,
         )  # fmt: skip
-
-
-class Outputs:
-    """What the hops send, through librdkafka: it encodes, compresses and sends beside the event loop, not inside it."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._producer = Producer(producer_config(settings))
-        self._names = {name: full_name(settings, name) for name in (FIRST, SECOND, ENTRIES, DEAD_LETTERS, RECALLS)}
-        #: Numbers of the messages that are on their way, oldest first.
-        self._pending: dict[int, None] = {}
-        self._last = 0
-        self._failed = ""
-
-    def send(self, topic: str, partition: int, value: bytes) -> None:
-        """Queue one message; the order within a partition is kept."""
-        self._last += 1
-        self._pending[self._last] = None
-        acknowledged = partial(self._acknowledged, self._last)
-        while True:
-            try:
-                self._producer.produce(self._names[topic], value, partition=partition, on_delivery=acknowledged)
-                return
-            except BufferError:
-                self._producer.poll(0.1)
-
-    def poll(self) -> None:
-        """Take in what the broker has acknowledged."""
-        self._producer.poll(0)
-
-    async def delivered(self) -> None:
-        """Wait until everything sent so far is with the broker; raises Transient if something was refused."""
-        last = self._last
-        while not self._failed and self._pending and next(iter(self._pending)) <= last:
-            self._producer.poll(0)
-            await asyncio.sleep(0.005)
-        if self._failed:
-            raise Transient(self._failed)
-
-    def _acknowledged(self, number: int, error: KafkaError | None, message: Message) -> None:
-        if error is None:
-            del self._pending[number]
-        else:
-            self._failed = f"{message.topic()}: {error.str()}"
 
 
 class Hop(Generic[Stage]):

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import json
-import random
 import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -21,12 +19,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from pipeline.kit.admin import ensure_topics, positions
 from pipeline.kit.broker import ApacheKafka, EmbeddedBroker
-from pipeline.kit.clients import producer_config
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Invalid, Transient
 from pipeline.kit.topics import PUBLIC, catalogue, full_name
@@ -44,6 +41,7 @@ from pipeline.run.disturb import (
     marker_of,
     plan,
 )
+from pipeline.run.feed import Feed, arrivals
 from pipeline.run.investigate import Investigation
 from pipeline.simulate import organisation
 from pipeline.simulate.faults import Faults
@@ -51,10 +49,6 @@ from pipeline.sources.files import read
 from pipeline.store import connect
 from schemas.rejected import Record
 
-#: A record arrives at most so many places from where it belongs, and a copy of it at most so many behind.
-SHUFFLED, COPY_BEHIND = 300, 1500
-#: Shares of records that are sent again, and that are sent once more broken off in the middle.
-DOUBLED, BROKEN = 0.03, 0.002
 #: Seconds of silence after which what is left to do is done, and without progress after which a stage is stuck.
 IDLE, STUCK = 3.0, 90.0
 #: Seconds that working off what is left may take.
@@ -365,61 +359,6 @@ class Chaos:
         began = time.monotonic()
         yield
         self._outcome.seconds[what] = round(time.monotonic() - began, 1)
-
-
-class Feed:
-    """Sends records to random partitions of their public topics, as far as time has come."""
-
-    def __init__(self, settings: Settings, sequence: list[Record], seed: int) -> None:
-        self._settings = settings
-        self._sequence = sequence
-        self._chance = random.Random(f"partitions {seed}")  # noqa: S311  (to be repeated, not to be secret)
-        self._producer = Producer(producer_config(settings))
-        self._failed = threading.Event()
-        self.done = 0
-
-    @property
-    def left(self) -> int:
-        """Records that were not sent yet."""
-        return len(self._sequence) - self.done
-
-    def send(self, share: float) -> None:
-        """Send on until this share of all is sent. The client keeps what the broker does not take yet."""
-        until = min(len(self._sequence), int(share * len(self._sequence)) + 1)
-        for record in self._sequence[self.done : until]:
-            partition = self._chance.randrange(self._settings.partitions)
-            self._producer.produce(
-                full_name(self._settings, record.topic), record.value, partition=partition, on_delivery=self._delivered
-            )
-        self.done = max(self.done, until)
-        self._producer.poll(0)
-
-    def close(self) -> None:
-        """Wait until the broker has everything. Raises Transient when it has not."""
-        if self._producer.flush(PATIENCE) or self._failed.is_set():
-            raise Transient(f"kafka: {self._settings.bootstrap} did not take everything that was sent")
-
-    def _delivered(self, error: object, _message: object) -> None:
-        if error is not None:
-            self._failed.set()
-
-
-def arrivals(story: list[Record], seed: int) -> list[Record]:
-    """The records as they arrive: shuffled within a bound, some twice, and some once more with their end missing.
-
-    Offsets number them by where they belong, so that the same list also tells the order in which things happened.
-    """
-    chance = random.Random(f"arrivals {seed}")  # noqa: S311  (to be repeated, not to be secret)
-    placed: list[tuple[float, Record]] = []
-    for place, record in enumerate(story):
-        numbered = Record(record.value, record.format, record.topic, 0, 2 * place)
-        placed.append((place + chance.uniform(0, SHUFFLED), numbered))
-        if chance.random() < DOUBLED:
-            placed.append((place + chance.uniform(0, COPY_BEHIND), numbered))
-        if chance.random() < BROKEN:
-            broken = Record(record.value[: len(record.value) // 2], record.format, record.topic, 0, 2 * place + 1)
-            placed.append((place + chance.uniform(0, SHUFFLED), broken))
-    return [record for _, record in sorted(placed, key=lambda one: one[0])]
 
 
 def possible(broker: str) -> tuple[Kind, ...]:

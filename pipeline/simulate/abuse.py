@@ -8,22 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pipeline.simulate import shapes
-from pipeline.simulate.activities import (
-    HOUR,
-    PROVIDER,
-    SAML,
-    SECOND,
-    TOOLS,
-    Doer,
-    Run,
-    World,
-    agent_task,
-    begin,
-    service_doer,
-    trail,
-    work,
-)  # fmt: skip
+from pipeline.simulate.activities import service_doer
+from pipeline.simulate.agents import TOOLS, Run, agent_task, begin, work
 from pipeline.simulate.truth import Told, Truth
+from pipeline.simulate.world import HOUR, PROVIDER, SAML, SECOND, Doer, World, trail
 
 ELSEWHERE = "203.0.113.66"
 _PROBES = (

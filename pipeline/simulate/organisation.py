@@ -16,10 +16,10 @@ from pathlib import Path
 import msgspec
 
 from pipeline.kit.topics import PUBLIC
-from pipeline.simulate import abuse, activities, platforms
-from pipeline.simulate.activities import SECOND, World
+from pipeline.simulate import abuse, activities, agents, platforms
 from pipeline.simulate.faults import Faults, arrivals
 from pipeline.simulate.truth import Told
+from pipeline.simulate.world import SECOND, Activity, World
 
 #: 2026-03-02 08:00 UTC, a Monday.
 START = 1_772_438_400 * SECOND
@@ -27,15 +27,15 @@ START = 1_772_438_400 * SECOND
 GAP = 2.5
 
 #: How often each activity begins, relative to the others.
-MIX: tuple[tuple[activities.Activity, float], ...] = (
-    (activities.agent_task, 30),
-    (activities.shared_agent_task, 12),
+MIX: tuple[tuple[Activity, float], ...] = (
+    (agents.agent_task, 30),
+    (agents.shared_agent_task, 12),
     (activities.console_work, 18),
     (activities.ci_run, 10),
     (activities.service_account, 12),
     (activities.batch_job, 5),
     (activities.pod, 10),
-    (activities.vendor_agent, 3),
+    (agents.vendor_agent, 3),
     (platforms.mcp_agent, 6),
     (platforms.kubernetes_pod, 5),
     (platforms.vault_lease, 3),

@@ -10,8 +10,9 @@ import msgspec
 
 from pipeline.normalize.documents import content_id
 from pipeline.simulate import shapes
-from pipeline.simulate.activities import HOUR, SECOND, TOOLS, Doer, World, trail
+from pipeline.simulate.agents import TOOLS
 from pipeline.simulate.truth import Told, Truth
+from pipeline.simulate.world import HOUR, SECOND, Doer, World, trail
 
 ELSEWHERE = "203.0.113.67"
 HASH, SERVER = "hmac-sha256:", "files"

@@ -17,8 +17,9 @@ from pipeline.kit.config import Settings
 from pipeline.kit.failures import Invalid, Transient
 from pipeline.kit.topics import full_name
 from pipeline.run import proof
-from pipeline.run.chaos import Chaos, Order, arrivals, possible
+from pipeline.run.chaos import Chaos, Order, possible
 from pipeline.run.disturb import GUEST, Groups, Kind, left_behind, marker_of, plan
+from pipeline.run.feed import arrivals
 from pipeline.run.unreliable import AWAY, FULL, Unreliable
 from pipeline.store import connect
 from schemas.rejected import Record
