@@ -32,8 +32,8 @@ from schemas.batch import Batch, Recall, Recalls, Use
 from schemas.entry import Entry
 
 FIRST, RECALLS = "events-by-credential", "recalls"
-#: Seconds that events on their way into the store are waited for, and between two looks.
-PATIENCE, LOOK_EVERY = 30.0, 0.2
+#: Seconds that events on their way into the store are waited for, and between two looks: twice as long each time.
+PATIENCE, LOOK_FIRST, LOOK_SELDOM = 30.0, 0.2, 2.0
 #: Seconds that a stretch of event time is looked at.
 LINGER = 5.0
 #: Credentials whose recalled events are remembered.
@@ -70,6 +70,7 @@ class Recaller:
         self._outbox: Outbox[Any] = Outbox(self._send)
         self._stop = threading.Event()
         self._failed = ""
+        self._bug: Exception | None = None
         #: Events of a credential that were sent again, since later recalls of it count them too.
         self._seen: OrderedDict[str, set[str]] = OrderedDict()
         self._thread = threading.Thread(target=self._run, name="recall", daemon=True)
@@ -85,7 +86,18 @@ class Recaller:
         self._stop.set()
         self._thread.join(5.0)
 
+    def check(self) -> None:
+        """Raise what ended the thread, if a bug did: without it nothing that is late would be attributed again."""
+        if self._bug is not None:
+            raise self._bug
+
     def _run(self) -> None:
+        try:
+            self._recall()
+        except Exception as bug:  # noqa: BLE001  (handed to who started the thread)
+            self._bug = bug
+
+    def _recall(self) -> None:
         consumer = Consumer(consumer_config(self._settings, "whodid-recall"))
         consumer.subscribe([full_name(self._settings, RECALLS)])
         try:
@@ -94,8 +106,9 @@ class Recaller:
                 for message in consumer.consume(100, 0.2):
                     for recall in self._read(message):
                         wanted[recall.key] = both(wanted.get(recall.key), recall)
-                if wanted and self._serve(wanted):
-                    self._commit(consumer)
+                while wanted and not self._stop.is_set():
+                    if self._serve(wanted) and self._commit(consumer):
+                        wanted = {}
         finally:
             consumer.close()
 
@@ -111,6 +124,7 @@ class Recaller:
     def _serve(self, wanted: dict[str, Recall]) -> bool:
         """Send the events again that were passed on before; False only if told to stop before that."""
         pending = [Pending(recall, self._seen_of(recall.key)) for recall in wanted.values()]
+        pause = LOOK_FIRST
         while pending and not self._stop.is_set():
             self.active = time.monotonic()
             try:
@@ -120,7 +134,8 @@ class Recaller:
                 for one in pending:
                     one.changed = time.monotonic()
             if pending:
-                self._stop.wait(LOOK_EVERY)
+                self._stop.wait(pause)
+                pause = min(2 * pause, LOOK_SELDOM)
         return not pending
 
     def _look(self, one: Pending) -> bool:
@@ -170,16 +185,19 @@ class Recaller:
         if error is not None:
             self._failed = error.str()
 
-    def _commit(self, consumer: Consumer) -> None:
-        """Everything delivered, then the offsets of what asked for it."""
+    def _commit(self, consumer: Consumer) -> bool:
+        """Everything delivered, then the offsets of what asked for it; False if something was not delivered."""
         self._producer.flush()
         if self._failed:
             self._metrics.trouble("recall", self._failed)
-            return
+            self._failed = ""
+            self._stop.wait(LOOK_SELDOM)
+            return False
         try:
             consumer.commit(asynchronous=False)
         except KafkaException as error:
             self._metrics.trouble("recall", str(error))
+        return True
 
 
 def again(entry: Entry) -> list[Use]:

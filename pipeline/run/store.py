@@ -56,6 +56,7 @@ class StoreRole:
         active = time.monotonic()
         try:
             while not end.due(max(active, recaller.active) if consumer.assignment() else None):
+                recaller.check()
                 for message in consumer.consume(200, 0.05):
                     if self._read(message, block):
                         active = time.monotonic()

@@ -62,3 +62,25 @@ def test_an_event_that_is_still_on_its_way_is_recalled_although_a_newer_one_is_t
             assert "two" in came_again(settings, 8)
         finally:
             recaller.close()
+
+
+def test_a_bug_in_the_thread_is_raised_where_it_was_started(settings, monkeypatch):
+    monkeypatch.setattr(Recaller, "_serve", lambda *_: 1 / 0)
+    with connect(settings) as store:
+        recaller = Recaller(settings, store, Metrics())
+        recaller.start()
+        producer = Producer({"bootstrap.servers": settings.bootstrap})
+        asked = Recalls([Recall(f"credential:{CREDENTIAL}", 1, 2048)])
+        producer.produce(full_name(settings, "recalls"), msgspec.msgpack.encode(asked))
+        producer.flush()
+
+        def raised():
+            try:
+                recaller.check()
+            except ZeroDivisionError:
+                return True
+
+        try:
+            wait_until(raised)
+        finally:
+            recaller.close()
