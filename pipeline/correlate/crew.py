@@ -14,10 +14,12 @@ from pipeline.correlate.inflight import (
     BEFORE,
     LATEST,
     LATEST_UNNAMED,
+    OPEN_LIMIT,
     SECOND,
     Calls,
     Model,
     Request,
+    over,
     weigh,
 )
 from pipeline.correlate.keys import VALUE
@@ -28,8 +30,11 @@ from schemas.event import Event
 
 #: Event time (microseconds) that a value remembers calls and requests for: logs arrive minutes apart.
 KEEP = 900 * SECOND
-#: Requests and calls that a value remembers, and calls that a credential does: the latest.
+#: Requests and calls that a value remembers: the latest.
 LIMIT = 512
+#: A crew is kept in shifts of so much event time, and a request may come from a call of the shifts before its own.
+SHIFT = 300 * SECOND
+BACK = -(-(OPEN_LIMIT + LATEST) // SHIFT)
 CLAIMED, POSSIBLE, LISTED = 0.5, 0.01, 8
 
 
@@ -44,7 +49,7 @@ class Value(msgspec.Struct, array_like=True, gc=False):
 
 
 class Crew(msgspec.Struct, array_like=True, gc=False):
-    """Tool calls that a credential's requests may come from, by name."""
+    """Tool calls that a credential's requests may come from, by name, of those that began in one shift."""
 
     calls: dict[str, Call] = {}
 
@@ -58,7 +63,8 @@ class Meeting:
     def __init__(self, state: PartitionState) -> None:
         self._state = state
         self._fading = Fading(state, "x/")
-        self._calls: dict[str, Calls] = {}
+        #: Calls that requests of one shift may come from, by credential and shift.
+        self._calls: dict[str, dict[int, Calls]] = {}
 
     def mention(self, mention: Mention) -> list[Heard]:
         """Take in a tool call that names this value; returns it for every credential that it is news to."""
@@ -68,7 +74,7 @@ class Meeting:
         value.calls[mention.name] = mention.call
         if len(value.calls) > LIMIT:
             del value.calls[min(value.calls, key=lambda name: (value.calls[name].start, name))]
-        self._note(mention.key, value, mention.call.start)
+        self._note("v/" + mention.key, value, mention.call.start)
         return [
             Heard(reply, mention.name, mention.call, event_id, time)
             for time, reply, event_id in value.asks
@@ -84,7 +90,7 @@ class Meeting:
         value.asks.append(asked)
         if len(value.asks) > LIMIT:
             value.asks.remove(min(value.asks))
-        self._note(ask.key, value, ask.time)
+        self._note("v/" + ask.key, value, ask.time)
         return [
             Heard(ask.reply, name, call, ask.event_id, ask.time)
             for name, call in value.calls.items()
@@ -93,19 +99,22 @@ class Meeting:
 
     def heard(self, heard: Heard) -> bool:
         """Add a call to a credential's crew; True if that is news."""
-        crew = self._state.get("w/" + heard.key, Crew) or Crew({})
+        shift = heard.call.start // SHIFT
+        name = f"w/{heard.key}|{shift}"
+        crew = self._state.get(name, Crew)
+        if crew is None:
+            crew = Crew({})
+            self._fading.add(name, (shift + 1) * SHIFT + OPEN_LIMIT + LATEST)
         if crew.calls.get(heard.name) == heard.call:
             return False
         crew.calls[heard.name] = heard.call
-        if len(crew.calls) > LIMIT:
-            del crew.calls[min(crew.calls, key=lambda name: (crew.calls[name].start, name))]
-        self._state.put("w/" + heard.key, crew)
+        self._state.put(name, crew)
         self._calls.pop(heard.key, None)
         return True
 
-    def has_crew(self, key: str) -> bool:
-        """Whether any tool call is known that may have used this credential."""
-        return self._state.peek("w/" + key) is not None
+    def has_crew(self, key: str, time: int) -> bool:
+        """Whether any tool call is known that a request with this credential may come from."""
+        return any(self._state.peek(name) is not None for name in _shifts(key, time // SHIFT))
 
     def attribute(self, key: str, event: Event, before: Attribution) -> Attribution:
         """Attribution of a request by the crew of its credential; which call it was is left to the session."""
@@ -119,41 +128,46 @@ class Meeting:
         return _attributed(before, possible) if possible else before
 
     def _weighed(self, key: str, event: Event) -> list[tuple[float, str, Call]]:
-        crew = self._state.get("w/" + key, Crew)
-        if crew is None:
-            return []
-        calls = self._calls.get(key)
+        shift = event.time // SHIFT
+        known = self._calls.setdefault(key, {})
+        calls = known.get(shift)
         if calls is None:
-            calls = self._calls[key] = Calls(crew.calls)
+            crews = [self._state.get(name, Crew) for name in _shifts(key, shift)]
+            calls = known[shift] = Calls({name: call for crew in crews if crew for name, call in crew.calls.items()})
         return weigh(calls, request_of(event), Model(), shared_credential=True)
 
-    def disband(self, key: str) -> None:
-        """Forget a credential's crew."""
-        self._state.delete("w/" + key)
-        self._calls.pop(key, None)
-
     def forget_before(self, time: int) -> None:
-        """Forget what values were told of earlier event times."""
-        for key in self._fading.due(time):
-            value = self._state.get("v/" + key, Value)
+        """Forget what values and credentials were told of earlier event times."""
+        for name in self._fading.due(time):
+            if name.startswith("w/"):
+                self._state.delete(name)
+                self._calls.pop(name[2:].rpartition("|")[0], None)
+                continue
+            value = self._state.get(name, Value)
             if value is None:
                 continue
             value.asks = [ask for ask in value.asks if ask[0] >= time]
-            value.calls = {name: call for name, call in value.calls.items() if max(call.start, call.end) >= time}
+            value.calls = {call_id: call for call_id, call in value.calls.items() if max(call.start, call.end) >= time}
             if value.asks or value.calls:
                 value.noted = 0
-                self._note(key, value, max([ask[0] for ask in value.asks] + [c.start for c in value.calls.values()]))
+                times = [ask[0] for ask in value.asks] + [call.start for call in value.calls.values()]
+                self._note(name, value, max(times))
             else:
-                self._state.delete("v/" + key)
+                self._state.delete(name)
 
     def _value(self, key: str) -> Value:
         return self._state.get("v/" + key, Value) or Value([], {})
 
-    def _note(self, key: str, value: Value, time: int) -> None:
+    def _note(self, name: str, value: Value, time: int) -> None:
         if not value.noted or time > value.noted + KEEP // 2:
             value.noted = time
-            self._fading.add(key, time)
-        self._state.put("v/" + key, value)
+            self._fading.add(name, time)
+        self._state.put(name, value)
+
+
+def _shifts(key: str, shift: int) -> list[str]:
+    """Names of the crews that a request of a shift may come from."""
+    return [f"w/{key}|{number}" for number in range(shift - BACK, shift + 2)]
 
 
 def request_of(event: Event) -> Request:
@@ -178,12 +192,12 @@ def value_key(mention: int) -> str:
 def span_of(heard: Heard) -> tuple[int, int]:
     """Event times between which a call may matter to requests, the one that it was heard of for among them."""
     call = heard.call
-    return (call.start - BEFORE, max(call.end + LATEST_UNNAMED, call.start + LATEST_UNNAMED, heard.time))
+    return (call.start - BEFORE, max(over(call) + LATEST_UNNAMED, heard.time))
 
 
 def near(call: Call, time: int) -> bool:
     """Whether a request at this time may come from a call."""
-    return call.start - BEFORE <= time <= max(call.end, call.start) + LATEST
+    return call.start - BEFORE <= time <= over(call) + LATEST
 
 
 def _attributed(before: Attribution, possible: list[tuple[float, Call]]) -> Attribution:

@@ -228,7 +228,9 @@ class Directory(Station):
 
     def _attribute(self, key: Key, event: Head, held: Held, name: str) -> Attribution:
         attribution = self._by_binding(key, event, held)
-        if event.kind != "cloud_audit" or attribution.session or attribution.human or not self._meeting.has_crew(name):
+        if event.kind != "cloud_audit" or attribution.session or attribution.human:
+            return attribution
+        if not self._meeting.has_crew(name, event.time):
             return attribution
         return self._meeting.attribute(name, unpacked(held.event), attribution)
 
@@ -329,8 +331,7 @@ class Directory(Station):
                 self._settle_held(key, event_id, held)
         if settled < ENDED:
             self._meeting.forget_before(settled - crew.KEEP)
-            for name in self._keys.forget(settled, self.holding.holds):
-                self._meeting.disband(name)
+            self._keys.forget(settled, self.holding.holds)
             self._let_go(self.holding.forget_before(settled - self._late_window))
 
     def _go_on(self, key: str, held: Held) -> None:

@@ -94,9 +94,7 @@ class Calls:
     def __init__(self, calls: dict[str, Call]) -> None:
         known = sorted((call.start, name, call) for name, call in calls.items() if call.start)
         self._starts = [start for start, _, _ in known]
-        self._calls = [
-            (start, call.end or start + OPEN_LIMIT, name, call, frozenset(call.mentions)) for start, name, call in known
-        ]
+        self._calls = [(start, over(call), name, call, frozenset(call.mentions)) for start, name, call in known]
         self._longest = max((end - start for start, end, _, _, _ in self._calls), default=0)
 
     def near(self, time: int, named: frozenset[int]) -> list[tuple[str, Call, int]]:
@@ -111,6 +109,11 @@ class Calls:
                 if len(found) == CANDIDATES:
                     break
         return found
+
+
+def over(call: Call) -> int:
+    """When a call is over, microseconds."""
+    return call.end or call.start + OPEN_LIMIT
 
 
 def weigh(
@@ -202,7 +205,7 @@ def _order(found: tuple[float, str, Call]) -> tuple[float, int, str]:
 def _density(call: Call, time: int, blur: int) -> float:
     """How likely a request of this call has this time, a second. Times of whole seconds stand for the second."""
     width = RESOLUTION if time % RESOLUTION == 0 else 1000
-    end = call.end or call.start + OPEN_LIMIT
+    end = over(call)
     length = max(end - call.start, 50_000) + 2 * blur
     start = call.start - blur
     overlap = min(time + width, start + length) - max(time, start)

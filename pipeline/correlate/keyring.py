@@ -75,13 +75,12 @@ class Keyring:
         if not key.noted or time > key.noted + self._window // PART:
             self._fade(name, key, time)
 
-    def forget(self, settled: int, kept: Callable[[str], bool]) -> list[str]:
-        """Forget keys neither used nor valid within the window in which late events come; returns their names.
+    def forget(self, settled: int, kept: Callable[[str], bool]) -> None:
+        """Forget keys neither used nor valid within the window in which late events come.
 
         `kept`: whether a key must stay for another reason.
         """
         limit = settled - self._window
-        forgotten: list[str] = []
         for name in self._fading.due(limit - self._window // PART):
             key = self.of(name)
             if key.noted > limit - self._window // PART:
@@ -91,8 +90,6 @@ class Keyring:
                 self._fade(name, key, expires)
             elif not _stands(name, key) and not kept(name):
                 self._state.delete("k/" + name)
-                forgotten.append(name)
-        return forgotten
 
     def _fade(self, name: str, key: Key, time: int) -> None:
         key.noted = time

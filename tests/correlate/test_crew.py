@@ -92,3 +92,12 @@ def test_only_what_names_something_asks():
     assert use.names == THIS
     (use,) = route(call(2, "aws:AKIASHARED", "x"))
     assert use.names == 0
+
+
+def test_a_crew_of_any_size_is_remembered_while_its_requests_may_come():
+    story = [prompt(0, "conv-a", "a", actor="bot-a", human="ana@example.com")]
+    story += [tool(2 * n, "conv-a", f"t{n}", actor="bot-a", mentions=[1 << 62 | 100 + n]) for n in range(700)]
+    story += [tool(2 * n + 1, "conv-a", f"t{n}", "end", actor="bot-a") for n in range(700)]
+    late = [call(2 * n, "aws:AKIASHARED", f"{n}", mentions=[1 << 62 | 100 + n]) for n in range(700)]
+    rows = current(engine(), story + late)
+    assert {rows[f"call-{n}"].tool_call for n in range(700)} == {f"t{n}" for n in range(700)}
