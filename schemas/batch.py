@@ -148,11 +148,11 @@ class Recall(msgspec.Struct, array_like=True, gc=False):
 
     #: `credential:…`
     key: str
-    #: How many events of it were passed on before, some of them perhaps still on their way into the store.
+    #: How many events of it (within `span`) were passed on before, some perhaps still on their way into the store.
     events: int
     #: Entries with a lower revision than this were made before.
     revision: int = 0
-    #: First and last event time, if only those between are to come again.
+    #: First and last event time (microseconds), if only those between are to come again.
     span: tuple[int, int] | None = None
 
 

@@ -13,7 +13,6 @@ from pipeline.correlate.fading import Faded, Fading
 from pipeline.correlate.inflight import (
     BEFORE,
     LATEST,
-    LATEST_UNNAMED,
     OPEN_LIMIT,
     SECOND,
     Calls,
@@ -189,15 +188,15 @@ def value_key(mention: int) -> str:
     return f"{VALUE}{mention:x}"
 
 
-def span_of(heard: Heard) -> tuple[int, int]:
-    """Event times between which a call may matter to requests, the one that it was heard of for among them."""
-    call = heard.call
-    return (call.start - BEFORE, max(over(call) + LATEST_UNNAMED, heard.time))
+def span_of(call: Call) -> tuple[int, int]:
+    """First and last event time of requests that may come from a call."""
+    return call.start - BEFORE, over(call) + LATEST
 
 
 def near(call: Call, time: int) -> bool:
     """Whether a request at this time may come from a call."""
-    return call.start - BEFORE <= time <= over(call) + LATEST
+    first, last = span_of(call)
+    return first <= time <= last
 
 
 def _attributed(before: Attribution, possible: list[tuple[float, Call]]) -> Attribution:

@@ -13,7 +13,7 @@ from pipeline.correlate import bindings, crew, keyring, station, traces
 from pipeline.correlate.conflicts import rejection
 from pipeline.correlate.crew import Meeting
 from pipeline.correlate.held import Held
-from pipeline.correlate.keyring import Key, Keyring, Passed
+from pipeline.correlate.keyring import Key, Keyring, Passed, released_within
 from pipeline.correlate.keys import CREDENTIAL, SESSION, TRACE
 from pipeline.correlate.route import settle
 from pipeline.correlate.seen import Said, Seen
@@ -139,19 +139,17 @@ class Directory(Station):
 
     def _heard(self, heard: Heard) -> None:
         """A tool call may have used this credential: look at its events near the call again."""
-        key = self._keys.of(heard.key)
         if not self._meeting.heard(heard):
-            # The request may have been passed on before the crew knew of this call. If not, nothing stale is found.
-            if key.released and self.holding.find(heard.key, heard.event_id) is None:
-                at_that_time = (heard.time, heard.time)
-                self._out.append(Recall(heard.key, key.released, least_revision(key.generation), at_that_time))
             return
         self._crews.setdefault(heard.key, []).append(heard.call)
-        span = crew.span_of(heard)
+        key = self._keys.of(heard.key)
+        first, last = crew.span_of(heard.call)
         bind = bindings.best(key.binds.values())
         at_once = bind is not None and bind.attribution.rooted
-        if key.released and (at_once or not self._parking.waits(span[0], self.watermarks.settled)):
-            self._out.append(Recall(heard.key, key.released, least_revision(key.generation + 1), span))
+        if at_once or not self._parking.waits(first, self.watermarks.settled):
+            span, events = released_within(key, first, last)
+            if events:
+                self._out.append(Recall(heard.key, events, least_revision(key.generation + 1), span))
 
     def _resolve_crews(self) -> None:
         """Look again at the events of credentials whose crew has grown, near the new calls."""
@@ -178,7 +176,7 @@ class Directory(Station):
             bind = bindings.best(key.binds.values())
             if bind is None or not bind.attribution.rooted:
                 return False
-            self._keys.release(use.key)
+            self._keys.release(use.key, event.time)
         said = said_by(use.event, use.revision)
         if known is not None and not use.recalled and said % 2 <= known % 2:
             self._again_after(use, said, known)
@@ -199,7 +197,7 @@ class Directory(Station):
     def _release(self, name: str, event_id: str, held: Held, *, counts: bool) -> None:
         """Note that an event was passed on and is no longer kept."""
         if counts:
-            self._keys.release(name)
+            self._keys.release(name, held.time)
         said = said_by(held.event, held.incoming)
         if self._seen.of(event_id) != said:
             self._seen.note(event_id, said)

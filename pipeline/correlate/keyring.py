@@ -14,6 +14,8 @@ from schemas.batch import Bind
 
 #: A key's last use is known to this part of the window in which late events come.
 PART = 4
+#: Events that were passed on are counted by slots of so much event time (microseconds), the latest ones of a key.
+SLOT, SLOTS = 30_000_000, 64
 
 
 class Passed(msgspec.Struct, array_like=True, gc=False):
@@ -33,6 +35,8 @@ class Key(msgspec.Struct, array_like=True, gc=False):
     #: How often what it stands for has changed, and how many of its events were passed on and are no longer kept.
     generation: int = 0
     released: int = 0
+    #: How many of those there were in each of the latest slots of event time.
+    slots: dict[int, int] = {}
     #: Whether the session that its role session is named after was asked.
     inferred: bool = False
     #: Event time (microseconds) as of which it is noted for being forgotten; it was used little later.
@@ -57,16 +61,19 @@ class Keyring:
 
     def of(self, name: str) -> Key:
         """The key of this name; a new one, not yet kept, if there is none."""
-        return self._state.get("k/" + name, Key) or Key({}, {})
+        return self._state.get("k/" + name, Key) or Key({}, {}, slots={})
 
     def put(self, name: str, key: Key) -> None:
         """Keep a key as it is now."""
         self._state.put("k/" + name, key)
 
-    def release(self, name: str) -> None:
-        """Count an event that was passed on and is no longer kept."""
+    def release(self, name: str, time: int) -> None:
+        """Count an event of this time that was passed on and is no longer kept."""
         key = self.of(name)
         key.released += 1
+        key.slots[time // SLOT] = key.slots.get(time // SLOT, 0) + 1
+        if len(key.slots) > SLOTS:
+            del key.slots[min(key.slots)]
         self.put(name, key)
 
     def note(self, name: str, time: int) -> None:
@@ -95,6 +102,12 @@ class Keyring:
         key.noted = time
         self._fading.add(name, time)
         self.put(name, key)
+
+
+def released_within(key: Key, first: int, last: int) -> tuple[tuple[int, int], int]:
+    """The whole slots that a stretch of event time touches, and how many events of them were passed on."""
+    low, high = first // SLOT, last // SLOT
+    return (low * SLOT, (high + 1) * SLOT - 1), sum(count for slot, count in key.slots.items() if low <= slot <= high)
 
 
 def _stands(name: str, key: Key) -> bool:

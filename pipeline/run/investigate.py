@@ -14,11 +14,11 @@ from pipeline.correlate.route import route
 from pipeline.kit.config import Settings
 from pipeline.normalize.context import Context
 from pipeline.normalize.stage import Normalized, process
-from pipeline.run.recall import again, both
+from pipeline.run.recall import Pending, again
 from pipeline.store import Store
 from pipeline.store.queries import counts
 from pipeline.store.recall import uses
-from schemas.batch import Item, RawRecord, Recall
+from schemas.batch import Item, RawRecord
 from schemas.entry import PackedEntry
 from schemas.event import head_of
 from schemas.rejected import Record, Rejected
@@ -92,13 +92,13 @@ class Investigation:
     def _recall(self) -> None:
         """Let the engine see again what it asks for, now that the store has it."""
         while self._engine.recalls:
-            wanted: dict[str, Recall] = {}
+            wanted: dict[str, Pending] = {}
             for recall in self._engine.recalls:
-                wanted[recall.key] = both(wanted.get(recall.key), recall)
+                wanted.setdefault(recall.key, Pending({})).add(recall)
             self._engine.recalls = []
-            for key, recall in wanted.items():
+            for key, one in wanted.items():
                 items: list[Item] = []
-                for entry in uses(self._store, key.removeprefix(CREDENTIAL), recall.span):
+                for entry in uses(self._store, key.removeprefix(CREDENTIAL), one.span):
                     items += again(entry)
                 self._write(self._engine.feed(items), [], [])
 

@@ -34,8 +34,6 @@ from schemas.entry import Entry
 FIRST, RECALLS = "events-by-credential", "recalls"
 #: Seconds that events on their way into the store are waited for, and between two looks: twice as long each time.
 PATIENCE, LOOK_FIRST, LOOK_SELDOM = 30.0, 0.2, 2.0
-#: Seconds that a stretch of event time is looked at.
-LINGER = 5.0
 #: Credentials whose recalled events are remembered.
 REMEMBERED = 1000
 _encode = msgspec.msgpack.Encoder().encode
@@ -44,19 +42,44 @@ _decode = msgspec.msgpack.Decoder(Recalls).decode
 
 @dataclass
 class Pending:
-    """A recall that is being answered.
+    """What is asked of one credential. Which events were passed on before it is seen by their revision."""
 
-    Which events were passed on before it is seen by their revision. All of them are waited for; those of a stretch of
-    time, whose number is not known, for a moment.
-    """
-
-    recall: Recall
-    #: Events of the credential that were sent again, for this recall or an earlier one.
-    seen: set[str]
+    #: Event times of those of the credential that were sent again, now or for an earlier recall, by id.
+    seen: dict[str, int]
+    recalls: list[Recall] = field(default_factory=list)
     sent: set[str] = field(default_factory=set)
-    #: Monotonic time at which it began, and at which there was last something to send.
-    began: float = field(default_factory=time.monotonic)
+    #: Monotonic times at which there was last something to send, and at which to look again.
     changed: float = field(default_factory=time.monotonic)
+    due: float = 0.0
+    pause: float = LOOK_FIRST
+
+    def add(self, recall: Recall) -> None:
+        """Ask for more; what was sent for an earlier recall is stale again."""
+        self.recalls.append(recall)
+        self.sent.clear()
+        self.changed, self.due, self.pause = time.monotonic(), 0.0, LOOK_FIRST
+
+    @property
+    def span(self) -> tuple[int, int] | None:
+        """First and last event time of all that is asked for; None = any."""
+        spans = [recall.span for recall in self.recalls if recall.span is not None]
+        if len(spans) < len(self.recalls):
+            return None
+        return min(first for first, _ in spans), max(last for _, last in spans)
+
+    @property
+    def revision(self) -> int:
+        """Entries with a lower one are stale."""
+        return max(recall.revision for recall in self.recalls)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all that were passed on before have been sent again."""
+        return all(self._has(recall) for recall in self.recalls)
+
+    def _has(self, recall: Recall) -> bool:
+        first, last = recall.span or (-(2**63), 2**63)
+        return sum(first <= moment <= last for moment in self.seen.values()) >= recall.events
 
 
 class Recaller:
@@ -72,7 +95,7 @@ class Recaller:
         self._failed = ""
         self._bug: Exception | None = None
         #: Events of a credential that were sent again, since later recalls of it count them too.
-        self._seen: OrderedDict[str, set[str]] = OrderedDict()
+        self._seen: OrderedDict[str, dict[str, int]] = OrderedDict()
         self._thread = threading.Thread(target=self._run, name="recall", daemon=True)
         #: Monotonic time at which there was last something to do.
         self.active = time.monotonic()
@@ -100,15 +123,20 @@ class Recaller:
     def _recall(self) -> None:
         consumer = Consumer(consumer_config(self._settings, "whodid-recall"))
         consumer.subscribe([full_name(self._settings, RECALLS)])
+        pending: dict[str, Pending] = {}
+        asked = False
         try:
             while not self._stop.is_set():
-                wanted: dict[str, Recall] = {}
-                for message in consumer.consume(100, 0.2):
+                for message in consumer.consume(100, LOOK_FIRST):
                     for recall in self._read(message):
-                        wanted[recall.key] = both(wanted.get(recall.key), recall)
-                while wanted and not self._stop.is_set():
-                    if self._serve(wanted) and self._commit(consumer):
-                        wanted = {}
+                        asked = True
+                        pending.setdefault(recall.key, Pending(self._seen_of(recall.key))).add(recall)
+                for key in [key for key, one in pending.items() if one.due <= time.monotonic()]:
+                    if self._look(key, pending[key]):
+                        del pending[key]
+                # What is still being answered is asked again after a restart.
+                if asked and not pending:
+                    asked = not self._commit(consumer)
         finally:
             consumer.close()
 
@@ -121,42 +149,36 @@ class Recaller:
             self._metrics.add("bugs")
             return []
 
-    def _serve(self, wanted: dict[str, Recall]) -> bool:
-        """Send the events again that were passed on before; False only if told to stop before that."""
-        pending = [Pending(recall, self._seen_of(recall.key)) for recall in wanted.values()]
-        pause = LOOK_FIRST
-        while pending and not self._stop.is_set():
-            self.active = time.monotonic()
-            try:
-                pending = [one for one in pending if not self._look(one)]
-            except Transient as error:
-                self._metrics.trouble("recall", str(error))
-                for one in pending:
-                    one.changed = time.monotonic()
-            if pending:
-                self._stop.wait(pause)
-                pause = min(2 * pause, LOOK_SELDOM)
-        return not pending
-
-    def _look(self, one: Pending) -> bool:
+    def _look(self, key: str, one: Pending) -> bool:
         """Send again what the store has by now; True when that is all."""
-        recall, now = one.recall, time.monotonic()
-        stale = [
-            entry
-            for entry in uses(self._store, recall.key.removeprefix(CREDENTIAL), recall.span)
-            if entry.revision < recall.revision and entry.event.event_id not in one.sent
-        ]
-        if stale:
+        self.active = now = time.monotonic()
+        one.due, one.pause = now + one.pause, min(2 * one.pause, LOOK_SELDOM)
+        try:
+            stale = [
+                entry
+                for entry in uses(self._store, key.removeprefix(CREDENTIAL), one.span)
+                if entry.revision < one.revision and entry.event.event_id not in one.sent
+            ]
             self._publish(stale)
+        except Transient as error:
+            self._metrics.trouble("recall", str(error))
+            one.changed = now
+            return False
+        if self._failed:
+            self._metrics.trouble("recall", self._failed)
+            self._failed = ""
+            one.sent.clear()
+            return False
+        if stale:
             one.changed = now
         one.sent.update(entry.event.event_id for entry in stale)
-        one.seen.update(entry.event.event_id for entry in stale if entry.event.kind == "cloud_audit")
-        if recall.span is not None:
-            return now >= one.began + LINGER
-        return len(one.seen) >= recall.events or now >= one.changed + PATIENCE
+        one.seen.update(
+            (entry.event.event_id, entry.event.time) for entry in stale if entry.event.kind == "cloud_audit"
+        )
+        return one.complete or now >= one.changed + PATIENCE
 
-    def _seen_of(self, key: str) -> set[str]:
-        seen = self._seen.setdefault(key, set())
+    def _seen_of(self, key: str) -> dict[str, int]:
+        seen = self._seen.setdefault(key, {})
         self._seen.move_to_end(key)
         if len(self._seen) > REMEMBERED:
             self._seen.popitem(last=False)
@@ -168,6 +190,7 @@ class Recaller:
                 self._outbox.add(FIRST, partition_of(use.key, self._settings.partitions), use)
             self._metrics.add("recalled")
         self._outbox.flush()
+        self._producer.flush()
         self._metrics.trouble("recall", "")
 
     def _send(self, topic: str, partition: int, items: list[Any]) -> None:
@@ -186,17 +209,12 @@ class Recaller:
             self._failed = error.str()
 
     def _commit(self, consumer: Consumer) -> bool:
-        """Everything delivered, then the offsets of what asked for it; False if something was not delivered."""
-        self._producer.flush()
-        if self._failed:
-            self._metrics.trouble("recall", self._failed)
-            self._failed = ""
-            self._stop.wait(LOOK_SELDOM)
-            return False
+        """The offsets of what asked for what has been sent; False if that is to be tried again."""
         try:
             consumer.commit(asynchronous=False)
         except KafkaException as error:
             self._metrics.trouble("recall", str(error))
+            return False
         return True
 
 
@@ -206,13 +224,3 @@ def again(entry: Entry) -> list[Use]:
     for use in items:
         use.recalled, use.owner = True, session_key(entry.session, entry.parent_session)
     return items
-
-
-def both(one: Recall | None, other: Recall) -> Recall:
-    """One recall that does what two for the same credential ask for."""
-    if one is None:
-        return other
-    span = None
-    if one.span is not None and other.span is not None:
-        span = (min(one.span[0], other.span[0]), max(one.span[1], other.span[1]))
-    return Recall(one.key, max(one.events, other.events), max(one.revision, other.revision), span)

@@ -65,7 +65,7 @@ def test_an_event_that_is_still_on_its_way_is_recalled_although_a_newer_one_is_t
 
 
 def test_a_bug_in_the_thread_is_raised_where_it_was_started(settings, monkeypatch):
-    monkeypatch.setattr(Recaller, "_serve", lambda *_: 1 / 0)
+    monkeypatch.setattr(Recaller, "_look", lambda *_: 1 / 0)
     with connect(settings) as store:
         recaller = Recaller(settings, store, Metrics())
         recaller.start()
