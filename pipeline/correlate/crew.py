@@ -68,7 +68,8 @@ class Meeting:
     def mention(self, mention: Mention) -> list[Heard]:
         """Take in a tool call that names this value; returns it for every credential that it is news to."""
         value = self._value(mention.key)
-        if value.calls.get(mention.name) == mention.call:
+        before = value.calls.get(mention.name, mention.call)
+        if mention.name in value.calls and before == mention.call:
             return []
         value.calls[mention.name] = mention.call
         if len(value.calls) > LIMIT:
@@ -77,7 +78,8 @@ class Meeting:
         return [
             Heard(reply, mention.name, mention.call, event_id, time)
             for time, reply, event_id in value.asks
-            if near(mention.call, time)
+            # A call that has ended is no longer near what it was near while it was open, which has to be told too.
+            if near(mention.call, time) or near(before, time)
         ]
 
     def ask(self, ask: Ask) -> list[Heard]:
@@ -96,20 +98,21 @@ class Meeting:
             if near(call, ask.time)
         ]
 
-    def heard(self, heard: Heard) -> bool:
-        """Add a call to a credential's crew; True if that is news."""
+    def heard(self, heard: Heard) -> list[Call]:
+        """Add a call to a credential's crew; returns it, and what was known of it before, if that is news."""
         shift = heard.call.start // SHIFT
         name = f"w/{heard.key}|{shift}"
         crew = self._state.get(name, Crew)
         if crew is None:
             crew = Crew({})
             self._fading.add(name, (shift + 1) * SHIFT + OPEN_LIMIT + LATEST)
-        if crew.calls.get(heard.name) == heard.call:
-            return False
+        before = crew.calls.get(heard.name)
+        if before == heard.call:
+            return []
         crew.calls[heard.name] = heard.call
         self._state.put(name, crew)
         self._calls.pop(heard.key, None)
-        return True
+        return [heard.call] if before is None else [before, heard.call]
 
     def has_crew(self, key: str, time: int) -> bool:
         """Whether any tool call is known that a request with this credential may come from."""
@@ -188,9 +191,9 @@ def value_key(mention: int) -> str:
     return f"{VALUE}{mention:x}"
 
 
-def span_of(call: Call) -> tuple[int, int]:
-    """First and last event time of requests that may come from a call."""
-    return call.start - BEFORE, over(call) + LATEST
+def span_of(*calls: Call) -> tuple[int, int]:
+    """First and last event time of requests that may come from some calls."""
+    return min(call.start for call in calls) - BEFORE, max(over(call) for call in calls) + LATEST
 
 
 def near(call: Call, time: int) -> bool:

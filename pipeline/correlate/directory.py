@@ -139,11 +139,12 @@ class Directory(Station):
 
     def _heard(self, heard: Heard) -> None:
         """A tool call may have used this credential: look at its events near the call again."""
-        if not self._meeting.heard(heard):
+        news = self._meeting.heard(heard)
+        if not news:
             return
-        self._crews.setdefault(heard.key, []).append(heard.call)
+        self._crews.setdefault(heard.key, []).extend(news)
         key = self._keys.of(heard.key)
-        first, last = crew.span_of(heard.call)
+        first, last = crew.span_of(*news)
         bind = bindings.best(key.binds.values())
         at_once = bind is not None and bind.attribution.rooted
         if at_once or not self._parking.waits(first, self.watermarks.settled):

@@ -33,11 +33,12 @@ def stories(draw):
     for n in range(draw(st.integers(0, 3))):
         events.append(prompt(draw(st.integers(0, 20)), f"conv-{n}", f"{n}", human=draw(st.sampled_from(["", "ana"]))))
         events.append(tool(draw(st.integers(0, 20)), f"conv-{n}", f"t{n}", mentions=draw(named), actor=f"bot-{n}"))
-        events.append(tool(draw(st.integers(0, 20)), f"conv-{n}", f"t{n}", "end", tokens=[n + 1]))
+        events.append(tool(draw(st.sampled_from([*range(21), 90])), f"conv-{n}", f"t{n}", "end", tokens=[n + 1]))
     for n in range(draw(st.integers(1, 8))):
         credential = f"C{draw(st.integers(0, 5))}"
         address = draw(st.sampled_from(["", "192.0.2.1", "192.0.2.2"]))
-        events.append(call(draw(st.integers(0, 30)), credential, f"{n}", mentions=draw(named), address=address))
+        when = draw(st.sampled_from([*range(31), 120, 200]))
+        events.append(call(when, credential, f"{n}", mentions=draw(named), address=address))
     missing = draw(st.sets(st.integers(0, len(events) - 1), max_size=2))
     return [event for n, event in enumerate(events) if n not in missing]
 
