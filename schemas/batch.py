@@ -114,7 +114,7 @@ class Ask(msgspec.Struct, array_like=True, gc=False, tag="ask"):
     key: str
     #: Link key of the credential, which is told of the calls that name the same.
     reply: str
-    event_id: str
+    #: Event time of the request.
     time: int
 
 
@@ -123,11 +123,12 @@ class Heard(msgspec.Struct, array_like=True, gc=False, tag="heard"):
 
     #: `credential:…`
     key: str
+    #: The `value:…` that both name.
+    value: str
     name: str
     call: Call
-    #: The request.
-    event_id: str
-    time: int
+    #: Whether it is near any such request in time. One that was, while it was open, may no longer be.
+    near: bool
 
 
 #: Revisions that the second hop makes per revision of the first: the highest wins, whichever owner an event moved to.
@@ -154,6 +155,8 @@ class Recall(msgspec.Struct, array_like=True, gc=False):
     revision: int = 0
     #: First and last event time (microseconds), if only those between are to come again.
     span: tuple[int, int] | None = None
+    #: Ids of events that went on too and are still kept: they are seen to already, and do not count.
+    kept: list[str] = []
 
 
 Item = Use | Bind | Own | Leave | Mention | Ask | Heard

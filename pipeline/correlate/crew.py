@@ -7,6 +7,9 @@ calls that its requests may come from are its crew. There `inflight.weigh` decid
 
 from __future__ import annotations
 
+import bisect
+import itertools
+
 import msgspec
 
 from pipeline.correlate.fading import Faded, Fading
@@ -29,8 +32,8 @@ from schemas.event import Event
 
 #: Event time (microseconds) that a value remembers calls and requests for: logs arrive minutes apart.
 KEEP = 900 * SECOND
-#: Requests and calls that a value remembers: the latest.
-LIMIT = 512
+#: Calls, and times of requests, that a value remembers: the latest.
+CALLS, TIMES = 512, 2048
 #: A crew is kept in shifts of so much event time, and a request may come from a call of the shifts before its own.
 SHIFT = 300 * SECOND
 BACK = -(-(OPEN_LIMIT + LATEST) // SHIFT)
@@ -40,9 +43,12 @@ CLAIMED, POSSIBLE, LISTED = 0.5, 0.01, 8
 class Value(msgspec.Struct, array_like=True, gc=False):
     """What was told at one value."""
 
-    #: (event time, credential's link key, event id) of requests, and calls by name.
-    asks: list[tuple[int, str, str]] = []
+    #: Event times of requests in order, by their credential's link key, and how many there are.
+    asks: dict[str, list[int]] = {}
+    times: int = 0
     calls: dict[str, Call] = {}
+    #: Names of the calls that each credential was told of as near one of its requests.
+    told: dict[str, dict[str, None]] = {}
     #: Event time as of which it is noted for being forgotten.
     noted: int = 0
 
@@ -51,6 +57,8 @@ class Crew(msgspec.Struct, array_like=True, gc=False):
     """Tool calls that a credential's requests may come from, by name, of those that began in one shift."""
 
     calls: dict[str, Call] = {}
+    #: The values at which each is near a request.
+    values: dict[str, dict[str, None]] = {}
 
 
 STATE_TYPES: dict[str, type[msgspec.Struct]] = {"v": Value, "w": Crew, "x": Faded}
@@ -68,51 +76,77 @@ class Meeting:
     def mention(self, mention: Mention) -> list[Heard]:
         """Take in a tool call that names this value; returns it for every credential that it is news to."""
         value = self._value(mention.key)
-        before = value.calls.get(mention.name, mention.call)
-        if mention.name in value.calls and before == mention.call:
+        name, call = mention.name, mention.call
+        before = value.calls.get(name)
+        if before == call:
             return []
-        value.calls[mention.name] = mention.call
-        if len(value.calls) > LIMIT:
-            del value.calls[min(value.calls, key=lambda name: (value.calls[name].start, name))]
-        self._note("v/" + mention.key, value, mention.call.start)
-        return [
-            Heard(reply, mention.name, mention.call, event_id, time)
-            for time, reply, event_id in value.asks
+        out: list[Heard] = []
+        if before is not None and before.start != call.start:
+            for reply, told in value.told.items():
+                if name in told:
+                    del told[name]
+                    out.append(Heard(reply, mention.key, name, before, near=False))
+        value.calls[name] = call
+        if len(value.calls) > CALLS:
+            del value.calls[min(value.calls, key=lambda one: (value.calls[one].start, one))]
+        self._note("v/" + mention.key, value, call.start)
+        for reply, times in value.asks.items():
+            told = value.told.setdefault(reply, {})
+            close = _any_near(call, times)
             # A call that has ended is no longer near what it was near while it was open, which has to be told too.
-            if near(mention.call, time) or near(before, time)
-        ]
+            if close or name in told:
+                out.append(Heard(reply, mention.key, name, call, close))
+            if close:
+                told[name] = None
+            else:
+                told.pop(name, None)
+        return out
 
     def ask(self, ask: Ask) -> list[Heard]:
-        """Take in a request that names this value; returns the calls that do so too."""
+        """Take in a request that names this value; returns the calls near it that do so too, if they are news."""
         value = self._value(ask.key)
-        asked = (ask.time, ask.reply, ask.event_id)
-        if asked in value.asks:
+        times = value.asks.setdefault(ask.reply, [])
+        at = bisect.bisect_left(times, ask.time)
+        if at < len(times) and times[at] == ask.time:
             return []
-        value.asks.append(asked)
-        if len(value.asks) > LIMIT:
-            value.asks.remove(min(value.asks))
+        times.insert(at, ask.time)
+        value.times += 1
+        if value.times > 2 * TIMES:
+            _drop(value, sorted(itertools.chain(*value.asks.values()))[-TIMES])
         self._note("v/" + ask.key, value, ask.time)
-        return [
-            Heard(ask.reply, name, call, ask.event_id, ask.time)
-            for name, call in value.calls.items()
-            if near(call, ask.time)
-        ]
+        told = value.told.setdefault(ask.reply, {})
+        found = [name for name in sorted(value.calls.keys() - told.keys()) if near(value.calls[name], ask.time)]
+        told.update(dict.fromkeys(found))
+        return [Heard(ask.reply, ask.key, name, value.calls[name], near=True) for name in found]
 
     def heard(self, heard: Heard) -> list[Call]:
-        """Add a call to a credential's crew; returns it, and what was known of it before, if that is news."""
+        """Take in a call for a credential's crew; returns it, and what was known of it before, if that is news.
+
+        It belongs to the crew as long as it is near a request at any of the values that it names.
+        """
         shift = heard.call.start // SHIFT
-        name = f"w/{heard.key}|{shift}"
-        crew = self._state.get(name, Crew)
+        key = f"w/{heard.key}|{shift}"
+        crew = self._state.get(key, Crew)
         if crew is None:
-            crew = Crew({})
-            self._fading.add(name, (shift + 1) * SHIFT + OPEN_LIMIT + LATEST)
+            crew = Crew({}, {})
+            self._fading.add(key, (shift + 1) * SHIFT + OPEN_LIMIT + LATEST)
         before = crew.calls.get(heard.name)
-        if before == heard.call:
+        values = crew.values.setdefault(heard.name, {})
+        if heard.near:
+            values[heard.value] = None
+        else:
+            values.pop(heard.value, None)
+        if values:
+            crew.calls[heard.name] = heard.call
+        else:
+            crew.calls.pop(heard.name, None)
+            del crew.values[heard.name]
+        self._state.put(key, crew)
+        after = crew.calls.get(heard.name)
+        if before == after:
             return []
-        crew.calls[heard.name] = heard.call
-        self._state.put(name, crew)
         self._calls.pop(heard.key, None)
-        return [heard.call] if before is None else [before, heard.call]
+        return [call for call in (before, after) if call is not None]
 
     def has_crew(self, key: str, time: int) -> bool:
         """Whether any tool call is known that a request with this credential may come from."""
@@ -148,17 +182,20 @@ class Meeting:
             value = self._state.get(name, Value)
             if value is None:
                 continue
-            value.asks = [ask for ask in value.asks if ask[0] >= time]
-            value.calls = {call_id: call for call_id, call in value.calls.items() if max(call.start, call.end) >= time}
+            _drop(value, time)
+            for call_id in [one for one, call in value.calls.items() if max(call.start, call.end) < time]:
+                del value.calls[call_id]
+                for told in value.told.values():
+                    told.pop(call_id, None)
             if value.asks or value.calls:
                 value.noted = 0
-                times = [ask[0] for ask in value.asks] + [call.start for call in value.calls.values()]
-                self._note(name, value, max(times))
+                latest = [times[-1] for times in value.asks.values()] + [call.start for call in value.calls.values()]
+                self._note(name, value, max(latest))
             else:
                 self._state.delete(name)
 
     def _value(self, key: str) -> Value:
-        return self._state.get("v/" + key, Value) or Value([], {})
+        return self._state.get("v/" + key, Value) or Value({}, 0, {}, {})
 
     def _note(self, name: str, value: Value, time: int) -> None:
         if not value.noted or time > value.noted + KEEP // 2:
@@ -200,6 +237,23 @@ def near(call: Call, time: int) -> bool:
     """Whether a request at this time may come from a call."""
     first, last = span_of(call)
     return first <= time <= last
+
+
+def _any_near(call: Call, times: list[int]) -> bool:
+    """Whether any of the requests at these times, in order, may come from a call."""
+    first, last = span_of(call)
+    at = bisect.bisect_left(times, first)
+    return at < len(times) and times[at] <= last
+
+
+def _drop(value: Value, time: int) -> None:
+    """Forget requests of earlier event times; of a credential without one, also what it was told."""
+    for reply, times in list(value.asks.items()):
+        del times[: bisect.bisect_left(times, time)]
+        if not times:
+            del value.asks[reply]
+            value.told.pop(reply, None)
+    value.times = sum(len(times) for times in value.asks.values())
 
 
 def _attributed(before: Attribution, possible: list[tuple[float, Call]]) -> Attribution:

@@ -134,7 +134,7 @@ class Directory(Station):
         bind = bindings.best(self._keys.of(use.key).binds.values())
         if bind is not None and (bind.attribution.session or bind.attribution.human):
             return False
-        self._out.append(Ask(crew.value_key(use.names), use.key, event.event_id, event.time))
+        self._out.append(Ask(crew.value_key(use.names), use.key, event.time))
         return True
 
     def _heard(self, heard: Heard) -> None:
@@ -150,7 +150,8 @@ class Directory(Station):
         if at_once or not self._parking.waits(first, self.watermarks.settled):
             span, events = released_within(key, first, last)
             if events:
-                self._out.append(Recall(heard.key, events, least_revision(key.generation + 1), span))
+                kept = self._kept(heard.key)
+                self._out.append(Recall(heard.key, events, least_revision(key.generation + 1), span, kept))
 
     def _resolve_crews(self) -> None:
         """Look again at the events of credentials whose crew has grown, near the new calls."""
@@ -294,7 +295,12 @@ class Directory(Station):
             key.generation += 1
             self._revise(bind.key)
             if key.released:
-                self._out.append(Recall(bind.key, key.released, least_revision(key.generation)))
+                kept = self._kept(bind.key)
+                self._out.append(Recall(bind.key, key.released, least_revision(key.generation), kept=kept))
+
+    def _kept(self, name: str) -> list[str]:
+        """Ids of events that went on and are still kept."""
+        return [event_id for event_id, held in self.holding.of(name) if held.emitted]
 
     def _announce(self, key: Key, session: Bind) -> None:
         for passing in key.passed.values():

@@ -79,15 +79,18 @@ def note_call(owner: Owner, event: Event, attribution: Attribution) -> int:
         return 0
     call = owner.calls.get(event.tool_call) or Call(attribution.session, own=owner.credentialed > 0)
     before = msgspec.structs.astuple(call)
-    if event.phase != "end":
+    # One call may be reported twice, by client and server: it begins with the first and ends with the last report.
+    begun, ended = (call.start, call.start_event), (call.end, call.end_event)
+    if event.phase != "end" and (not call.start_event or (event.time, event.event_id) <= begun):
         call.start, call.start_event, call.mentions = event.time, event.event_id, event.mentions
         call.session, call.parent_session = attribution.session, attribution.parent_session
         call.actor, call.actor_kind, call.actor_name = (
             attribution.actor, attribution.actor_kind, attribution.actor_name
         )  # fmt: skip
         call.tool = event.tool or event.action
-    if event.phase != "start":
-        call.end, call.end_event = max(event.time, end_of(event)), event.event_id
+    end = max(event.time, end_of(event)), event.event_id
+    if event.phase != "start" and (not call.end_event or end >= ended):
+        call.end, call.end_event = end
     owner.calls[event.tool_call] = call
     return call.start or event.time if msgspec.structs.astuple(call) != before else 0
 

@@ -22,6 +22,7 @@ Name = Literal[
     "checkpoints",
     "held_dropped",
     "recalled",
+    "recalls_incomplete",
     "rows",
     "store_retries",
 ]

@@ -44,8 +44,8 @@ _decode = msgspec.msgpack.Decoder(Recalls).decode
 class Pending:
     """What is asked of one credential. Which events were passed on before it is seen by their revision."""
 
-    #: Event times of those of the credential that were sent again, now or for an earlier recall, by id.
-    seen: dict[str, int]
+    #: Those of the credential that were sent again, now or for an earlier recall, by id: see `sight`.
+    seen: dict[str, tuple[int, int]]
     recalls: list[Recall] = field(default_factory=list)
     sent: set[str] = field(default_factory=set)
     #: Monotonic times at which there was last something to send, and at which to look again.
@@ -77,9 +77,24 @@ class Pending:
         """Whether all that were passed on before have been sent again."""
         return all(self._has(recall) for recall in self.recalls)
 
+    def sight(self, entries: Iterable[Entry]) -> None:
+        """Note events that are sent again: event time, and the lowest revision each had."""
+        for entry in entries:
+            self.sent.add(entry.event.event_id)
+            if entry.event.kind == "cloud_audit":
+                known = self.seen.get(entry.event.event_id)
+                revision = entry.revision if known is None else min(entry.revision, known[1])
+                self.seen[entry.event.event_id] = (entry.event.time, revision)
+
     def _has(self, recall: Recall) -> bool:
+        """Whether as many were seen as had been passed on. What was passed on later has a later revision."""
         first, last = recall.span or (-(2**63), 2**63)
-        return sum(first <= moment <= last for moment in self.seen.values()) >= recall.events
+        kept = set(recall.kept)
+        counted = (
+            first <= moment <= last and revision < recall.revision and name not in kept
+            for name, (moment, revision) in self.seen.items()
+        )  # fmt: skip
+        return sum(counted) >= recall.events
 
 
 class Recaller:
@@ -95,7 +110,7 @@ class Recaller:
         self._failed = ""
         self._bug: Exception | None = None
         #: Events of a credential that were sent again, since later recalls of it count them too.
-        self._seen: OrderedDict[str, dict[str, int]] = OrderedDict()
+        self._seen: OrderedDict[str, dict[str, tuple[int, int]]] = OrderedDict()
         self._thread = threading.Thread(target=self._run, name="recall", daemon=True)
         #: Monotonic time at which there was last something to do.
         self.active = time.monotonic()
@@ -171,13 +186,15 @@ class Recaller:
             return False
         if stale:
             one.changed = now
-        one.sent.update(entry.event.event_id for entry in stale)
-        one.seen.update(
-            (entry.event.event_id, entry.event.time) for entry in stale if entry.event.kind == "cloud_audit"
-        )
-        return one.complete or now >= one.changed + PATIENCE
+        one.sight(stale)
+        if one.complete:
+            return True
+        if now >= one.changed + PATIENCE:
+            self._metrics.add("recalls_incomplete")
+            return True
+        return False
 
-    def _seen_of(self, key: str) -> dict[str, int]:
+    def _seen_of(self, key: str) -> dict[str, tuple[int, int]]:
         seen = self._seen.setdefault(key, {})
         self._seen.move_to_end(key)
         if len(self._seen) > REMEMBERED:

@@ -61,7 +61,7 @@ def test_a_request_that_was_passed_on_comes_again_for_a_call_that_is_late():
     hop = Hop()
     hop.feed(issuance(0, "C1", actor="workload"))
     hop.feed(call(2, "C1", "x", mentions=[THIS]))
-    heard = Heard("credential:C1", "ta", tool_call(), "call-x", at(2))
+    heard = Heard("credential:C1", "value:7", "ta", tool_call(), near=True)
     recalls = [item for item in hop.give([heard]) if isinstance(item, Recall)]
     (recall,) = recalls
     assert (recall.key, recall.events) == ("credential:C1", 1)
@@ -74,7 +74,7 @@ def test_what_values_were_told_is_forgotten():
     state = PartitionState(STATE_TYPES)
     directory = Directory(state, 5_000_000, 3_600_000_000, 2000)
     for n in range(600):
-        directory.apply(Batch([Ask(f"value:{n}", "credential:K", f"e{n}", at(n))]))
+        directory.apply(Batch([Ask(f"value:{n}", "credential:K", at(n))]))
     assert len(state.keys("v/")) == 600
     levels = [at(100_000)] * 8
     directory.apply(Batch([], [Mark("n/x", levels, 1), Mark("p/0", levels, 1)]))

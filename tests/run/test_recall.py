@@ -11,12 +11,12 @@ from pipeline.kit.broker import EmbeddedBroker
 from pipeline.kit.clients import consumer_config
 from pipeline.kit.metrics import Metrics
 from pipeline.kit.topics import full_name
-from pipeline.run.recall import Recaller
+from pipeline.run.recall import Pending, Recaller
 from pipeline.store import connect
 from schemas.batch import Batch, Recall, Recalls
 from schemas.event import head_of
 from tests.flow.harness import settings_for, wait_until
-from tests.store.entries import entry
+from tests.store.entries import START, entry
 
 CREDENTIAL = "aws:ASIA1"
 
@@ -62,6 +62,24 @@ def test_an_event_that_is_still_on_its_way_is_recalled_although_a_newer_one_is_t
             assert "two" in came_again(settings, 8)
         finally:
             recaller.close()
+
+
+def test_what_is_kept_or_came_later_does_not_stand_in_for_what_is_still_on_its_way():
+    pending = Pending({})
+    pending.add(Recall(f"credential:{CREDENTIAL}", 2, 2048, kept=["kept"]))
+    pending.sight([entry("one", 1), entry("kept", 2), entry("later", 3, revision=2048)])
+    assert not pending.complete
+    pending.sight([entry("two", 4)])
+    assert pending.complete
+
+
+def test_a_recall_of_a_stretch_of_time_counts_what_is_in_it():
+    pending = Pending({})
+    pending.add(Recall(f"credential:{CREDENTIAL}", 1, 2048, span=(START + 3_000_000, START + 5_000_000)))
+    pending.sight([entry("one", 1)])
+    assert not pending.complete
+    pending.sight([entry("two", 4)])
+    assert pending.complete
 
 
 def test_a_bug_in_the_thread_is_raised_where_it_was_started(settings, monkeypatch):

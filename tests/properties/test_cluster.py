@@ -1,0 +1,45 @@
+"""An organisation's logs through partitions that are behind each other: one timeline, whatever comes when."""
+
+import pytest
+
+from pipeline.kit.config import Settings
+from pipeline.kit.topics import PUBLIC
+from pipeline.run.feed import arrivals
+from pipeline.simulate import organisation
+from pipeline.simulate.faults import Faults
+from pipeline.sources.files import read
+from tests.properties.cluster import Arrivals, Cluster
+
+EVENTS = 10_000
+
+
+@pytest.fixture(scope="module")
+def settings():
+    return Settings(bootstrap="", clickhouse="chdb://:memory:", hash_key="0" * 32)
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("organisation")
+    organisation.write(folder, EVENTS, 1, Faults(), lambda _: None)
+    placed = []
+    for topic in PUBLIC:
+        records = list(read([folder / f"{topic}.jsonl"], topic=topic))
+        placed += [((n + 0.5) / len(records), record) for n, record in enumerate(records)]
+    return [record for _, record in sorted(placed, key=lambda one: one[0])]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(settings, story):
+    return Cluster(settings, partitions=1, lag=0).run(Arrivals(settings, story), batch=2000)
+
+
+@pytest.mark.parametrize(("seed", "partitions", "kept_back", "lag"), [(1, 4, 0.5, 4), (2, 4, 0.8, 8), (3, 2, 0.3, 2)])
+def test_partitions_that_are_behind_each_other_come_to_the_same_timeline(
+    settings, story, undisturbed, seed, partitions, kept_back, lag
+):
+    cluster = Cluster(settings, partitions, seed, kept_back, lag)
+    rows = cluster.run(Arrivals(settings, arrivals(story, seed)), batch=200)
+    assert not cluster.unanswered
+    assert len(rows) == EVENTS
+    assert [event_id for event_id, row in rows.items() if row != undisturbed[event_id]] == []
