@@ -26,10 +26,9 @@ from schemas.rejected import Record
 from tests.flow.harness import settings_for, wait_until
 from tests.store.entries import entry
 
-#: Left out until they are mended: with the store away (`store`, `disk`) a recall is now and then answered too early
-#: (tests/run/test_recall.py), and after a restart of the broker Faust's group may be left without partitions
+#: Left out until it is mended: after a restart of the broker Faust's group may be left without partitions
 #: (docs/chaos.md, "Still open").
-KINDS = (Kind.KILL, Kind.STOP, Kind.REBALANCE)
+KINDS = (Kind.KILL, Kind.STOP, Kind.REBALANCE, Kind.STORE, Kind.DISK)
 
 
 @pytest.mark.timeout(400)
