@@ -69,16 +69,29 @@ def ours(settings: Settings, home: Path, shape: list[list[str]], idle: float) ->
         )
         for roles in shape
     ]  # fmt: skip
-    said: dict[str, Any] = {"counts": {}, "times": {}, "settled": {}}
-    for child in children:
-        out, _ = child.communicate()
-        if child.returncode:
-            raise SystemExit(f"a process of ours ended with status {child.returncode}")
+    said: dict[str, Any] = {"counts": {}, "times": {}, "settled": {}, "cpu": {}}
+    busy = machine_busy()
+    for child, roles in zip(children, shape, strict=True):
+        out = child.stdout.read() if child.stdout else b""
+        _, status, used = os.wait4(child.pid, 0)
+        if status:
+            raise SystemExit(f"a process of ours ended with status {os.waitstatus_to_exitcode(status)}")
         report = json.loads(out.splitlines()[-1])
+        said["cpu"]["+".join(roles)] = used.ru_utime + used.ru_stime
         said["counts"] |= report["counts"]
         said["times"] |= report["times"]
         said["settled"] |= {name: moment for name, moment in report["settled"].items() if moment}
+    said["cpu"]["broker, and whatever else runs"] = machine_busy() - busy - sum(said["cpu"].values())
     return said
+
+
+def machine_busy() -> float:
+    """Seconds that the cores of this machine have worked (Linux; elsewhere 0)."""
+    stat = Path("/proc/stat")
+    if not stat.exists():
+        return 0.0
+    user, nice, system, _idle, _wait, *interrupts = map(int, stat.read_text().split("\n", 1)[0].split()[1:8])
+    return (user + nice + system + sum(interrupts[:2])) / os.sysconf("SC_CLK_TCK")
 
 
 def check(settings: Settings, truth: Truth) -> dict[str, Any]:
@@ -133,7 +146,14 @@ def measure(settings: Settings, home: Path, events: int, shape: list[list[str]])
     began = said["times"]["records"][0]
     rates["ours"] = SETTLED * events / (said["settled"]["rows"] - began)
     rates["ours, last row"] = events / (said["times"]["rows"][1] - began)
-    return {"events": events, "rates": rates, "counts": said["counts"], "check": check(settings, load.truth)}
+    cpu = {name: round(seconds / events * 1e6, 1) for name, seconds in said["cpu"].items()}
+    return {
+        "events": events,
+        "rates": rates,
+        "cpu": cpu,
+        "counts": said["counts"],
+        "check": check(settings, load.truth),
+    }
 
 
 def show(result: dict[str, Any], *, as_json: bool) -> None:
@@ -145,6 +165,9 @@ def show(result: dict[str, Any], *, as_json: bool) -> None:
     print(f"{result['events']:,} native events, one broker, 2 cores or what this machine has")
     for name, rate in result["rates"].items():
         print(f"  {name:16} {rate:12,.0f} events/s   {rate / base:5.2f} of null")
+    print("  CPU time of ours for each event, microseconds, start and end included:")
+    for name, microseconds in result["cpu"].items():
+        print(f"    {name:32} {microseconds:8.1f}")
     print(f"  checked: {result['check']}")
 
 

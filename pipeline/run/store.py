@@ -1,7 +1,7 @@
 """The role `store`: entries, raw records and dead letters go from their topics into ClickHouse.
 
-Offsets are committed after the rows are in. While ClickHouse is away the same block is tried again, health is red and
-nothing is dropped; rows written twice replace themselves.
+Offsets are committed after the rows are in, and the inventory knows of them. While ClickHouse is away the same block is
+tried again, health is red and nothing is dropped; rows written twice replace themselves.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -22,6 +23,7 @@ from pipeline.kit.topics import full_name
 from pipeline.run.ending import Ending
 from pipeline.run.recall import Recaller
 from pipeline.store import Store, connect
+from pipeline.store.write import Written
 from schemas.batch import DeadLetters, Entries, Records
 
 ENTRIES, RECORDS, DEAD_LETTERS = "entries", "records", "dead-letters"
@@ -29,6 +31,9 @@ ENTRIES, RECORDS, DEAD_LETTERS = "entries", "records", "dead-letters"
 BLOCK_ROWS, BLOCK_AGE = 20_000, 0.1
 #: Time between writes, as a multiple of what the last one took, at most LONGEST_AGE (seconds).
 DUTY, LONGEST_AGE = 3.0, 1.0
+#: The inventory is told of so many blocks at once, or so long after it was told last (seconds): telling it costs the
+#: same for few.
+INVENTORY_BLOCKS, INVENTORY_AGE = 5, 2.0
 FIRST_WAIT, LONGEST_WAIT = 0.2, 10.0
 log = logging.getLogger("whodid")
 
@@ -40,6 +45,9 @@ class StoreRole:
         self._settings = settings
         self._metrics = metrics
         self.store: Store = opened(settings)
+        #: Blocks that the timeline has and the inventory not yet: their offsets are not committed before.
+        self._owed: list[Written] = []
+        self._told = 0.0
         self._decoders: dict[str, msgspec.msgpack.Decoder[Any]] = {
             full_name(settings, ENTRIES): msgspec.msgpack.Decoder(Entries),
             full_name(settings, RECORDS): msgspec.msgpack.Decoder(Records),
@@ -60,15 +68,20 @@ class StoreRole:
                 for message in consumer.consume(200, 0.05):
                     if self._read(message, block):
                         active = time.monotonic()
-                if block.rows >= BLOCK_ROWS or (block.rows and time.monotonic() - block.started >= age):
-                    began = time.monotonic()
-                    if not self._write(block, end):
+                began = time.monotonic()
+                if block.rows >= BLOCK_ROWS or (block.rows and began - block.started >= age):
+                    if not self._until_in(partial(self._write, block), end):
                         return
-                    self._commit(consumer)
                     # A write costs about the same for few rows as for many: under load, blocks grow by themselves.
                     age = min(max(BLOCK_AGE, DUTY * (time.monotonic() - began)), LONGEST_AGE)
                     block = Block()
-            if block.rows and self._write(block, end):
+                    if not self._owed:
+                        self._commit(consumer)
+                if not block.rows and self._owes(began):
+                    if not self._until_in(self._tell, end):
+                        return
+                    self._commit(consumer)
+            if self._until_in(partial(self._write, block), end) and self._until_in(self._tell, end):
                 self._commit(consumer)
         finally:
             recaller.close()
@@ -89,12 +102,12 @@ class StoreRole:
         block.add(value)
         return True
 
-    def _write(self, block: Block, end: Ending) -> bool:
-        """Write until it is in; False only if told to stop while the store is away."""
+    def _until_in(self, write: Callable[[], None], end: Ending) -> bool:
+        """Try until the store has it; False only if told to stop while the store is away."""
         wait = FIRST_WAIT
         while True:
             try:
-                self._write_once(block)
+                write()
             except Transient as error:
                 self._metrics.trouble("store", str(error))
                 self._metrics.add("store_retries")
@@ -104,16 +117,26 @@ class StoreRole:
                 wait = min(2 * wait, LONGEST_WAIT)
             else:
                 self._metrics.trouble("store", "")
-                self._metrics.add("rows", block.rows)
                 return True
 
-    def _write_once(self, block: Block) -> None:
-        if block.entries:
-            self.store.write_entries(block.entries)
+    def _write(self, block: Block) -> None:
+        written = self.store.write_timeline(block.entries) if block.entries else None
         if block.records:
             self.store.write_records(block.records)
         if block.rejected:
             self.store.write_rejected(block.rejected)
+        self._metrics.add("rows", block.rows)
+        if written is not None:
+            self._owed.append(written)
+
+    def _owes(self, now: float) -> bool:
+        """Whether the inventory is to be told: at once after a pause, so that a new identity is soon seen."""
+        return len(self._owed) >= INVENTORY_BLOCKS or (bool(self._owed) and now - self._told >= INVENTORY_AGE)
+
+    def _tell(self) -> None:
+        if self._owed:
+            self.store.write_inventory(self._owed)
+            self._owed, self._told = [], time.monotonic()
 
     def _commit(self, consumer: Consumer) -> None:
         try:

@@ -82,13 +82,23 @@ class Store:
             client.raw_insert(block.table, block.columns, block.payload, _INSERT, "MsgPack")
 
     def write_entries(self, entries: Sequence[Entry | PackedEntry]) -> None:
-        """Write timeline rows; of each event the highest revision counts.
+        """Write timeline rows, of which each event's highest revision counts, and what the inventory makes of them."""
+        self.write_inventory([self.write_timeline(entries)])
 
-        When they are visible, the inventory is told whom they were taken from. Whoever fails between the two writes
-        both again, and of two writers with revisions of one event the later sees both.
+    def write_timeline(self, entries: Sequence[Entry | PackedEntry]) -> write.Written:
+        """Write timeline rows alone; returns what `write_inventory` is owed."""
+        block = write.entries_block(entries)
+        self.insert(block)
+        return write.Written(block.payload, write.keys_of(entries))
+
+    def write_inventory(self, written: Sequence[write.Written]) -> None:
+        """Tell the inventory of rows that are visible: who there is, then whom they were taken from.
+
+        Whoever fails before this is done writes the rows again, and of two writers with revisions of one event the
+        later sees both.
         """
-        self.insert(write.entries_block(entries))
-        self.insert(write.settled_block(entries))
+        for block in write.inventory_blocks(written):
+            self.insert(block)
 
     def write_records(self, records: list[RawRecord]) -> None:
         """Write raw records for evidence."""

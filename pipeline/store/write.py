@@ -49,15 +49,31 @@ class Block(NamedTuple):
     payload: bytes
 
 
+class Written(NamedTuple):
+    """Rows that `entries` has, and of which the inventory is still to be told."""
+
+    rows: bytes
+    keys: bytes
+
+
 def entries_block(entries: Iterable[Entry | PackedEntry]) -> Block:
     """Rows of `entries`; the view fills `pivots` from them."""
     return Block("entries", columns.COLUMNS, b"".join(map(columns.row, entries)))
 
 
-def settled_block(entries: Iterable[Entry | PackedEntry]) -> Block:
-    """Keys of rows that `entries` has already: a view looks up which names a higher revision has taken them from."""
+def keys_of(entries: Iterable[Entry | PackedEntry]) -> bytes:
+    """Rows of `settled` for some entries."""
     keys = (_key(item.event) if isinstance(item, PackedEntry) else item.event for item in entries)
-    return Block("settled", _SETTLED, b"".join([_encode(key.time) + _encode(key.event_id) for key in keys]))
+    return b"".join([_encode(key.time) + _encode(key.event_id) for key in keys])
+
+
+def inventory_blocks(written: Sequence[Written]) -> tuple[Block, Block]:
+    """Rows that `entries` has already: first what they tell of who and what there is, then, by their keys, which names
+    a higher revision has taken them from."""
+    return (
+        Block("noted", columns.COLUMNS, b"".join([one.rows for one in written])),
+        Block("settled", _SETTLED, b"".join([one.keys for one in written])),
+    )
 
 
 def records_block(records: Iterable[RawRecord]) -> Block:

@@ -26,14 +26,14 @@ def test_a_store_that_is_away_loses_nothing(embedded, tmp_path, monkeypatch):
     ensure_topics(settings)
     metrics, stop, away = Metrics(), threading.Event(), threading.Event()
     role = StoreRole(settings, metrics)
-    really = role.store.write_entries
+    really = role.store.write_timeline
 
     def write(entries):
         if away.is_set():
             raise Transient("store: connection refused")
-        really(entries)
+        return really(entries)
 
-    monkeypatch.setattr(role.store, "write_entries", write)
+    monkeypatch.setattr(role.store, "write_timeline", write)
     thread = threading.Thread(target=role.run, args=(Ending(stop),))
     thread.start()
     try:

@@ -85,7 +85,7 @@ def test_a_block_goes_out_as_it_is_with_its_settings(server):
     with connect(Settings(clickhouse=server), migrated=False) as store:
         assert not store.embedded
         store.write_entries([entry("a")])
-    parameters, headers, body = StandIn.requests[-2]
+    parameters, headers, body = StandIn.requests[-3]
     block = write.entries_block([entry("a")])
     sent = parameters.get("query", "").encode() + body
     assert sent.startswith(b"INSERT INTO entries (`event_id`, `kind`, `time`")
@@ -126,7 +126,7 @@ def test_an_answer_that_passes_is_transient(server, monkeypatch, answer):
     with connect(Settings(clickhouse=server), migrated=False) as store:
         monkeypatch.setattr(StandIn, "answer", answer)
         with pytest.raises(Transient, match="store: "):
-            store.write_entries([entry("a")])
+            store.write_timeline([entry("a")])
         with pytest.raises(Transient, match="store: "):
             store.rows("SELECT 1")
     with pytest.raises(Transient, match="store: ") as failure:
