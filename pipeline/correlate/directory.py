@@ -80,8 +80,7 @@ class Directory(Station):
         held = self.holding.find(use.key, event.event_id)
         in_trace = use.key.startswith(TRACE)
         self._infer(use, event)
-        if not in_trace:
-            self._keys.note(use.key, event.time)
+        first = not in_trace and self._keys.note(use.key, event.time)
         asks = held is None and bool(use.names) and not use.recalled and self._ask(use, event)
         if held is None and not in_trace and self._pass_on(use, event):
             return
@@ -100,19 +99,23 @@ class Directory(Station):
             self._again(held.event, use.event)
             return
         if in_trace:
-            trace = self.state.get("t/" + use.key, traces.Trace) or traces.Trace({}, {}, [])
+            known = self.state.get("t/" + use.key, traces.Trace)
+            trace = known or traces.Trace({}, {}, [])
             concerned = traces.remember(trace, event)
             if concerned is None:
                 concerned = [event_id for event_id, _ in self.holding.of(use.key)]
             self._traces += [(use.key, event_id) for event_id in concerned]
             self.state.put("t/" + use.key, trace)
-            self._in_trace(use.key, event, held, trace)
+            # As the first event of a credential: who names itself is not kept waiting.
+            first = known is None and bool(event.session or event.actor)
+            self._in_trace(use.key, event, held, trace, final=first)
         else:
             key = self._keys.of(use.key)
             park = self._park_again if asks else self._park
             waits = (self._recalls or not key.binds) and park(use.key, event)
-            # What a standing key issues is not kept waiting for an issuance that nobody expects to see.
-            at_once = event.kind == "token_issuance" and bindings.standing(event.credential)
+            # What a standing key issues is not kept waiting for an issuance that nobody expects to see; nor is the first
+            # event of a credential, so that whatever is new is soon seen to be there.
+            at_once = first or (event.kind == "token_issuance" and bindings.standing(event.credential))
             if key.binds or held.emitted or at_once or not waits:
                 self._by_credential(key, event, held, use.key)
             if not waits:

@@ -76,11 +76,13 @@ class Keyring:
             del key.slots[min(key.slots)]
         self.put(name, key)
 
-    def note(self, name: str, time: int) -> None:
-        """See to it that a key that is used at this event time is forgotten some time after."""
+    def note(self, name: str, time: int) -> bool:
+        """See to it that a key that is used at this event time is forgotten some time after; True if it is new."""
         key = self.of(name)
-        if not key.noted or time > key.noted + self._window // PART:
+        new = not key.noted
+        if new or time > key.noted + self._window // PART:
             self._fade(name, key, time)
+        return new
 
     def forget(self, settled: int, kept: Callable[[str], bool]) -> None:
         """Forget keys neither used nor valid within the window in which late events come.

@@ -44,8 +44,9 @@ class Sessions(Station):
         #: What was read of the held events, by key: the calls in their order, and requests by event id.
         self._calls: dict[str, Calls] = {}
         self._requests: dict[str, dict[str, Request]] = {}
-        #: Sessions that changed after their grace was over.
+        #: Sessions that changed after their grace was over, and those of which this batch brought the first event.
         self._unsettled: dict[str, None] = {}
+        self._new: set[str] = set()
 
     def apply(self, batch: Batch) -> tuple[list[PackedEntry], list[Item]]:
         """Take in one batch; returns Entries, and for the first hop whose sessions there are and what calls name."""
@@ -67,6 +68,7 @@ class Sessions(Station):
         for key in self._unsettled:
             self._settle(key)
         self._unsettled = {}
+        self._new.clear()
         self._expire()
         self._parking.save()
         entries, self._entries = self._entries, []
@@ -107,7 +109,10 @@ class Sessions(Station):
 
     def _learn(self, key: str, event: Event, attribution: Attribution) -> int:
         """Take in what an event tells of its session; returns from which event time on that may matter."""
-        owner = self.state.get("o/" + key, Owner) or Owner({}, {}, {}, {})
+        known = self.state.get("o/" + key, Owner)
+        if known is None:
+            self._new.add(key)
+        owner = known or Owner({}, {}, {}, {})
         news = note_prompt(owner, event, attribution.session)
         called = [since for note in (note_call, note_outer) if (since := note(owner, event, attribution))]
         spawned = note_spawn(owner, event, attribution.session)
@@ -165,8 +170,10 @@ class Sessions(Station):
         owner = self.state.get("o/" + key, Owner)
         entry = entry_of(held.event, held.attribution, 0)
         complete = causes(owner, event, entry, self._weighed(key, owner, event, held))
-        if not complete and not held.emitted and not final and self._park(key, event):
+        if not complete and not held.emitted and not final and key not in self._new and self._park(key, event):
             return
+        # One event of a new session goes on as it is, so that the session is soon seen to be there.
+        self._new.discard(key)
         if isinstance(event, Event):
             entry.event = packed(self._shown(key, owner, event))
         shown = hash_of(entry)

@@ -53,12 +53,22 @@ def test_an_unknown_credential_is_shown_by_identity_with_the_reason_when_its_gra
 
 def test_an_issuance_that_comes_after_the_grace_revises_what_was_shown():
     it = engine()
+    it.feed(route(call(0, "C1", "first")))
     assert it.feed(route(call(0, "C1", "x"))) == []
     shown = it.end()
     assert [entry.unbound for entry in shown] == ["credential never seen issued"]
     revised = {entry.event.event_id: entry for entry in it.feed(route(issuance(0, "C1", actor="arn:user/ben")))}
     assert revised["call-x"].actor == "arn:user/ben"
     assert revised["call-x"].revision > shown[0].revision
+
+
+def test_what_is_new_is_shown_at_once():
+    it = engine()
+    (shown,) = it.feed(route(call(0, "C1", "x")))
+    assert (shown.event.event_id, shown.unbound) == ("call-x", "credential never seen issued")
+    (shown,) = it.feed(route(tool(0, "conv-7", "t")))
+    assert (shown.session, shown.unbound) == ("conv-7", "no prompt seen in its session")
+    assert it.feed(route(tool(1, "conv-7", "u"))) == []
 
 
 def test_a_session_name_that_is_an_agents_conversation_makes_the_agent_the_actor():
