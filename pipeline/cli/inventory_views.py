@@ -23,8 +23,9 @@ CSV_COLUMNS: dict[Of, tuple[str, ...]] = {
         "address_count", "addresses", "issuances", "revocations", "first", "last",
     ),
     "sessions": (
-        "name", "parent", "actor", "kind", "owner", "first", "last", "events", "superseded", "actors", "humans",
-        "tools", "resources", "credentials", "tool_count", "resource_count", "credential_count", "current",
+        "name", "parent", "state", "ended", "expires", "actor", "kind", "owner", "first", "last", "events", "superseded",
+        "actors", "humans", "tools", "resources", "credentials", "tool_count", "resource_count", "credential_count",
+        "current",
     ),
 }  # fmt: skip
 #: Of one name: everything that it was seen together with, a line each.
@@ -140,6 +141,7 @@ _COLUMNS: dict[Of, tuple[Column, ...]] = {
         Column("Tools", lambda row: _some(row["tools"], row["tool_count"]), weight=2),
         Column("Credentials", lambda row: _some(row["credentials"], row["credential_count"]), weight=3),
         _EVENTS,
+        Column("State", lambda row: row["state"], whole=True),
         Column("Opened (UTC)", lambda row: _moment(row["first"]), whole=True),
         Column("Last event (UTC)", lambda row: _moment(row["last"]), whole=True),
     ),

@@ -8,7 +8,8 @@ A listing has the fields of `pipeline.store.seen`, with times as in a timeline (
   `names` (its identity's other names, as `pipeline.console.names` has them), `role` (of a role session: its role)
 * credentials: `issued` (null: never seen issued), `issuer`, `parents`, `expires`, `revoked`, `state`, `used_after`
   (`expiry` or `revocation` when it was), `first_used`, `last_used`, `actor`, `owner`, …
-* sessions: `parent`, `actor`, `owner`, and `actors`, `humans`, `tools`, `resources`, `credentials` with their numbers
+* sessions: `state` (open, idle, ended, expired), `ended`, `expires` (of all its credentials), `parent`, `actor`,
+  `owner`, and `actors`, `humans`, `tools`, `resources`, `credentials` with their numbers
 
 One name has `events`, `served`, `first` and `last` of its current rows, and besides: `related` (by relation: `total`,
 and `values` with `name`, `events`, `first`, `last`, most frequent first), `superseded_by`, `children`, of a credential
@@ -31,11 +32,13 @@ from pipeline.store.inventory import Of, inventory
 from pipeline.store.lineage import Issuance
 from pipeline.store.pivots import MAX_LIMIT, Rows
 from pipeline.store.rules import RELATIONS
-from pipeline.store.seen import Credential, Identity, Item
+from pipeline.store.seen import Credential, Identity, Item, Session
 
 PARAMETERS = ("kind", "since", "superseded", "after", "limit")
 DEFAULT_LIMIT = 100
-_TIMES = ("first", "last", "first_used", "last_used", "issued", "expires", "revoked")
+_TIMES = ("first", "last", "first_used", "last_used", "issued", "expires", "revoked", "ended")
+#: A session is idle when nothing of it was seen for so long (microseconds).
+IDLE = 1_800_000_000
 
 
 def listing(store: Rows, of: Of, given: Mapping[str, str]) -> dict[str, Any]:
@@ -72,6 +75,7 @@ def single(store: Rows, of: Of, name: str, given: Mapping[str, str]) -> dict[str
 
 def item(one: Item, now: int | None = None) -> dict[str, Any]:
     """The JSON object of one row of a listing; `now` (microseconds since 1970) is the clock unless given."""
+    now = time.time_ns() // 1000 if now is None else now
     shape = {**one._asdict(), "current": one.current}
     shape.update({name: _time(shape[name]) for name in _TIMES if name in shape})
     if isinstance(one, Identity):
@@ -79,8 +83,10 @@ def item(one: Item, now: int | None = None) -> dict[str, Any]:
         shape["disagree"] = bool(one.observed and any(kind != one.observed for kind in one.declared))
     if isinstance(one, Credential):
         shape["expires"] = _time(one.expires or None)
-        shape["state"] = _state(one, time.time_ns() // 1000 if now is None else now)
+        shape["state"] = _state(one, now)
         shape["used_after"] = _used_after(one)
+    if isinstance(one, Session):
+        shape["state"] = _session_state(one, now)
     return shape
 
 
@@ -134,6 +140,15 @@ def _state(one: Credential, now: int) -> str:
     if one.expires:
         return "expired" if one.expires <= now else "live"
     return "standing" if one.kind == "standing" else "expiry unknown"
+
+
+def _session_state(one: Session, now: int) -> str:
+    """Closed by an event that says so, by the end of all that it could act with, or by silence."""
+    if one.ended is not None and one.ended >= one.last:
+        return "ended"
+    if one.expires is not None and one.expires <= now:
+        return "expired"
+    return "idle" if now - one.last >= IDLE else "open"
 
 
 def _used_after(one: Credential) -> str:

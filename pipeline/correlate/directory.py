@@ -113,8 +113,8 @@ class Directory(Station):
             key = self._keys.of(use.key)
             park = self._park_again if asks else self._park
             waits = (self._recalls or not key.binds) and park(use.key, event)
-            # What a standing key issues is not kept waiting for an issuance that nobody expects to see; nor is the first
-            # event of a credential, so that whatever is new is soon seen to be there.
+            # What a standing key issues is not kept waiting for an issuance that nobody expects to see; nor is the
+            # first event of a credential, so that whatever is new is soon seen to be there.
             at_once = first or (event.kind == "token_issuance" and bindings.standing(event.credential))
             if key.binds or held.emitted or at_once or not waits:
                 self._by_credential(key, event, held, use.key)

@@ -225,6 +225,7 @@ def _attributes(entry: Entry, actor: Party, client: Client, login: Authenticatio
         "authenticationProvider": login.authenticationProvider or "",
         "displayMessage": entry.displayMessage or "",
         "result": entry.outcome.result or "" if entry.outcome else "",
+        "session": "ended" if entry.eventType == "user.session.end" else "",
     }
     return {name: text[:256] for name, text in kept.items() if _known(text)}
 

@@ -117,6 +117,10 @@ class Session(NamedTuple):
     resource_count: int
     credentials: list[str]
     credential_count: int
+    #: None when no event says so.
+    ended: int | None
+    #: When the last of its listed credentials expires; None when it has none, or one that no event gives an end.
+    expires: int | None
 
     @property
     def current(self) -> bool:
@@ -237,17 +241,33 @@ FROM
 _SESSION = f"""
 SELECT name AS key, name, said_parent, said_actor, said_kind, said_owner, {_micros("since")}, {_micros("at")},
     greatest(0, toInt64(seen) - toInt64(lost_session)), lost_session, all_actors, many_actors, all_humans, many_humans,
-    all_tools, many_tools, all_resources, many_resources, all_credentials, many_credentials
+    all_tools, many_tools, all_resources, many_resources, all_credentials, many_credentials, {_micros("ended_at")},
+    if(empty(all_credentials) OR has(ends, 0), NULL, arrayMax(ends))
 FROM
 (
-    SELECT name, max(i.parent).4 AS said_parent, max(i.actor).4 AS said_actor, max(i.kind).4 AS said_kind,
-        max(i.owner).4 AS said_owner, min(i.first) AS since, max(i.last) AS at, uniqMerge(i.events) AS seen,
-        {_sorted("actors")} AS all_actors, {_many("actor_set")} AS many_actors,
-        {_sorted("humans")} AS all_humans, {_many("human_set")} AS many_humans,
-        {_sorted("tools")} AS all_tools, {_many("tool_set")} AS many_tools,
-        {_sorted("resources")} AS all_resources, {_many("resource_set", "Array")} AS many_resources,
-        {_sorted("credentials")} AS all_credentials, {_many("credential_set", "Array")} AS many_credentials
-    FROM sessions AS i WHERE name IN {{names:Array(String)}} GROUP BY name
+    SELECT found.*, arrayMap(one -> good.2[indexOf(good.1, one)], all_credentials) AS ends
+    FROM
+    (
+        SELECT name, max(i.parent).4 AS said_parent, max(i.actor).4 AS said_actor, max(i.kind).4 AS said_kind,
+            max(i.owner).4 AS said_owner, min(i.first) AS since, max(i.last) AS at, max(i.ended) AS ended_at,
+            uniqMerge(i.events) AS seen,
+            {_sorted("actors")} AS all_actors, {_many("actor_set")} AS many_actors,
+            {_sorted("humans")} AS all_humans, {_many("human_set")} AS many_humans,
+            {_sorted("tools")} AS all_tools, {_many("tool_set")} AS many_tools,
+            {_sorted("resources")} AS all_resources, {_many("resource_set", "Array")} AS many_resources,
+            {_sorted("credentials")} AS all_credentials, {_many("credential_set", "Array")} AS many_credentials
+        FROM sessions AS i WHERE name IN {{names:Array(String)}} GROUP BY name
+    ) AS found
+    CROSS JOIN
+    (
+        SELECT (groupArray(name), groupArray(until)) AS good
+        FROM
+        (
+            SELECT name, max(c.expires) AS until FROM credentials AS c
+            WHERE name IN (SELECT arrayJoin(s.credentials) FROM sessions AS s WHERE s.name IN {{names:Array(String)}})
+            GROUP BY name
+        )
+    ) AS keys
 ) AS found
 LEFT JOIN {_lost("session")} AS gone USING name
 """  # noqa: S608

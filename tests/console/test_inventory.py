@@ -131,6 +131,26 @@ def test_the_state_of_a_credential_depends_on_the_clock(filled):
     assert (item(key)["state"], item(key)["used_after"]) == ("revoked", "")
 
 
+def test_a_session_is_closed_by_its_end_by_its_credentials_or_by_silence(filled):
+    filled.write_entries([
+        entry("e1", 1, session="login"), entry("e2", 9, session="login", attributes={"session": "ended"}),
+        entry("e3", 1, session="on"), entry("e4", 2, session="on", attributes={"session": "ended"}),
+        entry("e5", 3, session="on"),
+        issuance("aws:ASIA9", "root", 1, issued_expires=START + MINUTE),
+        entry("e6", 2, session="short", credential="aws:ASIA9"),
+        entry("e7", 2, session="mixed", credential="aws:ASIA9"),
+        entry("e8", 2, session="mixed", credential="aws:AKIA9"),
+    ])  # fmt: skip
+    found = {one.name: one for name in ("login", "on", "short", "mixed") for one in named(filled, "sessions", name)}
+
+    def states(after):
+        return [item(one, START + after)["state"] for one in found.values()]
+
+    assert states(MINUTE // 6) == ["ended", "open", "open", "open"]
+    assert states(MINUTE + 1) == ["ended", "open", "expired", "open"]
+    assert states(60 * MINUTE) == ["ended", "idle", "expired", "idle"]
+
+
 # Readers and commands
 
 
