@@ -23,9 +23,9 @@ CSV_COLUMNS: dict[Of, tuple[str, ...]] = {
         "address_count", "addresses", "issuances", "revocations", "first", "last",
     ),
     "sessions": (
-        "name", "parent", "state", "ended", "expires", "actor", "kind", "owner", "first", "last", "events", "superseded",
-        "actors", "humans", "tools", "resources", "credentials", "tool_count", "resource_count", "credential_count",
-        "current",
+        "name", "parent", "state", "ended", "expires", "actor", "kind", "owner", "first", "last", "events",
+        "superseded", "actors", "humans", "tools", "resources", "credentials", "tool_count", "resource_count",
+        "credential_count", "current",
     ),
 }  # fmt: skip
 #: Of one name: everything that it was seen together with, a line each.
