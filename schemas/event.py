@@ -24,6 +24,8 @@ Phase = Literal["", "start", "end"]
 Origin = Literal["", "prompt", "result", "both", "agent"]
 #: Names that an event keeps of what it mentions.
 MENTIONS = 12
+#: Attribute that states who acts for whom: a JSON list of names, the current actor first, the earliest last.
+DELEGATION = "delegation"
 
 
 class Argument(msgspec.Struct, array_like=True, gc=False):

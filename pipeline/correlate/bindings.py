@@ -48,7 +48,9 @@ def _bound(event: Head, before: Attribution, bound: Attribution, links: list[Lin
         actor_kind=bound.actor_kind,
         actor_name=bound.actor_name,
         human=event.human or bound.human,
-        on_behalf_of=bound.on_behalf_of,
+        on_behalf_of=_distinct([*before.on_behalf_of, *bound.on_behalf_of])
+        if before.on_behalf_of
+        else bound.on_behalf_of,
         credential_chain=bound.credential_chain,
         session=bound.session,
         parent_session=bound.parent_session,
@@ -75,7 +77,7 @@ def by_identity(event: Head, before: Attribution | None = None) -> Attribution:
         actor_kind=event.actor_kind,
         actor_name=event.actor_name,
         human=event.human or (actor if event.actor_kind == "human" else ""),
-        on_behalf_of=[actor] if actor else [],
+        on_behalf_of=_distinct([*known.on_behalf_of, actor]),
         credential_chain=[event.credential] if event.credential else [],
         session=session,
         parent_session=event.parent_session,

@@ -239,7 +239,8 @@ class Directory(Station):
 
     def _by_binding(self, key: Key, event: Head, held: Held) -> Attribution:
         bind = bindings.best(key.binds.values())
-        if bind is None or event.human or event.tool_call or held.attribution.tool_call or not bind.attribution.actor:
+        stated = event.human or event.tool_call or held.attribution.tool_call or held.attribution.on_behalf_of
+        if bind is None or stated or not bind.attribution.actor:
             return bindings.attribute(event, held.attribution, bind)
         known = self._plain.get(bind.key)
         if known is None or known[0] is not bind:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
 from msgspec import Raw
 
 from pipeline.correlate.bindings import by_identity, issue
 from pipeline.correlate.keys import CREDENTIAL, TRACE, owner_of
 from schemas.batch import Attribution, Item, Own, Use
-from schemas.event import Event, Head, packed
+from schemas.event import DELEGATION, Event, Head, packed
 
 _NOTHING = Attribution()
 #: A vendor's later correction replaces the event under the same id.
@@ -18,13 +19,24 @@ def route(event: Event) -> list[Item]:
     """First items for one normalized event; stateless, so it runs where events are made."""
     revision = 1 if event.attributes and ADDENDUM in event.attributes else 0
     raw = packed(event)
+    stated = _NOTHING
+    if event.attributes and DELEGATION in event.attributes:
+        stated = Attribution(on_behalf_of=_chain(event.attributes[DELEGATION]))
     agent_plane = event.kind in ("prompt", "tool_call")
     if event.credential and not agent_plane:
         names = event.mentions[0] if event.mentions and event.kind == "cloud_audit" else 0
-        return [Use(CREDENTIAL + event.credential, raw, _NOTHING, revision, names=names)]
+        return [Use(CREDENTIAL + event.credential, raw, stated, revision, names=names)]
     if event.trace:
-        return [Use(TRACE + event.trace, raw, _NOTHING, revision)]
-    return settle(event, raw, by_identity(event), revision)
+        return [Use(TRACE + event.trace, raw, stated, revision)]
+    return settle(event, raw, by_identity(event, stated), revision)
+
+
+def _chain(stated: str) -> list[str]:
+    """Who acts for whom, as the source says; an attribute of that name that a producer made up is no chain."""
+    try:
+        return msgspec.json.decode(stated, type=list[str])
+    except msgspec.MsgspecError:
+        return []
 
 
 def settle(event: Head, raw: Raw, attribution: Attribution, revision: int) -> list[Item]:

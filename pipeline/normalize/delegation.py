@@ -1,7 +1,8 @@
 """Who acts for whom becomes one chain of names: the current actor first, whoever it all began with last.
 
 RFC 8693, section 4.1: claims nest `act`; the outermost names the current actor, the deepest the earliest, and the
-subject of the token is whom they all act for. An Event has no field of its own for it yet: it is an attribute.
+subject of the token is whom they all act for. `pipeline.correlate.route` makes the attribute the beginning of the
+Entry's `on_behalf_of`.
 """
 
 from __future__ import annotations
@@ -11,9 +12,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from pipeline.normalize.documents import mapping, string
+from schemas.event import DELEGATION
 
-#: Name of the attribute, a JSON list.
-DELEGATION = "delegation"
 #: Characters of one name and of the list; delegates of a token that are looked at.
 _NAME, _LIST, _DEEPEST = 256, 1900, 32
 

@@ -62,6 +62,18 @@ def test_an_issuance_that_comes_after_the_grace_revises_what_was_shown():
     assert revised["call-x"].revision > shown[0].revision
 
 
+def test_a_stated_chain_of_delegates_begins_whom_an_event_is_for():
+    stated = {"delegation": '["bot", "gateway", "ana@example.com"]'}
+    granted = issuance(0, "C1", actor="arn:user/ben")
+    for events in ([granted, call(1, "C1", "x", attributes=stated)], [call(1, "C1", "x", attributes=stated), granted]):
+        row = current(engine(), events)["call-x"]
+        assert row.on_behalf_of == ["bot", "gateway", "ana@example.com", "role/C1", "arn:user/ben"]
+    row = current(engine(), [call(1, "", "y", actor="bot", attributes=stated)])["call-y"]
+    assert row.on_behalf_of == ["bot", "gateway", "ana@example.com"]
+    row = current(engine(), [call(1, "", "z", actor="bot", attributes={"delegation": "made up"})])["call-z"]
+    assert row.on_behalf_of == ["bot"]
+
+
 def test_what_is_new_is_shown_at_once():
     it = engine()
     (shown,) = it.feed(route(call(0, "C1", "x")))
