@@ -10,8 +10,8 @@ An entry is flat. Its keys are the columns of the table `entries`, none is ever 
 * because of: `tool_call`, `tool_call_event`, `prompt_event`, `session`, `parent_session`
 * with what: `credential`, `credential_chain`, `issued`, `issued_kind`, `issued_expires` (time or null), …
 * what the source itself said: `stated_actor`, `stated_human`, `stated_session`, …
-* and the rest of the event: `resources`, `address`, `policy`, `text`, `arguments` (`path`, `value`, `origin`),
-  `attributes`, …
+* under which policy: `policy`; of a cloud event or an issuance whose source says none, that it says none
+* and the rest of the event: `resources`, `address`, `text`, `arguments` (`path`, `value`, `origin`), `attributes`, …
 
 Keys may be added; none changes its meaning or goes away within `/v1`.
 """
@@ -46,6 +46,7 @@ _FIRST = (
     "confidence",
     "unbound",
 )
+NO_POLICY = "not stated by the source"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -55,6 +56,8 @@ def entry(item: Entry) -> dict[str, Any]:
     shape = {name: values.pop(name) for name in _FIRST} | values
     shape["time"] = iso(item.event.time)
     shape["issued_expires"] = iso(item.event.issued_expires) if item.event.issued_expires else None
+    if item.event.kind in ("cloud_audit", "token_issuance"):
+        shape["policy"] = item.event.policy or NO_POLICY
     shape["links"] = [msgspec.structs.asdict(link) for link in item.links]
     shape["arguments"] = [msgspec.structs.asdict(argument) for argument in item.event.arguments]
     return shape

@@ -84,6 +84,12 @@ def test_an_entry_has_every_column_as_json(browser, store):
     assert (found["link"], found["confidence"], found["unbound"]) == ("trace", 0.8, "no issuance")
 
 
+def test_a_policy_is_told_or_said_to_be_missing_where_one_may_be_expected(browser, store):
+    store.write_entries([entry("a", policy="admins"), entry("b")])
+    policies = [browser.get(f"/v1/events/{name}").json()["policy"] for name in ("a", "b")]
+    assert policies == ["admins", "not stated by the source"]
+
+
 def test_what_is_not_there_is_404(browser):
     assert browser.get("/v1/events/nope").json()["error"]["message"] == "event_id: no event has the id 'nope'"
     assert [browser.get(path).status_code for path in ("/v1/events/x", "/v1/dead-letters/x", "/nope")] == [404] * 3
