@@ -24,7 +24,7 @@ from schemas.batch import REVISIONS, Ask, Attribution, Batch, Bind, Call, Heard,
 from schemas.event import Head, content_of, head_of, unpacked
 
 #: Bindings whose attribution is kept ready.
-PLAIN = 50_000
+PLAIN = 2_000
 #: An attribution this sure is shown before the grace is over.
 SURE = 0.9
 
