@@ -2,8 +2,8 @@
 
     python -m benchmarks.state [--credentials N] [--partitions N] [--json]
 
-Each credential was issued (the first link of a role chain, with a role session's name) and used once, and lives for twelve
-hours. Memory is the growth of the process, by the operating system's account, while only the state is held; the
+Each credential was issued (the first link of a role chain, with a role session's name) and used once, and lives for
+twelve hours. Memory is the growth of the process, by the operating system's account, while only the state is held; the
 changelog is what a restarting worker reads; recovering is decoding that and asking for each credential once.
 """
 
