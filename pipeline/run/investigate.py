@@ -98,7 +98,7 @@ class Investigation:
             self._engine.recalls = []
             for key, one in wanted.items():
                 items: list[Item] = []
-                for entry in uses(self._store, key.removeprefix(CREDENTIAL), one.span):
+                for entry in uses(self._store, [key.removeprefix(CREDENTIAL)], one.span):
                     items += again(entry)
                 self._write(self._engine.feed(items), [], [])
 

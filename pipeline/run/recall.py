@@ -34,8 +34,11 @@ from schemas.entry import Entry
 FIRST, RECALLS = "events-by-credential", "recalls"
 #: Seconds that events on their way into the store are waited for, and between two looks: twice as long each time.
 PATIENCE, LOOK_FIRST, LOOK_SELDOM = 30.0, 0.2, 2.0
+#: Credentials that the store is asked for at once.
+TOGETHER = 50
 #: Credentials whose recalled events are remembered.
 REMEMBERED = 1000
+Span = tuple[int, int]
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Recalls).decode
 
@@ -60,12 +63,9 @@ class Pending:
         self.changed, self.due, self.pause = time.monotonic(), 0.0, LOOK_FIRST
 
     @property
-    def span(self) -> tuple[int, int] | None:
+    def span(self) -> Span | None:
         """First and last event time of all that is asked for; None = any."""
-        spans = [recall.span for recall in self.recalls if recall.span is not None]
-        if len(spans) < len(self.recalls):
-            return None
-        return min(first for first, _ in spans), max(last for _, last in spans)
+        return around([recall.span for recall in self.recalls])
 
     @property
     def revision(self) -> int:
@@ -76,6 +76,12 @@ class Pending:
     def complete(self) -> bool:
         """Whether all that were passed on before have been sent again."""
         return all(self._has(recall) for recall in self.recalls)
+
+    def wants(self, entry: Entry) -> bool:
+        """Whether an entry was made before and is to be sent again."""
+        first, last = self.span or (-(2**63), 2**63)
+        name = entry.event.event_id
+        return entry.revision < self.revision and first <= entry.event.time <= last and name not in self.sent
 
     def sight(self, entries: Iterable[Entry]) -> None:
         """Note events that are sent again: event time, and the lowest revision each had."""
@@ -146,8 +152,10 @@ class Recaller:
                     for recall in self._read(message):
                         asked = True
                         pending.setdefault(recall.key, Pending(self._seen_of(recall.key))).add(recall)
-                for key in [key for key, one in pending.items() if one.due <= time.monotonic()]:
-                    if self._look(key, pending[key]):
+                now = time.monotonic()
+                due = [key for key, one in pending.items() if one.due <= now]
+                for begin in range(0, len(due), TOGETHER):
+                    for key in self._look({key: pending[key] for key in due[begin : begin + TOGETHER]}):
                         del pending[key]
                 # What is still being answered is asked again after a restart.
                 if asked and not pending:
@@ -164,26 +172,44 @@ class Recaller:
             self._metrics.add("bugs")
             return []
 
-    def _look(self, key: str, one: Pending) -> bool:
-        """Send again what the store has by now; True when that is all."""
+    def _look(self, due: dict[str, Pending]) -> list[str]:
+        """Send again what the store has by now; returns the keys of which that is all."""
         self.active = now = time.monotonic()
-        one.due, one.pause = now + one.pause, min(2 * one.pause, LOOK_SELDOM)
+        for one in due.values():
+            one.due, one.pause = now + one.pause, min(2 * one.pause, LOOK_SELDOM)
         try:
-            stale = [
-                entry
-                for entry in uses(self._store, key.removeprefix(CREDENTIAL), one.span)
-                if entry.revision < one.revision and entry.event.event_id not in one.sent
-            ]
-            self._publish(stale)
+            stale = self._stale(due)
+            self._publish(entry for entries in stale.values() for entry in entries)
         except Transient as error:
             self._metrics.trouble("recall", str(error))
-            one.changed = now
-            return False
+            self._later(due, now)
+            return []
         if self._failed:
             self._metrics.trouble("recall", self._failed)
             self._failed = ""
-            one.sent.clear()
-            return False
+            self._later(due, now)
+            return []
+        return [key for key, one in due.items() if self._answered(one, stale.get(key, []), now)]
+
+    def _stale(self, due: dict[str, Pending]) -> dict[str, list[Entry]]:
+        """What the store has of each that was made before it was asked for, and was not sent again yet."""
+        spans = [one.span for one in due.values()]
+        bounds = [span for span in spans if span is not None]
+        whole = (
+            (min(first for first, _ in bounds), max(last for _, last in bounds)) if len(bounds) == len(spans) else None
+        )
+        stale: dict[str, list[Entry]] = {}
+        for entry in uses(self._store, [key.removeprefix(CREDENTIAL) for key in due], whole):
+            key = CREDENTIAL + entry.event.credential
+            if due[key].wants(entry):
+                stale.setdefault(key, []).append(entry)
+        return stale
+
+    def _later(self, due: dict[str, Pending], now: float) -> None:
+        for one in due.values():
+            one.changed = now
+
+    def _answered(self, one: Pending, stale: list[Entry], now: float) -> bool:
         if stale:
             one.changed = now
         one.sight(stale)
@@ -233,6 +259,16 @@ class Recaller:
             self._metrics.trouble("recall", str(error))
             return False
         return True
+
+
+def around(spans: Iterable[Span | None]) -> Span | None:
+    """First and last event time of some stretches of it; None = all, if one of them is that."""
+    first, last = 2**63, -(2**63)
+    for span in spans:
+        if span is None:
+            return None
+        first, last = min(first, span[0]), max(last, span[1])
+    return first, last
 
 
 def again(entry: Entry) -> list[Use]:

@@ -109,9 +109,8 @@ class Cluster:
     def _answer(self, key):
         """As the thread beside the store does it."""
         one = self.unanswered[key]
-        entries = [entry_of(self.rows[event_id]) for event_id in sorted(self._by_credential[key] - one.sent)]
-        first, last = one.span or (0, ENDED)
-        stale = [entry for entry in entries if entry.revision < one.revision and first <= entry.event.time <= last]
+        entries = [entry_of(self.rows[event_id]) for event_id in sorted(self._by_credential[key])]
+        stale = [entry for entry in entries if one.wants(entry)]
         one.sight(stale)
         if one.complete:
             del self.unanswered[key]
