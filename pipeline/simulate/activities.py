@@ -24,13 +24,19 @@ def console_work(world: World, time: int) -> Iterator[Told]:
         shapes.role_identity("engineer", person, key),
         Truth("", "", true.actor, person, "", [f"aws:{key}"], scenario="console"), login.address,
     )  # fmt: skip
-    at = time + 3 * SECOND
-    for _ in range(chance.randint(2, 8)):
+    yield from clicks(world, time + 3 * SECOND, doer, chance.randint(2, 8))[0]
+
+
+def clicks(world: World, at: int, doer: Doer, number: int) -> tuple[list[Told], int]:
+    """What so many clicks of a person call, with a while to read after each; returns the records and when they end."""
+    chance, told = world.chance, []
+    for _ in range(number):
         service = chance.choice(("ec2", "rds", "lambda", "s3", "cloudwatch"))
-        for number in range(chance.randint(3, 9)):
-            action = ("DescribeInstances", "ListTags", "DescribeVolumes", "GetMetricData", "ListFunctions")[number % 5]
-            yield trail(world, at + number * SECOND // 20, service, action, doer)
+        for call in range(chance.randint(3, 9)):
+            action = ("DescribeInstances", "ListTags", "DescribeVolumes", "GetMetricData", "ListFunctions")[call % 5]
+            told.append(trail(world, at + call * SECOND // 20, service, action, doer))
         at += int(chance.expovariate(1 / 25) * SECOND) + SECOND
+    return told, at
 
 
 def ci_run(world: World, time: int) -> Iterator[Told]:
