@@ -31,6 +31,7 @@ MIX: tuple[tuple[Activity, float], ...] = (
     (agents.agent_task, 30),
     (agents.shared_agent_task, 12),
     (activities.console_work, 18),
+    (activities.identity_center_work, 3),
     (okta.okta_work, 8),
     (okta.okta_agent, 3),
     (activities.ci_run, 10),
