@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 from pipeline.simulate import shapes
 from pipeline.simulate.activities import service_doer
-from pipeline.simulate.agents import TOOLS, Run, agent_task, begin, work
+from pipeline.simulate.agents import TOOLS, Run, agent_task, begin, launch, work
 from pipeline.simulate.truth import Told, Truth
-from pipeline.simulate.world import HOUR, PROVIDER, SAML, SECOND, Doer, World, trail
+from pipeline.simulate.world import HOUR, SAML, SECOND, Doer, World, trail
 
 ELSEWHERE = "203.0.113.66"
 _PROBES = (
@@ -47,15 +47,7 @@ def injected_agent(world: World, time: int) -> Iterator[Told]:
     secret, mail = TOOLS[4], TOOLS[7]
     run: Run = begin(world, time, f"agent-{world.chance.randrange(25):02}", "injected agent")
     run.malicious = True
-    key = world.ids.key("ASIA")
-    launcher = Doer(shapes.web_identity(PROVIDER, "system:serviceaccount:agents:launcher"), Truth("", ""), "192.0.2.10")
-    issued = Truth("", "", launcher.identity["principalId"], scenario=run.scenario)
-    yield trail(world, time + SECOND // 2, "sts", "AssumeRoleWithWebIdentity", launcher, issued,
-                **shapes.assume_role("agent-runtime", run.session, key, time + HOUR))  # fmt: skip
-    run.doer = Doer(
-        shapes.role_identity("agent-runtime", run.session, key),
-        Truth("", "", run.agent, run.human, run.session, [f"aws:{key}"]), "192.0.2.40",
-    )  # fmt: skip
+    yield launch(run)
     yield from work(run, 6, (secret, mail))
 
 

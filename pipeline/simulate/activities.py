@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
+
 from pipeline.simulate import shapes
 from pipeline.simulate.truth import Told, Truth
 from pipeline.simulate.world import GITHUB, HOUR, PROVIDER, SAML, SECOND, Doer, World, trail
+
+#: The provider that IAM Identity Center makes in each account, the roles of its permission sets, and its directory.
+CENTER = "arn:aws:iam::123456789012:saml-provider/AWSSSO_0123456789abcdef_DO_NOT_DELETE"
+PERMISSION_SETS = ("AWSReservedSSO_Developer_0123456789abcdef", "AWSReservedSSO_ReadOnly_fedcba9876543210")
+DIRECTORY = "arn:aws:identitystore::123456789012:identitystore/d-1234567890"
 
 
 def console_work(world: World, time: int) -> Iterator[Told]:
@@ -24,13 +31,37 @@ def console_work(world: World, time: int) -> Iterator[Told]:
         shapes.role_identity("engineer", person, key),
         Truth("", "", true.actor, person, "", [f"aws:{key}"], scenario="console"), login.address,
     )  # fmt: skip
-    at = time + 3 * SECOND
-    for _ in range(chance.randint(2, 8)):
+    yield from clicks(world, time + 3 * SECOND, doer, chance.randint(2, 8))[0]
+
+
+def identity_center_work(world: World, time: int) -> Iterator[Told]:
+    """A person whom IAM Identity Center has let in: their calls name them by their id in its directory.
+
+    They sign in where only another account's trail shows it. Whose e-mail address an id means, the directory knows.
+    """
+    chance, key = world.chance, world.ids.key("ASIA")
+    number = chance.randrange(len(world.people))
+    person, role = world.people[number], chance.choice(PERMISSION_SETS)
+    user = f"94d00cd8-e9e6-4810-b177-{number:012x}"
+    identity = {"type": "SAMLUser", "principalId": f"{CENTER}:{person}", "userName": person, "identityProvider": CENTER}
+    true = Truth("", "", identity["principalId"], person, scenario="identity center")
+    yield trail(world, time, "sts", "AssumeRoleWithSAML", Doer(identity, true, world.address(person)),
+                **shapes.assume_role(role, person, key, time + HOUR))  # fmt: skip
+    acts = {**shapes.role_identity(role, person, key), "onBehalfOf": {"userId": user, "identityStoreArn": DIRECTORY}}
+    true = msgspec.structs.replace(true, human=user, credential_chain=[f"aws:{key}"])
+    yield from clicks(world, time + 3 * SECOND, Doer(acts, true, world.address(person)), chance.randint(1, 6))[0]
+
+
+def clicks(world: World, at: int, doer: Doer, number: int) -> tuple[list[Told], int]:
+    """What so many clicks of a person call, with a while to read after each; returns the records and when they end."""
+    chance, told = world.chance, []
+    for _ in range(number):
         service = chance.choice(("ec2", "rds", "lambda", "s3", "cloudwatch"))
-        for number in range(chance.randint(3, 9)):
-            action = ("DescribeInstances", "ListTags", "DescribeVolumes", "GetMetricData", "ListFunctions")[number % 5]
-            yield trail(world, at + number * SECOND // 20, service, action, doer)
+        for call in range(chance.randint(3, 9)):
+            action = ("DescribeInstances", "ListTags", "DescribeVolumes", "GetMetricData", "ListFunctions")[call % 5]
+            told.append(trail(world, at + call * SECOND // 20, service, action, doer))
         at += int(chance.expovariate(1 / 25) * SECOND) + SECOND
+    return told, at
 
 
 def ci_run(world: World, time: int) -> Iterator[Told]:

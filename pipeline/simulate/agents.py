@@ -140,18 +140,21 @@ def agent_task(world: World, time: int, agent: str = "", scenario: str = "agent"
     """An agent with a credential of its own: a prompt, a role session named after the conversation, some tools."""
     chance = world.chance
     run = begin(world, time, agent or f"agent-{chance.randrange(25):02}", scenario)
-    key = world.ids.key("ASIA")
+    yield launch(run)
+    yield from work(run, chance.randint(2, 9))
+
+
+def launch(run: Run) -> Told:
+    """The platform starts an agent with a role session named after the conversation, which the agent acts with."""
+    world, key = run.world, run.world.ids.key("ASIA")
     launcher = Doer(shapes.web_identity(PROVIDER, "system:serviceaccount:agents:launcher"), Truth("", ""), "192.0.2.10")
-    issued = run.truth("token_issuance", "")
-    issued.actor = launcher.identity["principalId"]
-    issued.human = issued.session = issued.prompt = ""
-    yield trail(world, time + SECOND // 2, "sts", "AssumeRoleWithWebIdentity", launcher, issued,
-                **shapes.assume_role("agent-runtime", run.session, key, time + HOUR))  # fmt: skip
+    issued = Truth("", "", launcher.identity["principalId"], scenario=run.scenario)
     run.doer = Doer(
         shapes.role_identity("agent-runtime", run.session, key),
         Truth("", "", run.agent, run.human, run.session, [f"aws:{key}"]), "192.0.2.40",
     )  # fmt: skip
-    yield from work(run, chance.randint(2, 9))
+    return trail(world, run.time + SECOND // 2, "sts", "AssumeRoleWithWebIdentity", launcher, issued,
+                 **shapes.assume_role("agent-runtime", run.session, key, run.time + HOUR))  # fmt: skip
 
 
 def shared_agent_task(world: World, time: int) -> Iterator[Told]:

@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from pipeline.kit.topics import PUBLIC
-from pipeline.simulate import abuse, activities, agents, platforms
+from pipeline.simulate import abuse, activities, agents, okta, platforms
 from pipeline.simulate.faults import Faults, arrivals
 from pipeline.simulate.truth import Told
 from pipeline.simulate.world import SECOND, Activity, World
@@ -31,6 +31,9 @@ MIX: tuple[tuple[Activity, float], ...] = (
     (agents.agent_task, 30),
     (agents.shared_agent_task, 12),
     (activities.console_work, 18),
+    (activities.identity_center_work, 3),
+    (okta.okta_work, 8),
+    (okta.okta_agent, 3),
     (activities.ci_run, 10),
     (activities.service_account, 12),
     (activities.batch_job, 5),

@@ -43,6 +43,20 @@ def test_every_record_becomes_exactly_the_events_whose_truth_is_told():
     assert set(kinds) == {"prompt", "tool_call", "token_issuance", "cloud_audit"}
 
 
+def test_people_of_identity_center_are_named_as_their_calls_name_them():
+    context = Context(b"0123456789abcdef", fixed_now=organisation.START + 86_400_000_000)
+    told = [one for one in organisation.tell(seed=3, events=EVENTS) if one.truths[0].scenario == "identity center"]
+    events = [
+        (process(Record(one.value, one.format, "f", 0, 0), context)[0].events[0], one.truths[0]) for one in told
+    ]  # fmt: skip
+    calls = [(event, truth) for event, truth in events if not event.issued]
+    assert all(event.human == truth.human for event, truth in events)
+    assert calls
+    for event, truth in calls:
+        assert json.loads(event.attributes["delegation"]) == [event.actor, truth.human]
+        assert "AWSReservedSSO_" in event.actor
+
+
 def test_every_truth_points_to_events_that_were_told():
     truths = [truth for told in organisation.tell(seed=4, events=EVENTS) for truth in told.truths]
     known = {truth.event_id: truth for truth in truths}
