@@ -26,6 +26,8 @@ Origin = Literal["", "prompt", "result", "both", "agent"]
 MENTIONS = 12
 #: Attribute that states who acts for whom: a JSON list of names, the current actor first, the earliest last.
 DELEGATION = "delegation"
+#: Attribute of an event in which a person, out of a login session, signs on to a cloud that issues sessions itself.
+SIGNS_ON = "signsOn"
 
 
 class Argument(msgspec.Struct, array_like=True, gc=False):

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import msgspec
 
-from pipeline.correlate import bindings, crew, keyring, station, traces
+from pipeline.correlate import bindings, crew, keyring, logins, station, traces
 from pipeline.correlate.conflicts import rejection
 from pipeline.correlate.crew import Meeting
 from pipeline.correlate.held import Held
 from pipeline.correlate.keyring import Key, Keyring, Passed, released_within
-from pipeline.correlate.keys import CREDENTIAL, SESSION, TRACE
+from pipeline.correlate.keys import CREDENTIAL, LOGIN, SESSION, TRACE
 from pipeline.correlate.route import settle
 from pipeline.correlate.seen import Said, Seen
 from pipeline.correlate.state import PartitionState
@@ -95,10 +95,13 @@ class Directory(Station):
                 use.event.copy(), event.time, use.attribution, use.revision
             )  # fmt: skip
             self.holding.touch(use.key, event.event_id)
+            held.emitted = held.emitted and not use.key.startswith(LOGIN)
         else:
             self._again(held.event, use.event)
             return
-        if in_trace:
+        if use.key.startswith(LOGIN):
+            self._log_in(use.key)
+        elif in_trace:
             known = self.state.get("t/" + use.key, traces.Trace)
             trace = known or traces.Trace({}, {}, [])
             concerned = traces.remember(trace, event)
@@ -115,7 +118,11 @@ class Directory(Station):
             waits = (self._recalls or not key.binds) and park(use.key, event)
             # What a standing key issues is not kept waiting for an issuance that nobody expects to see; nor is the
             # first event of a credential, so that whatever is new is soon seen to be there.
-            at_once = first or (event.kind == "token_issuance" and bindings.standing(event.credential))
+            at_once = (
+                first
+                or use.key.startswith(LOGIN)
+                or (event.kind == "token_issuance" and bindings.standing(event.credential))
+            )
             if key.binds or held.emitted or at_once or not waits:
                 self._by_credential(key, event, held, use.key)
             if not waits:
@@ -273,6 +280,13 @@ class Directory(Station):
     def _bind(self, bind: Bind) -> None:
         self._keys.note(bind.key, bind.time)
         key = self._keys.of(bind.key)
+        if not bind.key.startswith(LOGIN):
+            self._stand_for(key, bind)
+        elif logins.remember(key.binds, bind):
+            self._log_in(bind.key)
+
+    def _stand_for(self, key: Key, bind: Bind) -> None:
+        """Learn what a credential or a session stands for."""
         if bind.path:
             passing = key.passed.setdefault(f"{bind.event_id} {bind.path[-1]}", Passed(bind))
             if passing.bind.revision <= bind.revision:
@@ -301,6 +315,22 @@ class Directory(Station):
             if key.released:
                 kept = self._kept(bind.key)
                 self._out.append(Recall(bind.key, key.released, least_revision(key.generation), kept=kept))
+
+    def _log_in(self, name: str) -> None:
+        """Send on a person's issuances of which nothing, or another login, was known before."""
+        key, kept = self._keys.of(name), dict(self.holding.of(name))
+        pairs = logins.pair(key.binds.values(), kept)
+        shown = {event_id: hash_of(pairs[event_id]) if event_id in pairs else 0 for event_id in kept}
+        news = [event_id for event_id, held in kept.items() if not held.emitted or held.shown != shown[event_id]]
+        key.generation += any(kept[event_id].emitted for event_id in news)
+        self._keys.put(name, key)
+        for event_id in news:
+            held = kept[event_id]
+            held.emitted, held.shown = True, shown[event_id]
+            self.holding.touch(name, event_id)
+            event = head_of(held.event)
+            attribution = logins.attribute(event, held.attribution, pairs.get(event_id))
+            self._settle(event, held, attribution, 2 * key.generation + min(held.incoming, 1))
 
     def _kept(self, name: str) -> list[str]:
         """Ids of events that went on and are still kept."""
@@ -356,6 +386,8 @@ class Directory(Station):
         for key, event_id, held in dropped:
             if not held.emitted:
                 self._go_on(key, held)
+            if key.startswith(LOGIN):
+                logins.forget(self._keys.of(key).binds, held.time)
             if self._recalls and not key.startswith(TRACE):
                 counts = head_of(held.event).kind != "token_issuance"
                 self._release(key, event_id, held, counts=counts)

@@ -10,6 +10,8 @@ SESSION = "session:"
 TRACE = "trace:"
 ACTOR = "actor:"
 VALUE = "value:"
+#: Of a person who signs on somewhere, by the name that the session there is given.
+LOGIN = "login:"
 
 
 def session_key(session: str, parent_session: str) -> str:

@@ -6,9 +6,10 @@ import msgspec
 from msgspec import Raw
 
 from pipeline.correlate.bindings import by_identity, issue
-from pipeline.correlate.keys import CREDENTIAL, TRACE, owner_of
+from pipeline.correlate.keys import CREDENTIAL, LOGIN, TRACE, owner_of
+from pipeline.correlate.logins import is_issued_on, sign_on
 from schemas.batch import Attribution, Item, Own, Use
-from schemas.event import DELEGATION, Event, Head, packed
+from schemas.event import DELEGATION, SIGNS_ON, Event, Head, packed
 
 _NOTHING = Attribution()
 #: A vendor's later correction replaces the event under the same id.
@@ -17,6 +18,13 @@ ADDENDUM = "addendum"
 
 def route(event: Event) -> list[Item]:
     """First items for one normalized event; stateless, so it runs where events are made."""
+    items = _route(event)
+    if event.attributes and SIGNS_ON in event.attributes and event.session and event.outcome == "success":
+        items.append(sign_on(event))
+    return items
+
+
+def _route(event: Event) -> list[Item]:
     revision = 1 if event.attributes and ADDENDUM in event.attributes else 0
     raw = packed(event)
     stated = _NOTHING
@@ -26,6 +34,8 @@ def route(event: Event) -> list[Item]:
     if event.credential and not agent_plane:
         names = event.mentions[0] if event.mentions and event.kind == "cloud_audit" else 0
         return [Use(CREDENTIAL + event.credential, raw, stated, revision, names=names)]
+    if is_issued_on(event):
+        return [Use(LOGIN + event.session_name.casefold(), raw, stated, revision)]
     if event.trace:
         return [Use(TRACE + event.trace, raw, stated, revision)]
     return settle(event, raw, by_identity(event, stated), revision)

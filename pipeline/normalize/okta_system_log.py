@@ -21,13 +21,14 @@ from pipeline.normalize.documents import few, identify, string, text_of, too_dee
 from pipeline.normalize.mask import without
 from pipeline.normalize.mentions import mentions
 from pipeline.normalize.times import expiry, instant
-from schemas.event import Event
+from schemas.event import SIGNS_ON, Event
 
 FORMAT: Final = "okta.system-log"
 _ISSUING = re.compile(
     r"app\.oauth2\.(?:as\.)?(?:token\.(?:grant|revoke)|authorize)|system\.api_token\.|user\.session\.(?:start|end)$"
 )
 _SECRETS = frozenset({"clientSecret"})
+_AWS = re.compile(r"(?i)\baws\b|amazon web services|amazon_aws")
 _UNKNOWN = ("", "unknown", "-", "null")
 _KINDS = {
     "user": "human", "aiagent": "agent", "workloadprincipal": "agent", "publicclientapp": "workload",
@@ -226,8 +227,15 @@ def _attributes(entry: Entry, actor: Party, client: Client, login: Authenticatio
         "displayMessage": entry.displayMessage or "",
         "result": entry.outcome.result or "" if entry.outcome else "",
         "session": "ended" if entry.eventType == "user.session.end" else "",
+        SIGNS_ON: _cloud(entry) if entry.eventType == "user.authentication.sso" else "",
     }
     return {name: text[:256] for name, text in kept.items() if _known(text)}
+
+
+def _cloud(entry: Entry) -> str:
+    """The cloud whose application a person opens: its name says so in Okta's catalogue, and should in anybody's own."""
+    names = [name for one in entry.target or () for name in (one.alternateId, one.displayName) if name]
+    return "aws" if any(_AWS.search(name) for name in names) else ""
 
 
 def _issue(event: Event, what: str, targets: list[Party]) -> None:

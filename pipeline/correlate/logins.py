@@ -1,0 +1,84 @@
+"""Which login session a person's cloud session came out of: two logs that name the person, and nothing else in common.
+
+A person signs on to the cloud at the identity provider, and the cloud issues a session in that person's name. The first
+log names its login session, the second does not. Each signing on is one assertion and is taken for one issuance: the
+latest that is still free goes to the issuance that comes next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from pipeline.correlate.bindings import by_identity
+from pipeline.correlate.held import Held
+from pipeline.correlate.keys import LOGIN
+from schemas.batch import Attribution, Bind
+from schemas.entry import Link
+from schemas.event import Event, Head
+
+#: An assertion is good for five minutes (SAML 2.0, as Okta and AWS use it); clocks differ (microseconds).
+LASTS, SLACK = 300_000_000, 5_000_000
+#: Logins of one person that are remembered: the latest.
+REMEMBERED = 256
+CONFIDENCE = 0.9
+
+
+#: IAM Identity Center issues with a provider of this name. It has let the person in for hours, once for many sessions.
+_CENTER = ":saml-provider/AWSSSO_"
+
+
+def is_issued_on(event: Event) -> bool:
+    """Whether an event issues a session for a signing on. A person's role session is named by the e-mail address."""
+    named = event.kind == "token_issuance" and "@" in event.session_name
+    return named and not event.session and not event.credential and _CENTER not in event.actor
+
+
+def sign_on(event: Event) -> Bind:
+    """What a person's signing on says of the session that is issued in that person's name a moment later."""
+    attribution = Attribution(human=event.human, session=event.session, parent_session=event.parent_session)
+    return Bind(LOGIN + (event.human or event.actor).casefold(), attribution, event.event_id, event.time)
+
+
+def remember(logins: dict[str, Bind], login: Bind) -> bool:
+    """Note a login; False if it is known already."""
+    if logins.get(login.event_id) == login:
+        return False
+    logins[login.event_id] = login
+    if len(logins) > REMEMBERED:
+        del logins[min(logins, key=lambda name: (logins[name].time, name))]
+    return True
+
+
+def forget(logins: dict[str, Bind], issued: int) -> None:
+    """Forget the logins before an issuance that is no longer kept: one of them was that one's."""
+    for name in [name for name, login in logins.items() if login.time <= issued + SLACK]:
+        del logins[name]
+
+
+def pair(logins: Iterable[Bind], issuances: Mapping[str, Held]) -> dict[str, Bind]:
+    """The login that each issuance came out of, by event id, for those of which one is known. No order of arrival
+    matters."""
+    free = sorted(logins, key=lambda login: (login.time, login.event_id))
+    found: dict[str, Bind] = {}
+    for event_id, held in sorted(issuances.items(), key=lambda one: (one[1].time, one[0])):
+        near = [login for login in free if login.time - SLACK <= held.time <= login.time + LASTS]
+        if near:
+            found[event_id] = near[-1]
+            free.remove(near[-1])
+    return found
+
+
+def attribute(event: Head, before: Attribution, login: Bind | None) -> Attribution:
+    """Attribution of an event that issued a session in a person's name."""
+    known = by_identity(event, before)
+    if login is None:
+        return known
+    of = login.attribution
+    human = known.human or of.human
+    return msgspec.structs.replace(
+        known, human=human, on_behalf_of=list(dict.fromkeys([*known.on_behalf_of, human])), session=of.session,
+        parent_session=of.parent_session, links=[*known.links, Link("session", "login", CONFIDENCE, [login.event_id])],
+        unbound="",
+    )  # fmt: skip
