@@ -101,8 +101,8 @@ def okta_agent(world: World, time: int) -> Iterator[Told]:
     target = [_party(f"0oa{app.replace(' ', ''):0<17}", "AppInstance", app, app),
               _token("id_token", proof, session, at + SECOND + HOUR)]  # fmt: skip
     yield session.tell(at + SECOND, "app.oauth2.token.grant.id_token", target=target, grant="authorization_code")
-    # The agent shows the token that its person was given, which the log does not say. It is not in that person's browser,
-    # so it is not in their login session either.
+    # The agent shows the token that its person was given, which the log does not say. It is not in that person's
+    # browser, so it is not in their login session either.
     true = Truth("", "", run.agent, run.human, "", [f"okta:{proof}"], scenario=run.scenario)
     agent = Source(_party(run.agent, "AI Agent", "unknown", app), "192.0.2.44")
     at += 2 * SECOND
