@@ -13,15 +13,15 @@ from pipeline.correlate import bindings, crew, keyring, logins, station, traces
 from pipeline.correlate.conflicts import rejection
 from pipeline.correlate.crew import Meeting
 from pipeline.correlate.held import Held
-from pipeline.correlate.keyring import Key, Keyring, Passed, released_within
+from pipeline.correlate.keyring import Key, Keyring, Passed, least_revision, released_within
 from pipeline.correlate.keys import CREDENTIAL, LOGIN, SESSION, TRACE
 from pipeline.correlate.route import settle
-from pipeline.correlate.seen import Said, Seen
+from pipeline.correlate.seen import Said, Seen, said_by
 from pipeline.correlate.state import PartitionState
 from pipeline.correlate.station import Station, hash_of
 from pipeline.correlate.watermark import ENDED
-from schemas.batch import REVISIONS, Ask, Attribution, Batch, Bind, Call, Heard, Item, Leave, Mention, Recall, Use
-from schemas.event import Head, content_of, head_of, unpacked
+from schemas.batch import Ask, Attribution, Batch, Bind, Call, Heard, Item, Leave, Mention, Recall, Use
+from schemas.event import Head, head_of, unpacked
 
 #: Bindings whose attribution is kept ready.
 PLAIN = 2_000
@@ -319,17 +319,14 @@ class Directory(Station):
     def _log_in(self, name: str) -> None:
         """Send on a person's issuances of which nothing, or another login, was known before."""
         key, kept = self._keys.of(name), dict(self.holding.of(name))
-        pairs = logins.pair(key.binds.values(), kept)
-        shown = {event_id: hash_of(pairs[event_id]) if event_id in pairs else 0 for event_id in kept}
-        news = [event_id for event_id, held in kept.items() if not held.emitted or held.shown != shown[event_id]]
-        key.generation += any(kept[event_id].emitted for event_id in news)
+        news = logins.news(key.binds.values(), kept)
+        key.generation += any(held.emitted for held, _, _ in news.values())
         self._keys.put(name, key)
-        for event_id in news:
-            held = kept[event_id]
-            held.emitted, held.shown = True, shown[event_id]
+        for event_id, (held, login, shown) in news.items():
+            held.emitted, held.shown = True, shown
             self.holding.touch(name, event_id)
             event = head_of(held.event)
-            attribution = logins.attribute(event, held.attribution, pairs.get(event_id))
+            attribution = logins.attribute(event, held.attribution, login)
             self._settle(event, held, attribution, 2 * key.generation + min(held.incoming, 1))
 
     def _kept(self, name: str) -> list[str]:
@@ -411,13 +408,3 @@ def _says(bind: Bind) -> tuple[Attribution, str]:
 
 def _sure(attribution: Attribution) -> bool:
     return bool(attribution.session) and attribution.links[0].confidence >= SURE
-
-
-def least_revision(generation: int) -> int:
-    """The lowest revision of an entry whose event was passed on as of this generation of its credential."""
-    return 2 * generation * REVISIONS
-
-
-def said_by(event: msgspec.Raw, revision: int) -> int:
-    """What an event says; odd if it is a correction."""
-    return 2 * content_of(event) + min(revision, 1)

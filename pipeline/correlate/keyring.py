@@ -10,7 +10,7 @@ from pipeline.correlate.bindings import INFERRED
 from pipeline.correlate.fading import Faded, Fading
 from pipeline.correlate.keys import CREDENTIAL
 from pipeline.correlate.state import PartitionState
-from schemas.batch import Bind
+from schemas.batch import REVISIONS, Bind
 
 #: A key's last use is known to this part of the window in which late events come.
 PART = 4
@@ -110,6 +110,11 @@ def released_within(key: Key, first: int, last: int) -> tuple[tuple[int, int], i
     """The whole slots that a stretch of event time touches, and how many events of them were passed on."""
     low, high = first // SLOT, last // SLOT
     return (low * SLOT, (high + 1) * SLOT - 1), sum(count for slot, count in key.slots.items() if low <= slot <= high)
+
+
+def least_revision(generation: int) -> int:
+    """The lowest revision of an entry whose event was passed on as of this generation of its credential."""
+    return 2 * generation * REVISIONS
 
 
 def _stands(name: str, key: Key) -> bool:

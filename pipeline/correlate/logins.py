@@ -14,6 +14,7 @@ import msgspec
 from pipeline.correlate.bindings import by_identity
 from pipeline.correlate.held import Held
 from pipeline.correlate.keys import LOGIN
+from pipeline.correlate.station import hash_of
 from schemas.batch import Attribution, Bind
 from schemas.entry import Link
 from schemas.event import Event, Head
@@ -68,6 +69,17 @@ def pair(logins: Iterable[Bind], issuances: Mapping[str, Held]) -> dict[str, Bin
             found[event_id] = near[-1]
             free.remove(near[-1])
     return found
+
+
+def news(logins: Iterable[Bind], issuances: Mapping[str, Held]) -> dict[str, tuple[Held, Bind | None, int]]:
+    """Issuances that were not sent on yet or whose login is another one now, with that login and its fingerprint."""
+    pairs = pair(logins, issuances)
+    shown = {event_id: hash_of(pairs[event_id]) if event_id in pairs else 0 for event_id in issuances}
+    return {
+        event_id: (held, pairs.get(event_id), shown[event_id])
+        for event_id, held in issuances.items()
+        if not held.emitted or held.shown != shown[event_id]
+    }
 
 
 def attribute(event: Head, before: Attribution, login: Bind | None) -> Attribution:

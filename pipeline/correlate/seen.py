@@ -10,6 +10,7 @@ from collections import deque
 import msgspec
 
 from pipeline.correlate.state import PartitionState
+from schemas.event import content_of
 
 #: Ids in one state value, and ids that a partition remembers.
 CHUNK, LIMIT = 256, 50_000
@@ -64,3 +65,8 @@ class Seen:
             # An event that was corrected since is remembered by a later chunk.
             if self._index.get(event_id) == said:
                 del self._index[event_id]
+
+
+def said_by(event: msgspec.Raw, revision: int) -> int:
+    """What an event says; odd if it is a correction."""
+    return 2 * content_of(event) + min(revision, 1)
