@@ -17,12 +17,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from pipeline.correlate import directory
 from pipeline.correlate.keyring import Key
 from pipeline.correlate.route import route
-from pipeline.correlate.state import PartitionState, Segment
+from pipeline.correlate.state import PartitionState, packed, unpacked
 from pipeline.correlate.watermark import LEVELS, NORMALIZER, PARTITION
 from pipeline.kit.config import Settings
 from pipeline.kit.topics import partition_of
@@ -32,8 +30,6 @@ from schemas.event import Event
 START = 1_767_225_600_000_000
 #: Issuances a second of event time, and how many are taken in between two checkpoints.
 RATE, STEP = 500, 5_000
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Segment).decode
 
 
 def resident() -> int:
@@ -94,7 +90,7 @@ class FirstHop:
         for state, log in zip(self.states, self.changelog, strict=True):
             state.offset += 1
             segments, needless = state.checkpoint()
-            log.update({(segment.epoch, segment.number): _encode(segment) for segment in segments})
+            log.update({(segment.epoch, segment.number): packed(segment) for segment in segments})
             for name in needless:
                 log.pop(name, None)
 
@@ -130,7 +126,7 @@ def recovered(logs: list[dict[tuple[int, int], bytes]], credentials: int, partit
     states = []
     for log in logs:
         state = PartitionState(directory.STATE_TYPES)
-        state.load(map(_decode, log.values()))
+        state.load(map(unpacked, log.values()))
         directory.Directory(state, 5_000_000, 3_600_000_000, 2000)
         states.append(state)
     names = (f"credential:aws:ASIA{number:016X}" for number in range(credentials))

@@ -25,7 +25,7 @@ import faust
 import msgspec
 
 from pipeline.correlate import directory, sessions
-from pipeline.correlate.state import PartitionState, Segment
+from pipeline.correlate.state import PartitionState, Segment, packed, unpacked
 from pipeline.correlate.watermark import LEVELS, PARTITION
 from pipeline.kit.config import Settings
 from pipeline.kit.metrics import Metrics
@@ -49,7 +49,6 @@ SEEK_AGAIN = 0.5
 STANDSTILL = 60.0
 _encode = msgspec.msgpack.Encoder().encode
 _decode_batch = msgspec.msgpack.Decoder(Batch).decode
-_decode_segment = msgspec.msgpack.Decoder(Segment).decode
 
 Stage = TypeVar("Stage", directory.Directory, sessions.Sessions)
 
@@ -292,7 +291,7 @@ class Hop(Generic[Stage]):
     def _load(self, number: int) -> Partition[Stage]:
         state = PartitionState(self._types)
         prefix = f"{number}:".encode()
-        segments = [_decode_segment(value) for key, value in self._table.data.items() if key.startswith(prefix)]
+        segments = [unpacked(value) for key, value in self._table.data.items() if key.startswith(prefix)]
         needless = state.load(segments)
         return Partition(number, self._make(state), needless=needless)
 
@@ -323,7 +322,7 @@ class Hop(Generic[Stage]):
         """Outputs delivered, then the state with its offset, then what that makes needless, then the input."""
         await self._owner.delivered()
         writes = [
-            self._write(partition.number, (segment.epoch, segment.number), _encode(segment)) for segment in segments
+            self._write(partition.number, (segment.epoch, segment.number), packed(segment)) for segment in segments
         ]
         writes += [self._write(partition.number, name, None) for name in needless]
         await asyncio.gather(*writes)

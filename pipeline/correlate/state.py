@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
+import cramjam
 import msgspec
 
 V = TypeVar("V", bound=msgspec.Struct)
@@ -22,6 +23,8 @@ V = TypeVar("V", bound=msgspec.Struct)
 PART_BYTES = 4 * 1024 * 1024
 #: Dead values tolerated beyond twice the live ones, before the oldest segment is rewritten.
 SLACK = 1024
+#: Zstandard's, the fastest.
+LEVEL = 1
 
 
 class Segment(msgspec.Struct, array_like=True, gc=False):
@@ -35,6 +38,20 @@ class Segment(msgspec.Struct, array_like=True, gc=False):
     offset: int
     final: bool
     changes: dict[str, bytes | None]
+
+
+_encode, _decode = msgspec.msgpack.Encoder().encode, msgspec.msgpack.Decoder(Segment).decode
+
+
+def packed(segment: Segment) -> bytes:
+    """A segment as the changelog has it. Zstandard takes 2 µs a kilobyte and leaves a tenth of it: what a worker keeps
+    in memory of its changelog, and what it reads when it starts again."""
+    return bytes(cramjam.zstd.compress(_encode(segment), LEVEL))
+
+
+def unpacked(data: bytes) -> Segment:
+    """A segment out of the changelog."""
+    return _decode(bytes(cramjam.zstd.decompress(data)))
 
 
 class PartitionState:

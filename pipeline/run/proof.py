@@ -20,7 +20,7 @@ from pipeline.app import CHANGELOGS, FIRST, SECOND
 from pipeline.correlate import directory, sessions
 from pipeline.correlate.held import Chunk
 from pipeline.correlate.keys import TRACE
-from pipeline.correlate.state import PartitionState, Segment
+from pipeline.correlate.state import PartitionState, Segment, unpacked
 from pipeline.kit.clients import consumer_config
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Transient
@@ -40,7 +40,6 @@ _ENTRIES = f"SELECT event_id, sipHash64({_ROW}) FROM entries FINAL"  # noqa: S60
 _SOME = f"SELECT {_ROW} FROM entries FINAL WHERE event_id IN {{ids:Array(String)}} ORDER BY time, event_id"  # noqa: S608
 _LETTERS = "SELECT topic, value, count() FROM dead_letters FINAL GROUP BY topic, value"
 _RECORDS = "SELECT DISTINCT record_id FROM records"
-_segment = msgspec.msgpack.Decoder(Segment).decode
 
 
 @dataclass
@@ -192,7 +191,7 @@ def segments_of(settings: Settings, hop: str) -> dict[int, list[Segment]]:
             latest[partition, key] = value
     segments: dict[int, list[Segment]] = defaultdict(list)
     for (partition, _), value in latest.items():
-        segments[partition].append(_segment(value))
+        segments[partition].append(unpacked(value))
     return segments
 
 

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from pipeline.correlate.state import PartitionState, Segment
+from pipeline.correlate.state import PartitionState, Segment, packed, unpacked
 
 
 class Number(msgspec.Struct, array_like=True):
@@ -92,4 +92,4 @@ def test_what_a_former_owner_writes_after_its_successor_began_is_ignored():
 
 def test_segments_survive_their_encoding():
     segment = Segment(1, 2, 3, 4, True, {"n/x": b"y", "n/z": None})
-    assert msgspec.msgpack.decode(msgspec.msgpack.encode(segment), type=Segment) == segment
+    assert unpacked(packed(segment)) == segment
