@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import bisect
 import itertools
+from collections import Counter
 
 import msgspec
 
@@ -72,6 +73,8 @@ class Meeting:
         self._fading = Fading(state, "x/")
         #: Calls that requests of one shift may come from, by credential and shift.
         self._calls: dict[str, dict[int, Calls]] = {}
+        #: How many crews each credential has.
+        self._crewed = Counter(key[2:].rpartition("|")[0] for key in state.keys("w/"))
 
     def mention(self, mention: Mention) -> list[Heard]:
         """Take in a tool call that names this value; returns it for every credential that it is news to."""
@@ -129,6 +132,7 @@ class Meeting:
         crew = self._state.get(key, Crew)
         if crew is None:
             crew = Crew({}, {})
+            self._crewed[heard.key] += 1
             self._fading.add(key, (shift + 1) * SHIFT + OPEN_LIMIT + LATEST)
         before = crew.calls.get(heard.name)
         values = crew.values.setdefault(heard.name, {})
@@ -150,6 +154,8 @@ class Meeting:
 
     def has_crew(self, key: str, time: int) -> bool:
         """Whether any tool call is known that a request with this credential may come from."""
+        if key not in self._crewed:
+            return False
         return any(self._state.peek(name) is not None for name in _shifts(key, time // SHIFT))
 
     def attribute(self, key: str, event: Event, before: Attribution) -> Attribution:
@@ -176,8 +182,7 @@ class Meeting:
         """Forget what values and credentials were told of earlier event times."""
         for name in self._fading.due(time):
             if name.startswith("w/"):
-                self._state.delete(name)
-                self._calls.pop(name[2:].rpartition("|")[0], None)
+                self._forget_crew(name)
                 continue
             value = self._state.get(name, Value)
             if value is None:
@@ -193,6 +198,14 @@ class Meeting:
                 self._note(name, value, max(latest))
             else:
                 self._state.delete(name)
+
+    def _forget_crew(self, name: str) -> None:
+        key = name[2:].rpartition("|")[0]
+        self._state.delete(name)
+        self._calls.pop(key, None)
+        self._crewed[key] -= 1
+        if self._crewed[key] <= 0:
+            del self._crewed[key]
 
     def _value(self, key: str) -> Value:
         return self._state.get("v/" + key, Value) or Value({}, 0, {}, {})

@@ -78,12 +78,34 @@ class Directory(Station):
     def _use(self, use: Use) -> None:
         event = head_of(use.event)
         held = self.holding.find(use.key, event.event_id)
-        in_trace = use.key.startswith(TRACE)
-        self._infer(use, event)
-        first = not in_trace and self._keys.note(use.key, event.time)
-        asks = held is None and bool(use.names) and not use.recalled and self._ask(use, event)
-        if held is None and not in_trace and self._pass_on(use, event):
+        if use.key.startswith(TRACE):
+            if self._hold(use, event, held) is not None:
+                self._trace(use.key, event)
             return
+        key = self._keys.of(use.key)
+        first = self._keys.note(use.key, key, event.time)
+        self._infer(use, key, event)
+        asks = held is None and bool(use.names) and not use.recalled and self._ask(use, key, event)
+        if held is None and self._pass_on(use, key, event):
+            return
+        held = self._hold(use, event, held)
+        if held is None:
+            return
+        if use.key.startswith(LOGIN):
+            self._log_in(use.key)
+            return
+        park = self._park_again if asks else self._park
+        waits = (self._recalls or not key.binds) and park(use.key, event)
+        # What a standing key issues is not kept waiting for an issuance that nobody expects to see; nor is the
+        # first event of a credential, so that whatever is new is soon seen to be there.
+        at_once = first or (event.kind == "token_issuance" and bindings.standing(event.credential))
+        if key.binds or held.emitted or at_once or not waits:
+            self._by_credential(key, event, held, use.key)
+        if not waits:
+            self._settle_held(use.key, event.event_id, held)
+
+    def _hold(self, use: Use, event: Head, held: Held | None) -> Held | None:
+        """Keep an event, or its correction; None if it is neither."""
         if held is None:
             # A copy of its own: what came in is a view into a message of hundreds of events.
             held = Held(use.event.copy(), event.time, use.attribution, use.revision)
@@ -98,39 +120,25 @@ class Directory(Station):
             held.emitted = held.emitted and not use.key.startswith(LOGIN)
         else:
             self._again(held.event, use.event)
-            return
-        if use.key.startswith(LOGIN):
-            self._log_in(use.key)
-        elif in_trace:
-            known = self.state.get("t/" + use.key, traces.Trace)
-            trace = known or traces.Trace({}, {}, [])
-            concerned = traces.remember(trace, event)
-            if concerned is None:
-                concerned = [event_id for event_id, _ in self.holding.of(use.key)]
-            self._traces += [(use.key, event_id) for event_id in concerned]
-            self.state.put("t/" + use.key, trace)
-            # As the first event of a credential: who names itself is not kept waiting.
-            first = known is None and bool(event.session or event.actor)
-            self._in_trace(use.key, event, held, trace, final=first)
-        else:
-            key = self._keys.of(use.key)
-            park = self._park_again if asks else self._park
-            waits = (self._recalls or not key.binds) and park(use.key, event)
-            # What a standing key issues is not kept waiting for an issuance that nobody expects to see; nor is the
-            # first event of a credential, so that whatever is new is soon seen to be there.
-            at_once = (
-                first
-                or use.key.startswith(LOGIN)
-                or (event.kind == "token_issuance" and bindings.standing(event.credential))
-            )
-            if key.binds or held.emitted or at_once or not waits:
-                self._by_credential(key, event, held, use.key)
-            if not waits:
-                self._settle_held(use.key, event.event_id, held)
+            return None
+        return held
 
-    def _infer(self, use: Use, event: Head) -> None:
+    def _trace(self, name: str, event: Head) -> None:
+        """Note what an event tells of its trace, and attribute it."""
+        known, held = self.state.get("t/" + name, traces.Trace), self.holding.find(name, event.event_id)
+        if held is None:
+            return
+        trace = known or traces.Trace({}, {}, [])
+        concerned = traces.remember(trace, event)
+        if concerned is None:
+            concerned = [event_id for event_id, _ in self.holding.of(name)]
+        self._traces += [(name, event_id) for event_id in concerned]
+        self.state.put("t/" + name, trace)
+        # As the first event of a credential: who names itself is not kept waiting.
+        self._in_trace(name, event, held, trace, final=known is None and bool(event.session or event.actor))
+
+    def _infer(self, use: Use, key: Key, event: Head) -> None:
         """Ask the session that an event's role session is named after, where its credential was not seen issued."""
-        key = self._keys.of(use.key)
         if key.binds or key.inferred or not use.key.startswith(CREDENTIAL):
             return
         bind = bindings.infer(event)
@@ -139,9 +147,9 @@ class Directory(Station):
             self._keys.put(use.key, key)
             self._out.append(bind)
 
-    def _ask(self, use: Use, event: Head) -> bool:
+    def _ask(self, use: Use, key: Key, event: Head) -> bool:
         """Ask for tool calls that name what an event names, if its credential stands for nobody's session."""
-        bind = bindings.best(self._keys.of(use.key).binds.values())
+        bind = bindings.best(key.binds.values())
         if bind is not None and (bind.attribution.session or bind.attribution.human):
             return False
         self._out.append(Ask(crew.value_key(use.names), use.key, event.time))
@@ -175,20 +183,19 @@ class Directory(Station):
                     self._by_credential(key, head_of(held.event), held, name, sure=True)
         self._crews = {}
 
-    def _pass_on(self, use: Use, event: Head) -> bool:
+    def _pass_on(self, use: Use, key: Key, event: Head) -> bool:
         """Pass an event on without keeping it, where its credential's chain is known to its root; True if that is done.
 
         What an issuance says is needed for what it issued, so issuances are kept.
         """
         known = self._seen.of(event.event_id)
-        key = self._keys.of(use.key)
         if known is None and not use.recalled:
             if not self._recalls or event.kind == "token_issuance":
                 return False
             bind = bindings.best(key.binds.values())
             if bind is None or not bind.attribution.rooted:
                 return False
-            self._keys.release(use.key, event.time)
+            self._keys.release(use.key, key, event.time)
         said = said_by(use.event, use.revision)
         if known is not None and not use.recalled and said % 2 <= known % 2:
             self._again_after(use, said, known)
@@ -209,7 +216,7 @@ class Directory(Station):
     def _release(self, name: str, event_id: str, held: Held, *, counts: bool) -> None:
         """Note that an event was passed on and is no longer kept."""
         if counts:
-            self._keys.release(name, held.time)
+            self._keys.release(name, self._keys.of(name), held.time)
         said = said_by(held.event, held.incoming)
         if self._seen.of(event_id) != said:
             self._seen.note(event_id, said)
@@ -278,8 +285,8 @@ class Directory(Station):
                 self.state.put("t/" + key, trace)
 
     def _bind(self, bind: Bind) -> None:
-        self._keys.note(bind.key, bind.time)
         key = self._keys.of(bind.key)
+        self._keys.note(bind.key, key, bind.time)
         if not bind.key.startswith(LOGIN):
             self._stand_for(key, bind)
         elif logins.remember(key.binds, bind):

@@ -67,18 +67,16 @@ class Keyring:
         """Keep a key as it is now."""
         self._state.put("k/" + name, key)
 
-    def release(self, name: str, time: int) -> None:
+    def release(self, name: str, key: Key, time: int) -> None:
         """Count an event of this time that was passed on and is no longer kept."""
-        key = self.of(name)
         key.released += 1
         key.slots[time // SLOT] = key.slots.get(time // SLOT, 0) + 1
         if len(key.slots) > SLOTS:
             del key.slots[min(key.slots)]
         self.put(name, key)
 
-    def note(self, name: str, time: int) -> bool:
+    def note(self, name: str, key: Key, time: int) -> bool:
         """See to it that a key that is used at this event time is forgotten some time after; True if it is new."""
-        key = self.of(name)
         new = not key.noted
         if new or time > key.noted + self._window // PART:
             self._fade(name, key, time)
