@@ -1,4 +1,4 @@
-"""The wiring of the stateful middle: one Faust agent per hop. The only file that knows Faust.
+"""The wiring of the stateful middle: one Faust agent per hop. Only this file and the assignor know Faust.
 
     events-by-credential ─ directory ─► events-by-credential, events-by-actor
     events-by-actor ─ sessions ─► entries, events-by-credential (whose session is whose)
@@ -24,6 +24,7 @@ from typing import Any, Generic, TypeVar
 import faust
 import msgspec
 
+from pipeline.assignor import WholeAssignor
 from pipeline.correlate import directory, sessions
 from pipeline.correlate.state import PartitionState, Segment, packed, unpacked
 from pipeline.correlate.watermark import LEVELS, PARTITION
@@ -47,6 +48,9 @@ LINGER = 0.2
 SEEK_AGAIN = 0.5
 #: Seconds without items after which `--until-idle` no longer waits for events whose grace does not end.
 STANDSTILL = 60.0
+#: Seconds after which Kafka is asked again which topics there are. aiokafka itself does not ask again when it got no
+#: answer (for five minutes), and the leader of a group that knows no topics assigns nothing until it is told of them.
+METADATA_AGE = 5.0
 _encode = msgspec.msgpack.Encoder().encode
 _decode_batch = msgspec.msgpack.Decoder(Batch).decode
 
@@ -370,6 +374,8 @@ def _faust_app(settings: Settings) -> Any:
         broker_heartbeat_interval=settings.session_timeout / 4,
         broker_commit_interval=0.5,
         broker_max_poll_interval=600.0,
+        PartitionAssignor=WholeAssignor,
+        consumer_metadata_max_age_ms=int(METADATA_AGE * 1000),
         consumer_auto_offset_reset="earliest",
         consumer_max_fetch_size=settings.transport_limit,
         producer_max_request_size=settings.transport_limit,
