@@ -101,7 +101,7 @@ def human_as_service(world: World, time: int) -> Iterator[Told]:
 
 def machine_as_human(world: World, time: int) -> Iterator[Told]:
     """A script in a person's session."""
-    person, key = world.chance.choice(world.people), world.ids.key("ASIA")
+    person, key = world.chance.choice(world.elsewhere), world.ids.key("ASIA")
     identity = {"type": "SAMLUser", "principalId": f"{SAML}:{person}", "userName": person, "identityProvider": SAML}
     true = Truth("", "", identity["principalId"], person, scenario="machine using a human session", malicious=True)
     yield trail(world, time, "sts", "AssumeRoleWithSAML", Doer(identity, true, world.address(person)),

@@ -20,7 +20,7 @@ DIRECTORY = "arn:aws:identitystore::123456789012:identitystore/d-1234567890"
 def console_work(world: World, time: int) -> Iterator[Told]:
     """A person at the console: one click becomes a fan of Describe and List calls."""
     chance = world.chance
-    person = chance.choice(world.people)
+    person = chance.choice(world.elsewhere)
     key = world.ids.key("ASIA")
     identity = {"type": "SAMLUser", "principalId": f"{SAML}:{person}", "userName": person, "identityProvider": SAML}
     true = Truth("", "", identity["principalId"], person, "", [], scenario="console")

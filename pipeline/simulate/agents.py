@@ -167,14 +167,13 @@ def shared_agent_task(world: World, time: int) -> Iterator[Told]:
     yield from work(run, world.chance.randint(2, 8))
 
 
-def begin(world: World, time: int, agent: str, scenario: str) -> Run:
-    """A task of an agent that nothing was told of yet, for a person of the organisation."""
+def begin(world: World, time: int, agent: str, scenario: str, people: list[str] | None = None) -> Run:
+    """A task of an agent that nothing was told of yet, for a person of the organisation or one of `people`."""
     chance, ids = world.chance, world.ids
     doer = Doer({}, Truth("", ""), "")
-    session = f"conv-{ids.hexadecimal(12)}"
+    human, session = chance.choice(people or world.people), f"conv-{ids.hexadecimal(12)}"
     return Run(
-        world, agent, chance.choice(world.people), session, ids.hexadecimal(32), ids.hexadecimal(16), doer, time,
-        scenario,
+        world, agent, human, session, ids.hexadecimal(32), ids.hexadecimal(16), doer, time, scenario,
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ import msgspec
 from pipeline.simulate import agents, shapes
 from pipeline.simulate.activities import clicks
 from pipeline.simulate.truth import Told, Truth
-from pipeline.simulate.world import HOUR, SAML, SECOND, Doer, World, trail
+from pipeline.simulate.world import HOUR, OKTA_SAML, SECOND, Doer, World, trail
 
 #: Name of the application, the role that it leads to, and whether it sends the person's name as the source identity.
 AWS = (("AWS Production", "production-engineer", True), ("AWS Staging", "staging-engineer", False))
@@ -77,7 +77,7 @@ def login(world: World, time: int, person: str, scenario: str) -> tuple[Login, l
 def okta_work(world: World, time: int) -> Iterator[Told]:
     """A person signs in, opens one application after the other, and works in AWS; some sign out when they are done."""
     chance = world.chance
-    session, told, at = login(world, time, chance.choice(world.people), "okta")
+    session, told, at = login(world, time, chance.choice(world.at_okta), "okta")
     yield from told
     for _ in range(chance.randint(1, 3)):
         at += int(chance.uniform(1, 30) * SECOND)
@@ -92,7 +92,7 @@ def okta_work(world: World, time: int) -> Iterator[Told]:
 
 def okta_agent(world: World, time: int) -> Iterator[Told]:
     """A person signs in to an agent, which exchanges that for a token of its own to act for them, and goes to work."""
-    run = agents.begin(world, time, f"wlp{world.chance.randrange(8):017}", "okta agent")
+    run = agents.begin(world, time, f"wlp{world.chance.randrange(8):017}", "okta agent", world.at_okta)
     session, told, at = login(world, time, run.human, run.scenario)
     yield from told
     app = "Desk agent"
@@ -132,11 +132,13 @@ def _in_aws(session: Login, at: int) -> tuple[list[Told], int]:
     told = [_opened(session, at, app)]
     at += int(world.chance.uniform(0.5, 3) * SECOND)
     key = world.ids.key("ASIA")
-    identity = {"type": "SAMLUser", "principalId": f"{SAML}:{person}", "userName": person, "identityProvider": SAML}
+    identity = {
+        "type": "SAMLUser", "principalId": f"{OKTA_SAML}:{person}", "userName": person, "identityProvider": OKTA_SAML,
+    }  # fmt: skip
     true = session.truth()
     true.actor = identity["principalId"]
     issued = shapes.assume_role(role, person, key, at + HOUR)
-    issued["requestParameters"] |= {"principalArn": SAML, "sAMLAssertionID": f"_{world.ids.uuid()}"}
+    issued["requestParameters"] |= {"principalArn": OKTA_SAML, "sAMLAssertionID": f"_{world.ids.uuid()}"}
     acts = shapes.role_identity(role, person, key)
     if sends:
         issued["requestParameters"]["sourceIdentity"] = issued["responseElements"]["sourceIdentity"] = person

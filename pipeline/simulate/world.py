@@ -15,6 +15,7 @@ HOUR = 3600 * SECOND
 PROVIDER = "oidc.eks.eu-central-1.amazonaws.com/id/EXAMPLE"
 GITHUB = "token.actions.githubusercontent.com"
 SAML = "arn:aws:iam::123456789012:saml-provider/corp"
+OKTA_SAML = "arn:aws:iam::123456789012:saml-provider/okta"
 
 Activity = Callable[["World", int], Iterator[Told]]
 
@@ -29,6 +30,9 @@ class World:
     skew: int = 0
     ids: shapes.Ids = field(init=False)
     people: list[str] = field(init=False)
+    #: Where a person signs in: a third of them at Okta, the others at a provider that keeps its log to itself.
+    at_okta: list[str] = field(init=False)
+    elsewhere: list[str] = field(init=False)
     #: Access keys of service accounts: name → key.
     standing: dict[str, str] = field(init=False)
     shared_key: str = field(init=False)
@@ -37,6 +41,7 @@ class World:
     def __post_init__(self) -> None:
         self.ids = shapes.Ids(self.chance.getrandbits(64))
         self.people = [f"person{number:02}@example.com" for number in range(60)]
+        self.at_okta, self.elsewhere = self.people[:20], self.people[20:]
         self.standing = {f"svc-{number:02}": self.ids.key("AKIA") for number in range(12)}
         self.shared_key = self.ids.key("AKIA")
 
