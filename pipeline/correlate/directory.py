@@ -329,11 +329,11 @@ class Directory(Station):
         news = logins.news(key.binds.values(), kept)
         key.generation += any(held.emitted for held, _, _ in news.values())
         self._keys.put(name, key)
-        for event_id, (held, login, shown) in news.items():
+        for event_id, (held, pair, shown) in news.items():
             held.emitted, held.shown = True, shown
             self.holding.touch(name, event_id)
             event = head_of(held.event)
-            attribution = logins.attribute(event, held.attribution, login)
+            attribution = logins.attribute(event, held.attribution, pair)
             self._settle(event, held, attribution, 2 * key.generation + min(held.incoming, 1))
 
     def _kept(self, name: str) -> list[str]:

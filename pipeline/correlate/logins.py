@@ -2,7 +2,7 @@
 
 A person signs on to the cloud at the identity provider, and the cloud issues a session in that person's name. The first
 log names its login session, the second does not. Each signing on is one assertion and is taken for one issuance: the
-latest that is still free goes to the issuance that comes next.
+latest before it that is still free.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import msgspec
 
 from pipeline.correlate.bindings import by_identity
 from pipeline.correlate.held import Held
+from pipeline.correlate.inflight import RESOLUTION
 from pipeline.correlate.keys import LOGIN
 from pipeline.correlate.station import hash_of
 from schemas.batch import Attribution, Bind
@@ -24,6 +25,8 @@ LASTS, SLACK = 300_000_000, 5_000_000
 #: Logins of one person that are remembered: the latest.
 REMEMBERED = 256
 CONFIDENCE = 0.9
+#: Logins of one person so close in time could each be an issuance's.
+BESIDE = 10_000_000
 
 
 #: IAM Identity Center issues with a provider of this name. It has let the person in for hours, once for many sessions.
@@ -58,20 +61,43 @@ def forget(logins: dict[str, Bind], issued: int) -> None:
         del logins[name]
 
 
-def pair(logins: Iterable[Bind], issuances: Mapping[str, Held]) -> dict[str, Bind]:
-    """The login that each issuance came out of, by event id, for those of which one is known. No order of arrival
-    matters."""
+class Pair(msgspec.Struct, array_like=True, gc=False):
+    """The login that an issuance came out of, and sessions of the same person that it may have come out of as well."""
+
+    login: Bind
+    rivals: list[str] = []
+
+
+def pair(logins: Iterable[Bind], issuances: Mapping[str, Held]) -> dict[str, Pair]:
+    """By event id, for issuances of which a login is known. No order of arrival matters."""
     free = sorted(logins, key=lambda login: (login.time, login.event_id))
-    found: dict[str, Bind] = {}
+    # Which of two logins at once an issuance came out of, nobody knows: both stay possible for the next one.
+    possible = list(free)
+    found: dict[str, Pair] = {}
     for event_id, held in sorted(issuances.items(), key=lambda one: (one[1].time, one[0])):
-        near = [login for login in free if login.time - SLACK <= held.time <= login.time + LASTS]
-        if near:
-            found[event_id] = near[-1]
-            free.remove(near[-1])
+        login = _latest(free, held.time)
+        if login is None:
+            continue
+        free.remove(login)
+        beside = {
+            one.attribution.session
+            for one in possible
+            if abs(one.time - login.time) <= BESIDE and one.time < held.time + RESOLUTION
+        }
+        found[event_id] = Pair(login, sorted(beside - {login.attribution.session}))
+        if not found[event_id].rivals:
+            possible.remove(login)
     return found
 
 
-def news(logins: Iterable[Bind], issuances: Mapping[str, Held]) -> dict[str, tuple[Held, Bind | None, int]]:
+def _latest(free: list[Bind], issued: int) -> Bind | None:
+    """The login before an issuance; by clocks that differ it may be after it, if there is none before."""
+    before = [login for login in free if login.time < issued + RESOLUTION and issued <= login.time + LASTS]
+    after = [login for login in free if issued + RESOLUTION <= login.time <= issued + SLACK]
+    return before[-1] if before else after[0] if after else None
+
+
+def news(logins: Iterable[Bind], issuances: Mapping[str, Held]) -> dict[str, tuple[Held, Pair | None, int]]:
     """Issuances that were not sent on yet or whose login is another one now, with that login and its fingerprint."""
     pairs = pair(logins, issuances)
     shown = {event_id: hash_of(pairs[event_id]) if event_id in pairs else 0 for event_id in issuances}
@@ -82,15 +108,20 @@ def news(logins: Iterable[Bind], issuances: Mapping[str, Held]) -> dict[str, tup
     }
 
 
-def attribute(event: Head, before: Attribution, login: Bind | None) -> Attribution:
+def attribute(event: Head, before: Attribution, pair: Pair | None) -> Attribution:
     """Attribution of an event that issued a session in a person's name."""
     known = by_identity(event, before)
-    if login is None:
+    if pair is None:
         return known
-    of = login.attribution
+    of = pair.login.attribution
     human = known.human or of.human
+    if pair.rivals:
+        # What is less likely than not is no claim.
+        doubt = Link("session", "login", round(CONFIDENCE / (1 + len(pair.rivals)), 4), [pair.login.event_id],
+                     [of.session, *pair.rivals])  # fmt: skip
+        return msgspec.structs.replace(known, human=human, links=[*known.links, doubt])
+    link = Link("session", "login", CONFIDENCE, [pair.login.event_id])
     return msgspec.structs.replace(
-        known, human=human, on_behalf_of=list(dict.fromkeys([*known.on_behalf_of, human])), session=of.session,
-        parent_session=of.parent_session, links=[*known.links, Link("session", "login", CONFIDENCE, [login.event_id])],
-        unbound="",
+        known, human=human, on_behalf_of=list(dict.fromkeys([*known.on_behalf_of, human])), unbound="",
+        session=of.session, parent_session=of.parent_session, links=[*known.links, link],
     )  # fmt: skip

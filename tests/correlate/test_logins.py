@@ -34,10 +34,25 @@ def test_what_a_person_does_with_a_cloud_session_belongs_to_the_login_it_came_ou
 
 
 def test_each_signing_on_is_for_one_session():
-    story = [sso(0, "okta-1", "s"), saml(2, "C1"), saml(4, "C2"), sso(10, "okta-2", "t"), saml(12, "C3")]
+    story = [sso(0, "okta-1", "s"), saml(2, "C1"), saml(4, "C2"), sso(20, "okta-2", "t"), saml(22, "C3")]
     for events in (story, story[::-1], story[2:] + story[:2]):
         rows = current(engine(), list(events))
         assert [rows[f"issue-C{n}-"].session for n in (1, 2, 3)] == ["okta-1", "", "okta-2"]
+
+
+def test_two_logins_at_once_are_named_both():
+    rows = current(engine(), [sso(0, "okta-1", "s"), sso(1, "okta-2", "t"), saml(2, "C1"), saml(4, "C2")])
+    links = [next(link for link in rows[f"issue-C{n}-"].links if link.target == "session") for n in (1, 2)]
+    assert [(rows[f"issue-C{n}-"].session, link.confidence) for n, link in zip((1, 2), links, strict=True)] == [
+        ("", 0.45), ("", 0.45),
+    ]  # fmt: skip
+    assert [link.candidates for link in links] == [["okta-2", "okta-1"], ["okta-1", "okta-2"]]
+
+
+def test_what_was_opened_after_an_issuance_is_no_reason_of_it_unless_clocks_differ():
+    rows = current(engine(), [sso(0, "okta-1", "s"), saml(2, "C1"), sso(4, "okta-2", "t"), saml(5, "C2")])
+    assert [rows[f"issue-C{n}-"].session for n in (1, 2)] == ["okta-1", "okta-2"]
+    assert current(engine(), [saml(2, "C1"), sso(4, "okta-1", "s")])["issue-C1-"].session == "okta-1"
 
 
 @pytest.mark.parametrize(
