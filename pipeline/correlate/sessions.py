@@ -113,6 +113,7 @@ class Sessions(Station):
         if known is None:
             self._new.add(key)
         owner = known or Owner({}, {}, {}, {})
+        silent = not owner.calls
         news = note_prompt(owner, event, attribution.session)
         called = [since for note in (note_call, note_outer) if (since := note(owner, event, attribution))]
         spawned = note_spawn(owner, event, attribution.session)
@@ -128,7 +129,8 @@ class Sessions(Station):
                 self._announcements += mentions_of(event.tool_call, owner.calls[event.tool_call])
             self._calls.pop(key, None)
             self._settle_after(key, event.time)
-        if spawned or announced:
+        # A session that shows its calls explains its requests in another way, the earlier ones too.
+        if spawned or announced or (silent and owner.calls):
             return 0
         return min([event.time, *called]) if news or called else NEVER
 

@@ -3,7 +3,7 @@
 from pipeline.correlate.route import route
 from schemas.event import Argument, Event
 from tests.correlate.test_chains import current, engine
-from tests.events import at, prompt, tool
+from tests.events import at, call, issuance, prompt, tool
 
 
 def span(seconds, name, parent="", kind="tool_call", **more):
@@ -20,6 +20,15 @@ def test_a_tool_call_finds_the_prompt_before_it_even_if_the_prompt_comes_last():
         rows = current(engine(), events)
         assert rows["tool-t1-start"].prompt_event == "prompt-a"
         assert rows["tool-t2-start"].prompt_event == "prompt-b"
+
+
+def test_the_first_call_of_a_session_matters_to_every_request_before_it():
+    story = [
+        prompt(0, "conv-0", "p"), issuance(2, "C1", session_name="conv-0"), call(3, "C1", "x"),
+        tool(90, "conv-0", "t", "end"),
+    ]  # fmt: skip
+    links = [current(engine(), events)["call-x"].links for events in (story, story[::-1], story[3:] + story[:3])]
+    assert links[0] == links[1] == links[2]
 
 
 def test_a_result_takes_its_tool_from_its_call():
