@@ -18,6 +18,7 @@ from pipeline.run.recall import Pending, again
 from pipeline.store import Store
 from pipeline.store.queries import counts
 from pipeline.store.recall import uses
+from pipeline.store.write import Written
 from schemas.batch import Item, RawRecord
 from schemas.entry import PackedEntry
 from schemas.event import head_of
@@ -25,6 +26,8 @@ from schemas.rejected import Record, Rejected
 
 #: Records normalized before the correlator and the store see them.
 BATCH = 2000
+#: Blocks that the inventory is told of at once.
+OWED = 20
 #: Events of one key that are kept for revision: the correlator's limit for all of them together is enough.
 KEEP = 100_000_000
 #: Event time (microseconds) by which a log may be out of order without costing a second look.
@@ -59,6 +62,8 @@ class Investigation:
         self._context = Context.of(settings)
         self._engine = Engine(settings.grace, settings.late_window, KEEP, recalls=True)
         self.summary = Summary()
+        #: Rows that the timeline has and the inventory not yet.
+        self._owed: list[Written] = []
         #: Why each event is unbound ("" = bound), by event id: what is current when the run is over.
         self._outcomes: dict[str, tuple[int, str]] = {}
 
@@ -77,10 +82,13 @@ class Investigation:
                 self._write(self._engine.feed(items), raw, rejected)
                 self._write(self._engine.reached(moment - DISORDER), [], [])
                 self._recall()
+                if len(self._owed) >= OWED:
+                    self._tell()
                 items, raw, rejected = [], [], []
         self._write(self._engine.feed(items), raw, rejected)
         self._write(self._engine.end(), [], [])
         self._recall()
+        self._tell()
         self._conclude()
         self.summary.seconds = round(time.monotonic() - started, 3)
         return self.summary
@@ -101,6 +109,10 @@ class Investigation:
                 for entry in uses(self._store, [key.removeprefix(CREDENTIAL)], one.span):
                     items += again(entry)
                 self._write(self._engine.feed(items), [], [])
+
+    def _tell(self) -> None:
+        self._store.write_inventory(self._owed)
+        self._owed = []
 
     def _note(self, normalized: Normalized, items: list[Item], raw: list[RawRecord], rejected: list[Rejected]) -> None:
         summary = self.summary
@@ -138,7 +150,7 @@ class Investigation:
             if known is None or known[0] <= entry.revision:
                 self._outcomes[event_id] = (entry.revision, entry.unbound)
         if entries:
-            self._store.write_entries(entries)
+            self._owed.append(self._store.write_timeline(entries))
         if raw:
             self._store.write_records(raw)
         if rejected:
