@@ -156,23 +156,13 @@ class Directory(Station):
         return True
 
     def _heard(self, heard: Heard) -> None:
-        """A tool call may have used this credential: look at its events near the call again."""
+        """A tool call may have used this credential: its events near the call are looked at again."""
         news = self._meeting.heard(heard)
-        if not news:
-            return
-        self._crews.setdefault(heard.key, []).extend(news)
-        key = self._keys.of(heard.key)
-        first, last = crew.span_of(*news)
-        bind = bindings.best(key.binds.values())
-        at_once = bind is not None and bind.attribution.rooted
-        if at_once or not self._parking.waits(first, self.watermarks.settled):
-            span, events = released_within(key, first, last)
-            if events:
-                kept = self._kept(heard.key)
-                self._out.append(Recall(heard.key, events, least_revision(key.generation + 1), span, kept))
+        if news:
+            self._crews.setdefault(heard.key, []).extend(news)
 
     def _resolve_crews(self) -> None:
-        """Look again at the events of credentials whose crew has grown, near the new calls."""
+        """Look again at the events of credentials whose crew has changed, near the calls that it was."""
         for name, calls in self._crews.items():
             key = self._keys.of(name)
             key.generation += 1
@@ -181,7 +171,19 @@ class Directory(Station):
                 if any(crew.near(call, held.time) for call in calls):
                     self.holding.touch(name, event_id)
                     self._by_credential(key, head_of(held.event), held, name, sure=True)
+            self._recall_near(name, key, calls)
         self._crews = {}
+
+    def _recall_near(self, name: str, key: Key, calls: list[Call]) -> None:
+        """Ask for those that are no longer kept. What this batch passed on counts, being of an earlier generation."""
+        first, last = crew.span_of(*calls)
+        bind = bindings.best(key.binds.values())
+        at_once = bind is not None and bind.attribution.rooted
+        if not at_once and self._parking.waits(first, self.watermarks.settled):
+            return
+        span, events = released_within(key, first, last)
+        if events:
+            self._out.append(Recall(name, events, least_revision(key.generation), span, self._kept(name)))
 
     def _pass_on(self, use: Use, key: Key, event: Head) -> bool:
         """Pass an event on without keeping it, where its credential's chain is known to its root; True if that is done.
