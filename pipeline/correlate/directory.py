@@ -202,8 +202,13 @@ class Directory(Station):
         if known is not None and not use.recalled and said % 2 <= known % 2:
             self._again_after(use, said, known)
             return True
-        passing = Held(use.event, event.time, use.attribution, use.revision, owner=use.owner)
+        owner = self._seen.owner(event.event_id)
+        passing = Held(
+            use.event, event.time, use.attribution, use.revision, owner=use.owner if owner is None else owner
+        )
         self._by_credential(key, event, passing, use.key)
+        if use.recalled:
+            self._seen.own(event.event_id, passing.owner)
         if said != known:
             self._seen.note(event.event_id, said)
         return True
@@ -222,6 +227,7 @@ class Directory(Station):
         said = said_by(held.event, held.incoming)
         if self._seen.of(event_id) != said:
             self._seen.note(event_id, said)
+        self._seen.own(event_id, held.owner)
 
     def _by_credential(self, key: Key, event: Head, held: Held, name: str, *, sure: bool = False) -> None:
         """`sure`: an event that waits goes on only if its attribution is hardly going to change."""

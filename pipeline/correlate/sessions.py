@@ -93,7 +93,8 @@ class Sessions(Station):
             self._let_go(self.holding.add(key, event.event_id, held))
         elif own.revision > held.incoming:
             held.event, held.time = own.event.copy(), event.time
-            held.attribution, held.incoming, held.changed = own.attribution, own.revision, 0
+            # It may have been elsewhere in between, so that what was shown here is no longer what the timeline has.
+            held.attribution, held.incoming, held.changed, held.shown = own.attribution, own.revision, 0, 0
             self.holding.touch(key, event.event_id)
         else:
             self._again(held.event, own.event)

@@ -34,12 +34,15 @@ def undisturbed(settings, story):
     return Cluster(settings, partitions=1, lag=0).run(Arrivals(settings, story), batch=2000)
 
 
-@pytest.mark.parametrize(("seed", "partitions", "kept_back", "lag"), [(1, 4, 0.5, 4), (2, 4, 0.8, 8), (3, 2, 0.3, 2)])
+@pytest.mark.parametrize(
+    ("seed", "partitions", "kept_back", "lag", "batch"),
+    [(1, 4, 0.5, 4, 200), (2, 4, 0.8, 8, 200), (3, 2, 0.3, 2, 200), (4, 4, 0.8, 2, 50)],
+)
 def test_partitions_that_are_behind_each_other_come_to_the_same_timeline(
-    settings, story, undisturbed, seed, partitions, kept_back, lag
+    settings, story, undisturbed, seed, partitions, kept_back, lag, batch
 ):
     cluster = Cluster(settings, partitions, seed, kept_back, lag)
-    rows = cluster.run(Arrivals(settings, arrivals(story, seed)), batch=200)
+    rows = cluster.run(Arrivals(settings, arrivals(story, seed)), batch=batch)
     assert not cluster.unanswered
     assert len(rows) == EVENTS
     assert [event_id for event_id, row in rows.items() if row != undisturbed[event_id]] == []
