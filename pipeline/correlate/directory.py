@@ -176,12 +176,8 @@ class Directory(Station):
 
     def _recall_near(self, name: str, key: Key, calls: list[Call]) -> None:
         """Ask for those that are no longer kept. What this batch passed on counts, being of an earlier generation."""
-        first, last = crew.span_of(*calls)
-        bind = bindings.best(key.binds.values())
-        at_once = bind is not None and bind.attribution.rooted
-        if not at_once and self._parking.waits(first, self.watermarks.settled):
-            return
-        span, events = released_within(key, first, last)
+        # Not even when their grace is not over by the watermark: that falls back when who sends marks starts again.
+        span, events = released_within(key, *crew.span_of(*calls))
         if events:
             self._out.append(Recall(name, events, least_revision(key.generation), span, self._kept(name)))
 
