@@ -41,9 +41,10 @@ class Arrivals:
 
 
 class Cluster:
-    """`kept_back`: how often a partition leaves some messages for later. `lag`: how many marks are on the way."""
+    """`kept_back`: how often a partition leaves some messages for later. `lag`: how many marks are on the way.
+    `restarts`: how often a normalizer starts again, and has read nothing yet."""
 
-    def __init__(self, settings: Settings, partitions=4, seed=0, kept_back=0.0, lag=2):
+    def __init__(self, settings: Settings, partitions=4, seed=0, kept_back=0.0, lag=2, restarts=0.0):
         limits = int(settings.grace * 1e6), int(settings.late_window * 1e6), settings.late_limit
         self.first = [
             directory.Directory(PartitionState(directory.STATE_TYPES), *limits) for _ in range(partitions)
@@ -51,7 +52,7 @@ class Cluster:
         self.second = [sessions.Sessions(PartitionState(sessions.STATE_TYPES), *limits) for _ in range(partitions)]
         self.rows: dict[str, PackedEntry] = {}
         self.unanswered: dict[str, Pending] = {}
-        self._chance, self._kept_back, self._lag = random.Random(seed), kept_back, lag
+        self._chance, self._kept_back, self._lag, self._restarts = random.Random(seed), kept_back, lag, restarts
         self._waiting = defaultdict(list)
         self._marks = deque()
         self._by_credential = defaultdict(set)
@@ -63,7 +64,8 @@ class Cluster:
             for items in arrivals.items[begin : begin + batch]:
                 self._put(items)
             self._step()
-            self._marks.append(self._read_to(arrivals.latest[min(begin + batch, len(arrivals.items))]))
+            reached = arrivals.latest[min(begin + batch, len(arrivals.items))]
+            self._marks.append(self._read_to(0 if self._chance.random() < self._restarts else reached))
             if len(self._marks) > self._lag:
                 self._mark(self._marks.popleft())
         self._drain()

@@ -10,7 +10,7 @@ from pipeline.simulate.faults import Faults
 from pipeline.sources.files import read
 from tests.properties.cluster import Arrivals, Cluster
 
-EVENTS = 10_000
+EVENTS = 6_000
 
 
 @pytest.fixture(scope="module")
@@ -35,14 +35,18 @@ def undisturbed(settings, story):
 
 
 @pytest.mark.parametrize(
-    ("seed", "partitions", "kept_back", "lag", "batch"),
-    [(1, 4, 0.5, 4, 200), (2, 4, 0.8, 8, 200), (3, 2, 0.3, 2, 200), (4, 4, 0.8, 2, 50)],
+    "way",
+    [
+        {"seed": 1, "kept_back": 0.5, "lag": 4},
+        {"seed": 2, "kept_back": 0.8, "lag": 8, "restarts": 0.1},
+        {"seed": 3, "kept_back": 0.3, "lag": 2, "restarts": 0.2, "partitions": 2},
+        {"seed": 4, "kept_back": 0.8, "lag": 2, "restarts": 0.1},
+    ],
 )
-def test_partitions_that_are_behind_each_other_come_to_the_same_timeline(
-    settings, story, undisturbed, seed, partitions, kept_back, lag, batch
-):
-    cluster = Cluster(settings, partitions, seed, kept_back, lag)
-    rows = cluster.run(Arrivals(settings, arrivals(story, seed)), batch=batch)
+@pytest.mark.parametrize("batch", [50, 200])
+def test_partitions_that_are_behind_each_other_come_to_the_same_timeline(settings, story, undisturbed, way, batch):
+    cluster = Cluster(settings, **way)
+    rows = cluster.run(Arrivals(settings, arrivals(story, way["seed"])), batch=batch)
     assert not cluster.unanswered
     assert len(rows) == EVENTS
     assert [event_id for event_id, row in rows.items() if row != undisturbed[event_id]] == []
