@@ -48,9 +48,7 @@ def _bound(event: Head, before: Attribution, bound: Attribution, links: list[Lin
         actor_kind=bound.actor_kind,
         actor_name=bound.actor_name,
         human=event.human or bound.human,
-        on_behalf_of=_distinct([*before.on_behalf_of, *bound.on_behalf_of])
-        if before.on_behalf_of
-        else bound.on_behalf_of,
+        on_behalf_of=_distinct([*before.on_behalf_of, *bound.on_behalf_of]),
         credential_chain=bound.credential_chain,
         session=bound.session,
         parent_session=bound.parent_session,

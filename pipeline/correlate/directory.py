@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import msgspec
 
-from pipeline.correlate import bindings, crew, keyring, logins, station, traces
+from pipeline.correlate import bindings, crew, keyring, logins, station, traces, tracing
 from pipeline.correlate.conflicts import rejection
 from pipeline.correlate.crew import Meeting
 from pipeline.correlate.held import Held
 from pipeline.correlate.keyring import Key, Keyring, Passed, least_revision, released_within
 from pipeline.correlate.keys import CREDENTIAL, LOGIN, SESSION, TRACE
-from pipeline.correlate.route import settle
 from pipeline.correlate.seen import Said, Seen, said_by
 from pipeline.correlate.state import PartitionState
-from pipeline.correlate.station import Station, hash_of
+from pipeline.correlate.tracing import Tracing
 from pipeline.correlate.watermark import ENDED
-from schemas.batch import Ask, Attribution, Batch, Bind, Call, Heard, Item, Leave, Mention, Recall, Use
+from schemas.batch import Ask, Attribution, Batch, Bind, Call, Heard, Item, Mention, Recall, Use
 from schemas.event import Head, head_of, unpacked
 
 #: Bindings whose attribution is kept ready.
@@ -30,11 +29,11 @@ SURE = 0.9
 
 
 STATE_TYPES: dict[str, type[msgspec.Struct]] = {
-    "t": traces.Trace, "d": Said, **station.STATE_TYPES, **keyring.STATE_TYPES, **crew.STATE_TYPES,
+    "d": Said, **tracing.STATE_TYPES, **station.STATE_TYPES, **keyring.STATE_TYPES, **crew.STATE_TYPES,
 }  # fmt: skip
 
 
-class Directory(Station):
+class Directory(Tracing):
     """One partition of the first hop. `apply` is a pure function of the state and the batch."""
 
     def __init__(
@@ -46,11 +45,8 @@ class Directory(Station):
         self._keys = Keyring(state, late_window)
         self._seen = Seen(state)
         self._meeting = Meeting(state)
-        self._out: list[Item | Recall] = []
         #: What a binding says of an event that states nothing itself, by the binding's link key: most events are such.
         self._plain: dict[str, tuple[Bind, Attribution]] = {}
-        #: Events of traces that something was learned for in this batch: (key, event id).
-        self._traces: list[tuple[str, str]] = []
         #: Calls that were heard of in this batch, by the credential that they may have used.
         self._crews: dict[str, list[Call]] = {}
 
@@ -79,8 +75,9 @@ class Directory(Station):
         event = head_of(use.event)
         held = self.holding.find(use.key, event.event_id)
         if use.key.startswith(TRACE):
-            if self._hold(use, event, held) is not None:
-                self._trace(use.key, event)
+            held = self._hold(use, event, held)
+            if held is not None:
+                self._trace(use.key, event, held)
             return
         key = self._keys.of(use.key)
         first = self._keys.note(use.key, key, event.time)
@@ -122,20 +119,6 @@ class Directory(Station):
             self._again(held.event, use.event)
             return None
         return held
-
-    def _trace(self, name: str, event: Head) -> None:
-        """Note what an event tells of its trace, and attribute it."""
-        known, held = self.state.get("t/" + name, traces.Trace), self.holding.find(name, event.event_id)
-        if held is None:
-            return
-        trace = known or traces.Trace({}, {}, [])
-        concerned = traces.remember(trace, event)
-        if concerned is None:
-            concerned = [event_id for event_id, _ in self.holding.of(name)]
-        self._traces += [(name, event_id) for event_id in concerned]
-        self.state.put("t/" + name, trace)
-        # As the first event of a credential: who names itself is not kept waiting.
-        self._in_trace(name, event, held, trace, final=known is None and bool(event.session or event.actor))
 
     def _infer(self, use: Use, key: Key, event: Head) -> None:
         """Ask the session that an event's role session is named after, where its credential was not seen issued."""
@@ -238,15 +221,6 @@ class Directory(Station):
             return
         self._settle(event, held, attribution, revision)
 
-    def _settle(self, event: Head, held: Held, attribution: Attribution, revision: int) -> None:
-        """Send an event to its owner, and tell the session that it may have been sent to before."""
-        items = settle(event, held.event, attribution, revision)
-        owner = items[0].key
-        if held.owner and held.owner != owner:
-            self._out.append(Leave(held.owner, event.event_id, revision))
-        held.owner = owner if owner.startswith(SESSION) else ""
-        self._out += items
-
     def _attribute(self, key: Key, event: Head, held: Held, name: str) -> Attribution:
         attribution = self._by_binding(key, event, held)
         if event.kind != "cloud_audit" or attribution.session or attribution.human:
@@ -266,27 +240,6 @@ class Directory(Station):
                 self._plain.clear()
             known = self._plain[bind.key] = (bind, bindings.attribute(event, held.attribution, bind))
         return known[1]
-
-    def _in_trace(self, key: str, event: Head, held: Held, trace: traces.Trace, *, final: bool = False) -> None:
-        before = held.attribution
-        attribution, complete = traces.inherit(trace, event, before)
-        if not complete and not held.emitted and not final and self._park(key, event):
-            return
-        shown = hash_of(attribution)
-        if held.emitted and shown == held.shown:
-            return
-        held.changed += held.emitted
-        held.emitted, held.shown = True, shown
-        self.holding.touch(key, event.event_id)
-        self._settle(event, held, attribution, held.incoming + held.changed)
-
-    def _resolve_traces(self) -> None:
-        concerned, self._traces = dict.fromkeys(self._traces), []
-        for key, event_id in concerned:
-            trace, held = self.state.get("t/" + key, traces.Trace), self.holding.find(key, event_id)
-            if trace is not None and held is not None:
-                self._in_trace(key, head_of(held.event), held, trace)
-                self.state.put("t/" + key, trace)
 
     def _bind(self, bind: Bind) -> None:
         key = self._keys.of(bind.key)

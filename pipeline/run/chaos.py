@@ -41,11 +41,10 @@ from pipeline.run.disturb import (
     marker_of,
     plan,
 )
-from pipeline.run.feed import Feed, arrivals
+from pipeline.run.feed import Feed, arrivals, story
 from pipeline.run.investigate import Investigation
 from pipeline.simulate import organisation
 from pipeline.simulate.faults import Faults
-from pipeline.sources.files import read
 from pipeline.store import connect
 from schemas.rejected import Record
 
@@ -186,14 +185,10 @@ class Chaos:
                 self._progress("telling", done, self._order.events)
 
             organisation.write(folder, self._order.events, self._order.seed, Faults(), told)
-        files = [(topic, folder / f"{topic}.jsonl") for topic in PUBLIC if (folder / f"{topic}.jsonl").exists()]
-        if not files:
+        records = story(folder)
+        if not records:
             raise Invalid("--input", f"a directory that `whodid simulate` wrote, with {PUBLIC[0]}.jsonl", str(folder))
-        placed: list[tuple[float, Record]] = []
-        for topic, file in files:
-            records = list(read([file], topic=topic))
-            placed += [((n + 0.5) / len(records), record) for n, record in enumerate(records)]
-        return [record for _, record in sorted(placed, key=lambda one: one[0])]
+        return records
 
     def _settings_of(self, home: Path) -> Settings:
         values = {

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import random
 import threading
+from pathlib import Path
 
 from confluent_kafka import Producer
 
 from pipeline.kit.clients import producer_config
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Transient
-from pipeline.kit.topics import full_name
+from pipeline.kit.topics import PUBLIC, full_name
+from pipeline.sources.files import read
 from schemas.rejected import Record
 
 #: A record arrives at most so many places from where it belongs, and a copy of it at most so many behind.
@@ -56,6 +58,16 @@ class Feed:
     def _delivered(self, error: object, _message: object) -> None:
         if error is not None:
             self._failed.set()
+
+
+def story(folder: Path) -> list[Record]:
+    """What `whodid simulate` wrote, in the order in which it happened, as far as files of their own can tell."""
+    placed: list[tuple[float, Record]] = []
+    for topic in PUBLIC:
+        file = folder / f"{topic}.jsonl"
+        records = list(read([file], topic=topic)) if file.exists() else []
+        placed += [((n + 0.5) / len(records), record) for n, record in enumerate(records)]
+    return [record for _, record in sorted(placed, key=lambda one: one[0])]
 
 
 def arrivals(story: list[Record], seed: int) -> list[Record]:

@@ -26,7 +26,7 @@ from schemas.rejected import Record
 from tests.flow.harness import settings_for, wait_until
 from tests.store.entries import entry
 
-#: `broker` is left out until it is known how a record that Kafka had taken was lost once (docs/chaos.md, "Still open").
+#: `broker` is left out until it is known how a record was lost once on its way into Kafka (docs/chaos.md).
 KINDS = (Kind.KILL, Kind.STOP, Kind.REBALANCE, Kind.STORE, Kind.DISK)
 
 

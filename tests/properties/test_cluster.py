@@ -3,11 +3,9 @@
 import pytest
 
 from pipeline.kit.config import Settings
-from pipeline.kit.topics import PUBLIC
-from pipeline.run.feed import arrivals
+from pipeline.run import feed
 from pipeline.simulate import organisation
 from pipeline.simulate.faults import Faults
-from pipeline.sources.files import read
 from tests.properties.cluster import Arrivals, Cluster
 
 EVENTS = 6_000
@@ -22,11 +20,7 @@ def settings():
 def story(tmp_path_factory):
     folder = tmp_path_factory.mktemp("organisation")
     organisation.write(folder, EVENTS, 1, Faults(), lambda _: None)
-    placed = []
-    for topic in PUBLIC:
-        records = list(read([folder / f"{topic}.jsonl"], topic=topic))
-        placed += [((n + 0.5) / len(records), record) for n, record in enumerate(records)]
-    return [record for _, record in sorted(placed, key=lambda one: one[0])]
+    return feed.story(folder)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +40,7 @@ def undisturbed(settings, story):
 @pytest.mark.parametrize("batch", [50, 200])
 def test_partitions_that_are_behind_each_other_come_to_the_same_timeline(settings, story, undisturbed, way, batch):
     cluster = Cluster(settings, **way)
-    rows = cluster.run(Arrivals(settings, arrivals(story, way["seed"])), batch=batch)
+    rows = cluster.run(Arrivals(settings, feed.arrivals(story, way["seed"])), batch=batch)
     assert not cluster.unanswered
     assert len(rows) == EVENTS
     assert [event_id for event_id, row in rows.items() if row != undisturbed[event_id]] == []
