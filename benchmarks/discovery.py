@@ -12,11 +12,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import uuid
@@ -25,8 +23,8 @@ from typing import Any
 
 from confluent_kafka import Producer
 
+from benchmarks.rig import rig
 from pipeline.kit.admin import ensure_topics
-from pipeline.kit.broker import EmbeddedBroker
 from pipeline.kit.config import Settings
 from pipeline.kit.metrics import Metrics
 from pipeline.kit.topics import full_name
@@ -115,19 +113,9 @@ def main() -> None:
     parser.add_argument("--bootstrap", help="a running Kafka; default: the embedded broker")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     given = parser.parse_args()
-    home = Path(tempfile.mkdtemp(prefix="whodid-discovery-"))
-    broker = None if given.bootstrap else EmbeddedBroker.start()
-    try:
-        settings = Settings(
-            bootstrap=given.bootstrap or broker.bootstrap, prefix=f"discovery-{os.getpid()}-", session_timeout=2,
-            clickhouse=f"chdb://{home}/store", data_dir=home,
-        )  # fmt: skip
+    with rig("discovery", given.bootstrap) as (settings, home):
         ensure_topics(settings)
         took = measure(settings, home, given.count)
-    finally:
-        if broker is not None:
-            broker.stop()
-        shutil.rmtree(home, ignore_errors=True)
     result = {what: {"n": len(found), "median": round(statistics.median(found), 2), "most": round(max(found), 2)}
               for what, found in took.items()}  # fmt: skip
     if given.json:

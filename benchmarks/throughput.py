@@ -14,18 +14,16 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from confluent_kafka import Producer
 
 from benchmarks.load import Load, Truth
+from benchmarks.rig import rig
 from pipeline.kit.admin import ensure_topics
-from pipeline.kit.broker import EmbeddedBroker
 from pipeline.kit.config import Settings
 from pipeline.kit.metrics import SETTLED
 from pipeline.kit.topics import PUBLIC, full_name
@@ -116,18 +114,8 @@ def main() -> None:
     parser.add_argument("--processes", type=int, choices=list(SHAPES), default=3)
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     given = parser.parse_args()
-    home = Path(tempfile.mkdtemp(prefix="whodid-bench-"))
-    broker = None if given.bootstrap else EmbeddedBroker.start()
-    try:
-        settings = Settings(
-            bootstrap=given.bootstrap or broker.bootstrap, prefix=f"bench-{os.getpid()}-", session_timeout=2,
-            clickhouse=f"chdb://{home}/store", data_dir=home,
-        )  # fmt: skip
+    with rig("bench", given.bootstrap) as (settings, home):
         result = measure(settings, home, given.events, SHAPES[given.processes])
-    finally:
-        if broker is not None:
-            broker.stop()
-        shutil.rmtree(home, ignore_errors=True)
     show(result, as_json=given.json)
     if result["check"]["wrong"] or result["check"]["entries"] != result["check"]["expected"]:
         raise SystemExit("wrong answer: counts as zero")
