@@ -9,6 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from schemas.entry import Link, PackedEntry
+from schemas.finding import Finding
 from schemas.rejected import Rejected
 
 
@@ -190,6 +191,12 @@ class Entries(msgspec.Struct, array_like=True, gc=False):
     """One message of `entries`."""
 
     entries: list[PackedEntry]
+
+
+class Findings(msgspec.Struct, array_like=True, gc=False):
+    """One message of `findings`."""
+
+    findings: list[Finding]
 
 
 class RawRecord(msgspec.Struct, array_like=True, gc=False):
