@@ -20,9 +20,9 @@ from typing import Any
 from pipeline.correlate import directory
 from pipeline.correlate.keyring import Key
 from pipeline.correlate.route import route
-from pipeline.correlate.state import PartitionState, packed, unpacked
 from pipeline.correlate.watermark import LEVELS, NORMALIZER, PARTITION
 from pipeline.kit.config import Settings
+from pipeline.kit.state import PartitionState, packed, unpacked
 from pipeline.kit.topics import partition_of
 from schemas.batch import SECOND_HOP, Batch, Item, Mark, Recall
 from schemas.event import Event

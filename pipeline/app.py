@@ -26,12 +26,12 @@ import msgspec
 
 from pipeline.assignor import WholeAssignor
 from pipeline.correlate import directory, sessions
-from pipeline.correlate.state import PartitionState, Segment, packed, unpacked
 from pipeline.correlate.watermark import LEVELS, PARTITION
 from pipeline.kit.config import Settings
 from pipeline.kit.metrics import Metrics
 from pipeline.kit.outbox import Outbox
 from pipeline.kit.outputs import Outputs
+from pipeline.kit.state import PartitionState, Segment, packed, unpacked
 from pipeline.kit.topics import full_name, partition_of
 from schemas.batch import SECOND_HOP, Batch, DeadLetters, Entries, Item, Mark, Recall, Recalls
 from schemas.rejected import Rejected

@@ -26,7 +26,7 @@ from pipeline.correlate.inflight import (
     weigh,
 )
 from pipeline.correlate.keys import VALUE
-from pipeline.correlate.state import PartitionState
+from pipeline.kit.state import PartitionState
 from schemas.batch import Ask, Attribution, Call, Heard, Mention
 from schemas.entry import Link
 from schemas.event import Event

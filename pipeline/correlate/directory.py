@@ -16,9 +16,9 @@ from pipeline.correlate.held import Held
 from pipeline.correlate.keyring import Key, Keyring, Passed, least_revision, released_within
 from pipeline.correlate.keys import CREDENTIAL, LOGIN, SESSION, TRACE
 from pipeline.correlate.seen import Said, Seen, said_by
-from pipeline.correlate.state import PartitionState
 from pipeline.correlate.tracing import Tracing
 from pipeline.correlate.watermark import ENDED
+from pipeline.kit.state import PartitionState
 from schemas.batch import Ask, Attribution, Batch, Bind, Call, Heard, Item, Mention, Recall, Use
 from schemas.event import Head, head_of, unpacked
 

@@ -6,8 +6,8 @@ The same `Directory` and `Sessions` that the stream runs; only the messages betw
 from __future__ import annotations
 
 from pipeline.correlate import directory, sessions
-from pipeline.correlate.state import PartitionState
 from pipeline.correlate.watermark import ENDED, LEVELS, NORMALIZER, PARTITION
+from pipeline.kit.state import PartitionState
 from schemas.batch import SECOND_HOP, Batch, Item, Leave, Mark, Own, Recall
 from schemas.entry import PackedEntry
 from schemas.rejected import Rejected

@@ -9,7 +9,7 @@ from collections import deque
 
 import msgspec
 
-from pipeline.correlate.state import PartitionState
+from pipeline.kit.state import PartitionState
 
 CHUNK = 256
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from pipeline.correlate.state import PartitionState
+from pipeline.kit.state import PartitionState
 from schemas.batch import Attribution
 
 CHUNK = 64

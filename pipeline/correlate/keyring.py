@@ -9,7 +9,7 @@ import msgspec
 from pipeline.correlate.bindings import INFERRED
 from pipeline.correlate.fading import Faded, Fading
 from pipeline.correlate.keys import CREDENTIAL
-from pipeline.correlate.state import PartitionState
+from pipeline.kit.state import PartitionState
 from schemas.batch import REVISIONS, Bind
 
 #: A key's last use is known to this part of the window in which late events come.

@@ -6,45 +6,131 @@ or shortened; here, where the session is known, an argument's fingerprints are l
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right, insort
+
 import msgspec
 
 from schemas.event import Argument, Event
+from schemas.step import Flow
 
-#: Fingerprints a session remembers; later ones are no longer noted.
+#: Fingerprints of each sort that a session remembers; later ones are no longer noted.
 TOKEN_LIMIT = 50_000
 #: Share of an argument's tokens that must have occurred in a text; shorter arguments need all of theirs.
 SHARE = 0.8
-NEVER = 2**63 - 1
+
+
+class Text(msgspec.Struct, array_like=True, gc=False, order=True):
+    """A tool result: when it was known, and its fingerprints in the order of the text."""
+
+    time: int
+    event_id: str
+    tool_call: str
+    tool: str
+    tokens: list[int]
 
 
 class Seen(msgspec.Struct, array_like=True, gc=False):
-    """Earliest event time at which each fingerprint occurred, in prompts and in tool results of one session."""
+    """What one session has said and read: earliest event time of each fingerprint in prompts and in calls; results."""
 
     prompts: dict[int, int] = {}
-    results: dict[int, int] = {}
+    asked: dict[int, int] = {}
+    results: list[Text] = []
 
 
-def note(seen: Seen, event: Event) -> bool:
-    """Remember the texts an event brings into the session; True if any is new or earlier than known."""
-    if not event.tokens:
-        return False
-    if event.kind == "prompt":
-        where = seen.prompts if event.action == "user_message" else None
-    else:
-        where = seen.results if event.kind == "tool_call" and event.phase != "start" else None
-    if where is None:
-        return False
-    # A result reported with its call is known when the call ends.
-    time = max(event.time, end_of(event))
+class Known:
+    """What is looked up of one session's texts; made of its Seen, and kept beside it as they grow."""
+
+    def __init__(self, seen: Seen) -> None:
+        self.seen = seen
+        self.times: list[int] = []
+        #: Tokens of all prompts, and when the last of them came.
+        self._prompts: tuple[frozenset[int], int] = (frozenset(), 0)
+        #: Results in which a token occurs, by number; and how many tokens there are.
+        self._where: dict[int, list[int]] = {}
+        self._size = 0
+        #: Flows that were worked out, by the call's event id, with the call's time.
+        self.flows: dict[str, tuple[int, Flow]] = {}
+        for text in seen.results:
+            self._append(text)
+        self._read_prompts()
+
+    def _append(self, text: Text) -> None:
+        number = len(self.times)
+        self.times.append(text.time)
+        self._size += len(text.tokens)
+        for token in text.tokens:
+            self._where.setdefault(token, []).append(number)
+
+    def _read_prompts(self) -> None:
+        self._prompts = frozenset(self.seen.prompts), max(self.seen.prompts.values(), default=0)
+
+    def prompts(self, time: int) -> frozenset[int]:
+        """Tokens of the prompts up to a time."""
+        tokens, last = self._prompts
+        return tokens if last <= time else frozenset(token for token in tokens if self.seen.prompts[token] <= time)
+
+    def note(self, event: Event) -> bool:
+        """Remember the texts an event brings into the session; True if any is new or earlier than known."""
+        # A result reported with its call is known when the call ends.
+        time = max(event.time, end_of(event))
+        news = False
+        if event.kind == "prompt" and event.action == "user_message":
+            news = _earliest(self.seen.prompts, event.tokens, event.time)
+            self._read_prompts()
+        elif event.kind == "tool_call":
+            if event.phase != "end":
+                tokens = [token for tokens in event.argument_tokens[:-1] for token in tokens[1:]]
+                news = _earliest(self.seen.asked, tokens, event.time)
+            if event.phase != "start" and event.tokens:
+                news |= self._note_result(Text(time, event.event_id, event.tool_call, event.tool, event.tokens))
+        if news:
+            since = event.time
+            self.flows = {name: flow for name, flow in self.flows.items() if flow[0] < since}
+        return news
+
+    def _note_result(self, text: Text) -> bool:
+        results = self.seen.results
+        if any(known.event_id == text.event_id for known in results):
+            return False
+        if self._size + len(text.tokens) > TOKEN_LIMIT:
+            return False
+        if not results or results[-1] < text:
+            results.append(text)
+            self._append(text)
+        else:
+            insort(results, text)
+            self.__init__(self.seen)  # type: ignore[misc]
+        return True
+
+    def before(self, time: int) -> int:
+        """How many results were known before a call of this time; its own has that time or a later one."""
+        return bisect_left(self.times, time)
+
+    def results_with(self, token: int, before: int) -> list[int]:
+        """Numbers of the earlier results in which a token occurs."""
+        found = self._where.get(token, [])
+        return found[: bisect_right(found, before - 1)]
+
+    def returned(self, tokens: list[int], before: int) -> bool:
+        """Whether these are what earlier results said."""
+        where, none = self._where, [before]
+        return _enough(sum([where.get(token, none)[0] < before for token in tokens]), len(tokens))
+
+
+def _earliest(known: dict[int, int], tokens: list[int], time: int) -> bool:
     news = False
-    for token in event.tokens:
-        known = where.get(token)
-        if known is None and len(where) >= TOKEN_LIMIT:
+    for token in tokens:
+        before = known.get(token)
+        if before is None and len(known) >= TOKEN_LIMIT:
             continue
-        if known is None or time < known:
-            where[token] = time
+        if before is None or time < before:
+            known[token] = time
             news = True
     return news
+
+
+def _enough(found: int, asked: int) -> bool:
+    return found == asked or (asked > 3 and found >= SHARE * asked)
 
 
 def end_of(event: Event) -> int:
@@ -53,27 +139,22 @@ def end_of(event: Event) -> int:
     return int(end) if end.isdecimal() else 0
 
 
-def trace_arguments(seen: Seen | None, event: Event) -> list[Argument]:
+def trace_arguments(known: Known | None, event: Event) -> list[Argument]:
     """The event's arguments with their origin; unchanged where the session's texts were never seen."""
-    if seen is None or not (seen.prompts or seen.results):
+    if known is None or not (known.seen.prompts or known.seen.results):
         return event.arguments
+    before, prompts = known.before(event.time), known.prompts(event.time)
     return [
-        Argument(argument.path, argument.value, _origin(seen, tokens, event.time))
-        for argument, tokens in zip(event.arguments, event.argument_tokens, strict=True)
+        Argument(argument.path, argument.value, origin(known, tokens[1:], prompts, before))
+        for argument, tokens in zip(event.arguments, event.argument_tokens, strict=False)
     ]
 
 
-def _origin(seen: Seen, tokens: list[int], time: int) -> str:
+def origin(known: Known, tokens: list[int], prompts: frozenset[int], before: int) -> str:
+    """Where a value of these tokens occurred before; "" without tokens."""
     if not tokens:
         return ""
-    prompt = _covered(seen.prompts, tokens, time)
-    # A call's own result has the call's time or a later one, so it does not count as earlier.
-    result = _covered(seen.results, tokens, time - 1)
-    if prompt:
+    result = known.returned(tokens, before)
+    if _enough(sum([token in prompts for token in tokens]), len(tokens)):
         return "both" if result else "prompt"
     return "result" if result else "agent"
-
-
-def _covered(known: dict[int, int], tokens: list[int], until: int) -> bool:
-    found = sum([known.get(token, NEVER) <= until for token in tokens])
-    return found == len(tokens) or (len(tokens) > 3 and found >= SHARE * len(tokens))

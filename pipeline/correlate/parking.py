@@ -6,7 +6,7 @@ import heapq
 
 import msgspec
 
-from pipeline.correlate.state import PartitionState
+from pipeline.kit.state import PartitionState
 
 STATE_KEY = "p/"
 

@@ -9,7 +9,7 @@ from collections import deque
 
 import msgspec
 
-from pipeline.correlate.state import PartitionState
+from pipeline.kit.state import PartitionState
 from schemas.event import content_of
 
 #: Ids in one state value, and ids that a partition remembers.

@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import msgspec
 
-from pipeline.correlate import origins, station
+from pipeline.correlate import station
 from pipeline.correlate.belonging import announcement, belong
 from pipeline.correlate.crew import mentions_of, request_of
+from pipeline.correlate.flow import flow_of
 from pipeline.correlate.held import Held
 from pipeline.correlate.inflight import SECOND, Calls, Model, Request, learn, weigh
-from pipeline.correlate.keys import SESSION
+from pipeline.correlate.keys import ACTOR, SESSION
 from pipeline.correlate.links import CLOUD, Owner, Weighed, causes, note_call, note_outer, note_prompt, note_spawn
-from pipeline.correlate.state import PartitionState
+from pipeline.correlate.origins import Known, Seen, trace_arguments
 from pipeline.correlate.station import Station, hash_of
 from pipeline.correlate.watermark import ENDED
+from pipeline.kit.state import PartitionState
 from schemas.batch import REVISIONS, Attribution, Batch, Item, Leave, Own
 from schemas.entry import PackedEntry
 from schemas.event import Event, Head, head_of, packed, unpacked
+from schemas.prints import WORD
+from schemas.step import Flow, Step
 
 #: Clocks differ, and CloudTrail's has one second: facts reach back this far (microseconds).
 SLACK = 20 * SECOND
@@ -29,9 +33,14 @@ QUIET = 30 * SECOND
 #: Requests that a session's model is learned from at most: its latest.
 TAUGHT_BY = 2000
 
+#: Confidence from which on a tool call explains a request.
+EXPLAINED = 0.5
+#: Words of a prompt that tell which task it is.
+WORDS = 128
+
 NEVER = 2**62
 
-STATE_TYPES: dict[str, type[msgspec.Struct]] = {"o": Owner, "s": origins.Seen, **station.STATE_TYPES}
+STATE_TYPES: dict[str, type[msgspec.Struct]] = {"o": Owner, "s": Seen, **station.STATE_TYPES}
 
 
 class Sessions(Station):
@@ -41,6 +50,10 @@ class Sessions(Station):
         super().__init__(state, grace, late_window, late_limit)
         self._entries: list[PackedEntry] = []
         self._announcements: list[Item] = []
+        #: For the scoring stage: what the last batch tells of agents' sessions. The caller takes them away.
+        self.steps: list[Step] = []
+        #: What is looked up of sessions' texts.
+        self._known: dict[str, Known] = {}
         #: What was read of the held events, by key: the calls in their order, and requests by event id.
         self._calls: dict[str, Calls] = {}
         self._requests: dict[str, dict[str, Request]] = {}
@@ -118,9 +131,7 @@ class Sessions(Station):
         news = note_prompt(owner, event, attribution.session)
         called = [since for note in (note_call, note_outer) if (since := note(owner, event, attribution))]
         spawned = note_spawn(owner, event, attribution.session)
-        seen = self.state.get("s/" + key, origins.Seen) or origins.Seen({}, {})
-        if origins.note(seen, event):
-            self.state.put("s/" + key, seen)
+        if self._note_texts(key, event):
             news = True
         announced = self._announce(owner, event, attribution)
         if announced or news or spawned or called:
@@ -134,6 +145,21 @@ class Sessions(Station):
         if spawned or announced or (silent and owner.calls):
             return 0
         return min([event.time, *called]) if news or called else NEVER
+
+    def _note_texts(self, key: str, event: Event) -> bool:
+        """Take in what an event says; True if that may matter to the origin of arguments."""
+        known = self._known_of(key) or Known(Seen({}, {}, []))
+        if not known.note(event):
+            return False
+        self._known[key] = known
+        self.state.put("s/" + key, known.seen)
+        return True
+
+    def _known_of(self, key: str) -> Known | None:
+        known = self._known.get(key)
+        if known is None and (seen := self.state.get("s/" + key, Seen)) is not None:
+            known = self._known[key] = Known(seen)
+        return known
 
     def _note_credential(self, key: str, difference: int) -> None:
         """Tell where its calls may meet requests with shared credentials whether a session has one of its own."""
@@ -177,16 +203,31 @@ class Sessions(Station):
             return
         # One event of a new session goes on as it is, so that the session is soon seen to be there.
         self._new.discard(key)
+        step = step_of(entry, event)
         if isinstance(event, Event):
-            entry.event = packed(self._shown(key, owner, event))
-        shown = hash_of(entry)
+            shown_event = self._shown(key, owner, event)
+            entry.event, step.tool = packed(shown_event), shown_event.tool
+            step.flow = self._flow(key, event, shown_event.tool)
+        shown = hash_of(entry) ^ (hash_of(step.flow) if step.flow is not None else 0)
         if held.emitted and shown == held.shown:
             return
         held.changed = min(held.changed + held.emitted, REVISIONS - 1)
         held.emitted, held.shown = True, shown
         self.holding.touch(key, event.event_id)
-        entry.revision = held.incoming * REVISIONS + held.changed
+        entry.revision = step.revision = held.incoming * REVISIONS + held.changed
         self._entries.append(entry)
+        if owner is not None and _matters(step, event, revised=held.changed > 0):
+            self.steps.append(step)
+
+    def _flow(self, key: str, event: Event, tool: str) -> Flow | None:
+        """How a tool call came about; None for what is none."""
+        known = self._known_of(key)
+        if event.kind != "tool_call" or event.phase == "end" or known is None:
+            return None
+        done = known.flows.get(event.event_id)
+        if done is None:
+            done = known.flows[event.event_id] = event.time, flow_of(event, tool, known)
+        return done[1]
 
     def _weighed(self, key: str, owner: Owner | None, event: Head, held: Held) -> Weighed | None:
         """The calls that a cloud event may come from; None if its session shows none."""
@@ -243,7 +284,7 @@ class Sessions(Station):
         if event.phase == "end" and not tool and owner is not None and event.tool_call in owner.calls:
             tool = owner.calls[event.tool_call].tool
             action = action or tool
-        arguments = origins.trace_arguments(self.state.get("s/" + key, origins.Seen), event)
+        arguments = trace_arguments(self._known_of(key), event)
         return msgspec.structs.replace(
             event, tool=tool, action=action, arguments=arguments, tokens=[], argument_tokens=[]
         )
@@ -278,6 +319,7 @@ class Sessions(Station):
             if not self.holding.holds(key):
                 self._calls.pop(key, None)
                 self._requests.pop(key, None)
+                self._known.pop(key, None)
                 self.state.delete("o/" + key)
                 self.state.delete("s/" + key)
 
@@ -319,3 +361,30 @@ def entry_of(event: msgspec.Raw, attribution: Attribution, revision: int) -> Pac
         links=links,
         unbound=attribution.unbound,
     )
+
+
+def _matters(step: Step, event: Head, *, revised: bool) -> bool:
+    """Whether the scoring stage is told: of prompts, calls, and requests that no call explains, or one does now."""
+    if event.kind in CLOUD:
+        return revised or step.explained < EXPLAINED
+    return event.kind == "prompt" or step.flow is not None
+
+
+def step_of(entry: PackedEntry, event: Head) -> Step:
+    """What the scoring stage is told of an entry of a session."""
+    step = Step(
+        key=ACTOR + entry.actor,
+        session=entry.session,
+        event_id=event.event_id,
+        revision=0,
+        time=event.time,
+        actor=entry.actor,
+        actor_kind=entry.actor_kind,
+        human=entry.human,
+        tool=event.action,
+    )
+    if isinstance(event, Event):
+        step.words = [token for token in event.tokens if token & WORD][:WORDS] if event.kind == "prompt" else []
+    else:
+        step.explained = next((link.confidence for link in entry.links if link.target == "tool_call"), 0.0)
+    return step

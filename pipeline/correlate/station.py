@@ -9,8 +9,8 @@ import msgspec
 from pipeline.correlate.conflicts import conflict
 from pipeline.correlate.held import Chunk, Chunks, Holding
 from pipeline.correlate.parking import Parked, Parking
-from pipeline.correlate.state import PartitionState
 from pipeline.correlate.watermark import Watermarks
+from pipeline.kit.state import PartitionState
 from schemas.batch import Mark
 from schemas.event import Head
 from schemas.rejected import Rejected

@@ -8,8 +8,8 @@ from pipeline.correlate import traces
 from pipeline.correlate.held import Held
 from pipeline.correlate.keys import SESSION
 from pipeline.correlate.route import settle
-from pipeline.correlate.state import PartitionState
 from pipeline.correlate.station import Station, hash_of
+from pipeline.kit.state import PartitionState
 from schemas.batch import Attribution, Item, Leave, Recall
 from schemas.event import Head, head_of
 

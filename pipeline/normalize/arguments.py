@@ -9,6 +9,6 @@ from schemas.event import Event
 
 
 def take_arguments(event: Event, value: object, context: Context) -> None:
-    """Set everything of a tool call that comes from its arguments."""
-    event.arguments, event.argument_tokens = arguments(value, context)
+    """Set everything of a tool call that comes from its arguments; its tool is known already."""
+    event.arguments, event.argument_tokens = arguments(event.tool, value, context)
     event.mentions = mentions(strings(value), context)

@@ -20,10 +20,10 @@ from pipeline.app import CHANGELOGS, FIRST, SECOND
 from pipeline.correlate import directory, sessions
 from pipeline.correlate.held import Chunk
 from pipeline.correlate.keys import TRACE
-from pipeline.correlate.state import PartitionState, Segment, unpacked
 from pipeline.kit.clients import consumer_config
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Transient
+from pipeline.kit.state import PartitionState, Segment, unpacked
 from pipeline.kit.topics import full_name
 from pipeline.normalize.context import Context
 from pipeline.normalize.stage import process

@@ -4,7 +4,7 @@ import itertools
 
 from pipeline.correlate.directory import STATE_TYPES, Directory
 from pipeline.correlate.route import route
-from pipeline.correlate.state import PartitionState
+from pipeline.kit.state import PartitionState
 from schemas.batch import SECOND_HOP, Ask, Batch, Call, Heard, Mark, Recall
 from tests.correlate.test_chains import current, engine
 from tests.correlate.test_recall import Hop

@@ -4,8 +4,8 @@ import msgspec
 
 from pipeline.correlate.directory import STATE_TYPES, Directory
 from pipeline.correlate.route import route
-from pipeline.correlate.state import PartitionState
 from pipeline.correlate.watermark import LEVELS
+from pipeline.kit.state import PartitionState
 from schemas.batch import SECOND_HOP, Attribution, Batch, Bind, Mark, Own, Recall, Use
 from schemas.event import unpacked
 from tests.events import at, call, issuance

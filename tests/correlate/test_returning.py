@@ -3,7 +3,7 @@
 import msgspec
 
 from pipeline.correlate.sessions import STATE_TYPES, Sessions
-from pipeline.correlate.state import PartitionState
+from pipeline.kit.state import PartitionState
 from schemas.batch import Attribution, Batch, Own
 from schemas.event import packed
 from tests.events import call

@@ -2,7 +2,7 @@
 
 from pipeline.correlate.directory import STATE_TYPES
 from pipeline.correlate.seen import CHUNK, LIMIT, Seen
-from pipeline.correlate.state import PartitionState
+from pipeline.kit.state import PartitionState
 
 
 def test_the_last_session_of_an_event_outlives_a_restart_and_is_forgotten_with_the_oldest():

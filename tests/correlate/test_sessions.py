@@ -76,7 +76,7 @@ def test_an_argument_has_the_origin_of_its_value_whatever_came_first():
         tool(1, "s", "t1"),
         tool(2, "s", "t1", "end", tokens=found),
         tool(
-            3, "s", "t2", argument_tokens=[asked, found, own, []],
+            3, "s", "t2", argument_tokens=[[0, *asked], [0, *found], [0, *own], [0], []],
             arguments=[Argument("a", "x"), Argument("b", "y"), Argument("c", "z"), Argument("d", "")],
         ),
         tool(4, "s", "t2", "end", tokens=own),

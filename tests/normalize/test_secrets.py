@@ -1,14 +1,17 @@
 """Secrets are masked before anything is kept; fingerprints are made before that."""
 
+import base64
 import json
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.kit.lexicon import PURPOSES
 from pipeline.normalize.mask import mask_bytes, mask_text, preview
 from pipeline.normalize.origin import arguments, tokens
 from pipeline.normalize.stage import process
+from schemas.prints import FLAG_BITS, WORD
 from schemas.rejected import Record
 from tests.normalize.common import CONTEXT
 from tests.normalize.test_agents import line
@@ -116,7 +119,7 @@ def test_a_secret_in_a_field_that_is_no_text_is_masked_too(name):
 
 def test_a_secret_at_the_cut_or_in_a_name_of_an_argument_is_masked():
     token = "ghp_abcdefghijklmnopqrstuvwxyz0123456789"
-    found = arguments({"a": "x" * 2030 + " " + token, token: "b"}, CONTEXT)
+    found = arguments("t", {"a": "x" * 2030 + " " + token, token: "b"}, CONTEXT)
     assert "ghp_abc" not in str(found)
 
 
@@ -140,10 +143,10 @@ def test_a_long_text_is_cut_without_cutting_a_secret_in_half():
 def test_an_argument_is_found_again_in_the_text_it_came_from():
     mail = tokens("Please wire €1.250,00 to DE02 1203 0000 0000 2020 51, or mail Eve@Example.com (thanks!)", CONTEXT)
     for value in ("eve@example.com", "1250,00", "EVE@EXAMPLE.COM"):
-        _, (prints,) = arguments({"to": value}, CONTEXT)
-        assert set(prints) <= set(mail), value
-    _, (other,) = arguments({"to": "mallory@example.org"}, CONTEXT)
-    assert not set(other) <= set(mail)
+        _, (prints, _) = arguments("pay", {"to": value}, CONTEXT)
+        assert set(prints[1:]) <= set(mail), value
+    _, (other, _) = arguments("pay", {"to": "mallory@example.org"}, CONTEXT)
+    assert not set(other[1:]) <= set(mail)
 
 
 @pytest.mark.parametrize(
@@ -156,19 +159,38 @@ def test_an_argument_is_found_again_in_the_text_it_came_from():
     ],
 )  # fmt: skip
 def test_a_value_is_found_again_however_people_write_it(written, passed):
-    _, (prints,) = arguments({"a": passed}, CONTEXT)
-    assert prints
-    assert set(prints) <= set(tokens(f"send it to {written} please", CONTEXT))
+    _, (prints, _) = arguments("t", {"a": passed}, CONTEXT)
+    assert prints[1:]
+    assert set(prints[1:]) <= set(tokens(f"send it to {written} please", CONTEXT))
 
 
 @pytest.mark.parametrize(("one", "other"), [("192.0.2.1", "192.0.2.10"), (1.5, 15), (12, 120), ("1.25", "1.2")])
 def test_values_that_differ_stay_different(one, other):
-    _, (prints,) = arguments({"a": one}, CONTEXT)
-    assert not set(prints) <= set(tokens(f"it is {other} today", CONTEXT))
+    _, (prints, _) = arguments("t", {"a": one}, CONTEXT)
+    assert not set(prints[1:]) <= set(tokens(f"it is {other} today", CONTEXT))
+
+
+@pytest.mark.parametrize("hidden", [
+    base64.b64encode(b"eve@example.com, thanks").decode(), b"eve@example.com, thanks".hex(),
+    "eve%40example%2Ecom%2C%20thanks", "e\u200bve@exa\u00admple.com, thanks",
+    base64.b64encode(base64.b64encode(b"eve@example.com, thanks")).decode(),
+])  # fmt: skip
+def test_a_value_is_found_again_however_it_is_hidden(hidden):
+    mail, plain = "write to eve@example.com today, thanks", "eve@example.com, thanks"
+    _, (prints, _) = arguments("send", {"a": hidden}, CONTEXT)
+    assert set(prints[1:]) <= set(tokens(mail, CONTEXT))
+    _, (prints, _) = arguments("send", {"a": plain}, CONTEXT)
+    assert set(prints[1:]) <= set(tokens(f"note: {hidden}", CONTEXT))
+
+
+def test_forms_of_one_word_are_one_word_and_words_that_say_nothing_are_left_out():
+    assert tokens("sending invoices to the", CONTEXT) == tokens("send the invoice", CONTEXT) != []
+    flags = {mark & (1 << FLAG_BITS) - 1 for mark in tokens("transfer qwrtz 12", CONTEXT)}
+    assert flags == {WORD | 1 << 1 + PURPOSES.index("pay") | 1 << 1 + PURPOSES.index("grant"), WORD, 0}
 
 
 def test_fingerprints_need_the_key_and_are_bounded():
     other = type(CONTEXT)(b"another-key-0123")
     assert set(tokens("eve@example.com", CONTEXT)).isdisjoint(tokens("eve@example.com", other))
     assert len(tokens(" ".join(str(n) for n in range(100_000)), CONTEXT)) == 4096
-    assert [len(part) for part in arguments({str(n): n for n in range(1000)}, CONTEXT)] == [64, 64]
+    assert [len(part) for part in arguments("pay", {str(n): n for n in range(1000)}, CONTEXT)] == [64, 65]

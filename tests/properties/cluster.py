@@ -11,9 +11,9 @@ import msgspec
 
 from pipeline.correlate import directory, sessions
 from pipeline.correlate.route import route
-from pipeline.correlate.state import PartitionState
 from pipeline.correlate.watermark import ENDED, LEVELS, NORMALIZER, PARTITION
 from pipeline.kit.config import Settings
+from pipeline.kit.state import PartitionState
 from pipeline.kit.topics import partition_of
 from pipeline.normalize.context import Context
 from pipeline.normalize.stage import process

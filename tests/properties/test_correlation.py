@@ -11,8 +11,8 @@ from pipeline.correlate.directory import Directory
 from pipeline.correlate.keys import session_key
 from pipeline.correlate.route import route
 from pipeline.correlate.sessions import Sessions
-from pipeline.correlate.state import PartitionState
 from pipeline.correlate.watermark import ENDED, LEVELS, Mark
+from pipeline.kit.state import PartitionState
 from schemas.batch import SECOND_HOP, Batch, Recall
 from tests.events import call, issuance, prompt, tool
 from tests.unpacking import Engine

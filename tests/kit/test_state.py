@@ -2,7 +2,7 @@
 
 import msgspec
 
-from pipeline.correlate.state import PartitionState, Segment, packed, unpacked
+from pipeline.kit.state import PartitionState, Segment, packed, unpacked
 
 
 class Number(msgspec.Struct, array_like=True):
@@ -36,7 +36,7 @@ def test_a_state_comes_back_as_it_was_at_its_last_checkpoint():
 
 
 def test_a_checkpoint_without_its_last_part_never_happened(monkeypatch):
-    monkeypatch.setattr("pipeline.correlate.state.PART_BYTES", 10)
+    monkeypatch.setattr("pipeline.kit.state.PART_BYTES", 10)
     it = state()
     it.put("n/0", Number(0))
     it.offset = 1
@@ -55,7 +55,7 @@ def test_a_checkpoint_without_its_last_part_never_happened(monkeypatch):
 
 
 def test_the_changelog_stays_within_a_factor_of_the_live_state(monkeypatch):
-    monkeypatch.setattr("pipeline.correlate.state.SLACK", 8)
+    monkeypatch.setattr("pipeline.kit.state.SLACK", 8)
     it = state()
     log = {}
     for offset in range(500):
