@@ -23,7 +23,7 @@ from pipeline.sources.files import strands
 from pipeline.sources.streams import find, size
 from pipeline.store import connect
 
-evaluate = typer.Typer(help="Compare a timeline with the truth of a simulated organisation.", no_args_is_help=True)
+evaluate = typer.Typer(help="Compare what was found with what is known to be true.", no_args_is_help=True)
 app.add_typer(evaluate, name="evaluate")
 
 

@@ -11,6 +11,7 @@ from pipeline.kit.state import PartitionState
 from schemas.batch import SECOND_HOP, Batch, Item, Leave, Mark, Own, Recall
 from schemas.entry import PackedEntry
 from schemas.rejected import Rejected
+from schemas.step import Step
 
 MICROSECONDS = 1_000_000
 
@@ -25,6 +26,8 @@ class Engine:
         limits = (int(grace * MICROSECONDS), int(late_window * MICROSECONDS), late_limit)
         self.directory = directory.Directory(PartitionState(directory.STATE_TYPES), *limits, recalls=recalls)
         self.recalls: list[Recall] = []
+        #: For the scoring stage, until the caller takes them away; not collected while this is None.
+        self.steps: list[Step] | None = None
         self.sessions = sessions.Sessions(PartitionState(sessions.STATE_TYPES), *limits)
 
     def feed(self, items: list[Item], marks: list[Mark] | None = None) -> list[PackedEntry]:
@@ -39,6 +42,8 @@ class Engine:
             self.recalls += [item for item in out if type(item) is Recall]
             items = [item for item in out if not isinstance(item, (*SECOND_HOP, Recall))]
             shown, announced = self.sessions.apply(Batch(second, marks)) if second or marks else ([], [])
+            if self.steps is not None and (second or marks):
+                self.steps += self.sessions.steps
             entries += shown
             items += announced
             marks = []

@@ -50,7 +50,7 @@ class Sessions(Station):
         super().__init__(state, grace, late_window, late_limit)
         self._entries: list[PackedEntry] = []
         self._announcements: list[Item] = []
-        #: For the scoring stage: what the last batch tells of agents' sessions. The caller takes them away.
+        #: For the scoring stage: what the last batch tells of agents' sessions.
         self.steps: list[Step] = []
         #: What is looked up of sessions' texts.
         self._known: dict[str, Known] = {}
@@ -63,6 +63,7 @@ class Sessions(Station):
 
     def apply(self, batch: Batch) -> tuple[list[PackedEntry], list[Item]]:
         """Take in one batch; returns Entries, and for the first hop whose sessions there are and what calls name."""
+        self.steps = []
         self._reach(batch.marks)
         news: dict[str, int] = {}
         fresh: list[tuple[str, Head, Held]] = []

@@ -41,6 +41,12 @@ class Settings(BaseSettings):
     #: Time between checkpoints of a partition's state.
     checkpoint_every: float = Field(1.0, gt=0)
 
+    #: Share of harmless agent sessions that may be found to drift; a model file and declared tool chains, if not those
+    #: that come with the program.
+    drift_budget: float = Field(0.005, gt=0, lt=1)
+    drift_model: Path | None = None
+    tool_chains: Path | None = None
+
     #: HTTP address of collector and console; loopback until told otherwise.
     host: str = "127.0.0.1"
     port: int = Field(8470, ge=0, le=65535)

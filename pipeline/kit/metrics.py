@@ -19,6 +19,7 @@ Name = Literal[
     "lost_batches",
     "duplicates",
     "entries",
+    "findings",
     "checkpoints",
     "held_dropped",
     "recalled",

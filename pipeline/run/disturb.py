@@ -28,7 +28,7 @@ from pipeline.run.unreliable import AWAY, FULL
 #: Consumer group of everything that reads and what it reads, without prefix, in the order in which input passes.
 STAGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "normalize": (GROUPS["normalize"], PUBLIC),
-    "correlate": (GROUPS["correlate"], ("events-by-credential", "events-by-actor")),
+    "correlate": (GROUPS["correlate"], ("events-by-credential", "events-by-actor", "steps")),
     "store": (GROUPS["store"], ("entries", "records", "dead-letters")),
     "recall": ("whodid-recall", ("recalls",)),
 }

@@ -1,0 +1,93 @@
+"""Commands of the drift detector: `train`, `evaluate agent-runs`, and `drift learn`, which proposes tool chains."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.inputs import progress_bar
+from pipeline.cli.main import Summary, app, fail, settings_from
+from pipeline.cli.measure import evaluate
+from pipeline.kit.failures import Failure
+from pipeline.run import drift
+from pipeline.run.agent_runs import read
+from pipeline.score import model as models
+
+train = typer.Typer(help="Learn the models that score.", no_args_is_help=True)
+app.add_typer(train, name="train")
+
+Runs = Annotated[list[Path], typer.Argument(help="Agent runs, JSON lines, gzipped or not.", metavar="FILE…")]
+
+
+@train.command("agent-runs")
+def train_agent_runs(
+    files: Runs,
+    out: Annotated[Path, typer.Option(help="Model file to write; compressed if it ends in .gz.")],
+    seed: Annotated[int, typer.Option(help="The same seed and data give the same model.")] = 0,
+    summary: Annotated[Summary | None, typer.Option(help="End with one JSON line on standard output.")] = None,
+) -> None:
+    """Learn from labelled runs of agents what a hijacked one does. The file holds numbers only, and can be read.
+
+    A line is one run: {"run", "suite", "user_task", "injection_task", "label", "injection_seen", "prompt", "steps":
+    [{"tool", "arguments", "result", "error"}]}; labels are benign, direct, attacked, hijacked.
+
+    Examples:
+      whodid train agent-runs train.jsonl.gz --out drift.json.gz
+      WHODID_DRIFT_MODEL=drift.json.gz whodid up
+    """
+    with _working(files) as advance, tempfile.TemporaryDirectory(prefix="whodid-train-") as home:
+        try:
+            made = drift.trained(files, settings_from(data_dir=Path(home), hash_key="agent-runs"), advance, seed)
+            models.save(made, out)
+        except (OSError, Failure) as error:
+            fail(str(error), 2)
+    if summary is not None:
+        typer.echo(json.dumps({"model": f"{made.name}@{made.version}", "trees": len(made.trees), "data": made.data}))
+    else:
+        typer.echo(f"{made.name}@{made.version}: {len(made.trees)} trees, calibrated on {len(made.calibration)} benign "
+                   f"runs, in {out}. `whodid evaluate agent-runs FILE --model {out}` says how good it is")  # fmt: skip
+
+
+@evaluate.command("agent-runs")
+def evaluate_agent_runs(
+    files: Runs,
+    model: Annotated[Path | None, typer.Option(help="Model file; default: the one that comes with whodid.")] = None,
+    adaptive: Annotated[
+        bool, typer.Option("--adaptive", help="Also attackers who know of the detector; takes some ten times as long.")
+    ] = False,
+) -> None:
+    """How well hijacked runs are told from benign ones, as one JSON object.
+
+    Every run goes through normalization, correlation and scoring, in the order of the file, beginning without any
+    history. Thresholds are taken from benign runs only; labels are never seen by what scores.
+
+    Examples:
+      whodid evaluate agent-runs dev.jsonl.gz --model drift.json.gz
+      whodid evaluate agent-runs dev.jsonl.gz --adaptive
+    """
+    with _working(files) as advance, tempfile.TemporaryDirectory(prefix="whodid-evaluate-") as home:
+        settings = settings_from(data_dir=Path(home), hash_key="agent-runs")
+        try:
+            scoring = models.load(model)
+            done, cost = drift.replayed((run for file in files for run in read(file, advance)), settings, scoring)
+        except (OSError, Failure) as error:
+            fail(str(error), 2)
+        report = drift.report(done, scoring, cost)
+        if adaptive:
+            report["adaptive"] = drift.adaptive(done, settings, scoring)
+    typer.echo(json.dumps(report))
+
+
+@contextmanager
+def _working(files: list[Path]) -> Iterator[Callable[[int], None]]:
+    """A bar over the bytes of some files."""
+    total = sum(file.stat().st_size for file in files if file.exists())
+    with progress_bar(total) as bar:
+        task = bar.add_task("replaying", total=total)
+        yield lambda done: bar.advance(task, done)

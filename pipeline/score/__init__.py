@@ -1,0 +1,1 @@
+"""Scoring: Steps of agents' sessions become Findings. Pure: (state, Steps) → (state, Findings)."""

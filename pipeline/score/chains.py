@@ -1,0 +1,73 @@
+"""Declared tool chains: which tools an agent may use, and which may follow which.
+
+    agents:
+      "agent:billing":
+        tools: [get_invoice, send_money]
+        then:                       # left out: any order
+          get_invoice: [send_money]
+
+A declaration is honoured: what it allows counts as usual, and what it does not is a Finding of its own.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pipeline.kit.failures import Permanent
+from pipeline.score import findings
+from pipeline.score.history import BEGIN
+from schemas.finding import Finding
+from schemas.step import Step
+
+
+class Chain(BaseModel):
+    """What one agent may do."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    tools: list[str]
+    then: dict[str, list[str]] = {}
+
+
+class Declared(BaseModel):
+    """The file."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    agents: dict[str, Chain]
+
+
+class Chains:
+    """Chains by agent."""
+
+    def __init__(self, agents: dict[str, Chain]) -> None:
+        self._agents = agents
+
+    def allows(self, agent: str, before: str, tool: str) -> bool:
+        """Whether this is declared; False where nothing is."""
+        chain = self._agents.get(agent)
+        if chain is None or tool not in chain.tools:
+            return False
+        return before == BEGIN or not chain.then or tool in chain.then.get(before, [])
+
+    def judge(self, found: dict[str, tuple[int, bool]], step: Step) -> Finding | None:
+        """A Finding if a call is outside of what is declared for its agent."""
+        chain = self._agents.get(step.actor)
+        if chain is None or step.tool in chain.tools:
+            return None
+        return findings.outside(found, step, chain.tools)
+
+
+def load(file: Path) -> Chains:
+    """Read a file of chains. Raises OSError, Permanent (naming the field)."""
+    try:
+        return Chains(Declared.model_validate(yaml.safe_load(file.read_text(encoding="utf-8"))).agents)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise Permanent(f"{file}: expected YAML: {error}") from error
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        path = ".".join(map(str, fault["loc"])) or "agents"
+        raise Permanent(f"{file}: {path}: {fault['msg']}. See `whodid drift learn --help`") from error

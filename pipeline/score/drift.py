@@ -1,0 +1,191 @@
+"""Tool-chain drift: an agent that does, with its own tools, what somebody else wants. One partition of the stage.
+
+In:     Steps of agents' sessions, keyed by agent
+Out:    Findings, at most one per session and detection, revised as the session goes on
+Fails:  never
+
+A call is scored when it comes; a session's score is that of its worst call. How unusual that is, is said by harmless
+sessions: those that the model was calibrated on, and more and more the agent's own (conformal p-value). What an agent
+does becomes usual when a session is over, unless it was found to drift.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import msgspec
+
+from pipeline.kit.state import PartitionState
+from pipeline.score import findings, history
+from pipeline.score.chains import Chains
+from pipeline.score.history import Agent, Call, Task
+from pipeline.score.measures import Place, Usual, measure
+from pipeline.score.model import Model
+from schemas.finding import Finding
+from schemas.step import Step
+
+#: Event time (microseconds) after which a session in which nothing happens is over.
+QUIET = 600_000_000
+#: Sessions of an agent that are looked at per step for being over; calls of a session, and sessions, that are kept.
+LOOKED_AT, CALLS, SESSIONS = 4, 2000, 20_000
+#: Scores of an agent's own sessions that are kept; in how long (microseconds) they count half; and how many of its own
+#: it takes to count as much as all the model was calibrated on.
+OWN, HALF_LIFE, PRIOR = 500, 30 * 86_400_000_000, 100.0
+
+
+class Session(msgspec.Struct, array_like=True, gc=False):
+    """One session of an agent, while it goes on."""
+
+    #: Words of its first prompt, when that was, and its event id.
+    words: list[int] = []
+    asked_at: int = 0
+    prompt: str = ""
+    #: Name of its task among its agent's.
+    task: int = 0
+    calls: dict[str, Call] = {}
+    #: Cloud events that no tool call explains: their actions, by event id.
+    unexplained: dict[str, str] = {}
+    #: By detection: the revision of its Finding, and whether it stands.
+    found: dict[str, tuple[int, bool]] = {}
+
+    @property
+    def score(self) -> float:
+        """That of its worst call; 0 without calls."""
+        return max((call.score for call in self.calls.values()), default=0.0)
+
+
+STATE_TYPES: dict[str, type[msgspec.Struct]] = {"a": Agent, "s": Session}
+
+
+class Scored(NamedTuple):
+    """One call as it was scored, for training and evaluation."""
+
+    step: Step
+    vector: list[float]
+    score: float
+
+
+class Drift:
+    """`apply` is a pure function of the state and the steps."""
+
+    def __init__(
+        self, state: PartitionState, model: Model | None, budget: float, chains: Chains | None = None,
+        *, learning: bool = True,
+    ) -> None:  # fmt: skip
+        """`budget`: share of harmless sessions that may be found; without a model nothing is, calls are measured."""
+        self.state = state
+        self.model = model
+        self._budget = budget
+        self._chains = chains or Chains({})
+        self._learning = learning
+        #: What was scored since the caller took it away; kept only if there is a list.
+        self.scored: list[Scored] | None = None
+
+    def apply(self, steps: list[Step]) -> list[Finding]:
+        """Take in some steps; returns new Findings and revisions of earlier ones."""
+        found: list[Finding] = []
+        for step in steps:
+            agent = self.state.get("a/" + step.key, Agent) or Agent({}, [], {}, {})
+            session = self.state.get("s/" + step.session, Session) or Session([], 0, "", 0, {}, {}, {})
+            if step.flow is not None:
+                found += self._call(agent, session, step)
+            elif step.words:
+                _ask(session, step)
+            else:
+                found += self._act(agent, session, step)
+            agent.open.pop(step.session, None)
+            agent.open[step.session] = step.time
+            self._close(agent, step.time)
+            self.state.put("s/" + step.session, session)
+            self.state.put("a/" + step.key, agent)
+        return found
+
+    def _call(self, agent: Agent, session: Session, step: Step) -> list[Finding]:
+        known = session.calls.get(step.event_id)
+        if (known is not None and known.revision > step.revision) or step.flow is None:
+            return []
+        if known is None and len(session.calls) >= CALLS:
+            return []
+        vector, usual = self._measure(agent, session, step)
+        score = self.model.score(vector) if self.model is not None and step.flow.prompt else 0.0
+        session.calls[step.event_id] = Call.of(step, score)
+        if self.scored is not None:
+            self.scored.append(Scored(step, vector, score))
+        found = [self._chains.judge(session.found, step)]
+        if self.model is not None and score == session.score:
+            p_value = self.p_value(agent, score, step.time)
+            verdict = findings.Verdict(score, p_value, self.model.name, p_value <= self._budget)
+            found.append(findings.drift(session.found, step, verdict, usual, session.prompt))
+        return [one for one in found if one is not None]
+
+    def _measure(self, agent: Agent, session: Session, step: Step) -> tuple[list[float], Usual]:
+        others = {
+            name: call for name, call in session.calls.items() if name != step.event_id and call.time <= step.time
+        }
+        last = max(others.values(), key=lambda call: call.time, default=None)
+        before = last.tool if last is not None else history.BEGIN
+        place = Place(all(call.tool != step.tool for call in others.values()), before == step.tool)
+        usual = history.usual(_task(agent, session), step, before)
+        if self._chains.allows(step.actor, before, step.tool):
+            usual = usual._replace(tool=0.0, transition=0.0)
+        assert step.flow is not None  # noqa: S101  (for mypy: the caller has looked)
+        return measure(step.flow, place, usual), usual
+
+    def p_value(self, agent: Agent, score: float, time: int) -> float:
+        """Share of harmless sessions with such a score: of all that the model knows, and of the agent's own."""
+        if self.model is None:
+            return 1.0
+        whole, as_high = PRIOR, PRIOR * self.model.p_value(score)
+        for at, own in agent.scores:
+            weight = math.pow(0.5, max(0, time - at) / HALF_LIFE)
+            whole += weight
+            as_high += weight * (own >= score)
+        return as_high / whole
+
+    def _act(self, agent: Agent, session: Session, step: Step) -> list[Finding]:
+        """A cloud event: one that no tool call explains is held against what this agent does so."""
+        if step.explained >= findings.EXPLAINED:
+            session.unexplained.pop(step.event_id, None)
+        elif len(session.unexplained) < CALLS:
+            session.unexplained[step.event_id] = step.tool
+        usual = (agent.unexplained.get(step.tool, 0) + 1) / (agent.sessions + 1)
+        one = findings.unexplained(session.found, step, session.unexplained, usual, self._budget)
+        return [one] if one is not None else []
+
+    def _close(self, agent: Agent, now: int) -> None:
+        """What sessions did that are over becomes usual."""
+        over = [name for name in list(agent.open)[:LOOKED_AT] if agent.open[name] + QUIET < now]
+        for name in over:
+            ended = agent.open.pop(name)
+            session = self.state.get("s/" + name, Session)
+            if session is None:
+                continue
+            drifted = any(stands for _, stands in session.found.values())
+            if self._learning and not drifted and history.may_learn(agent, ended):
+                _learn(agent, session, ended)
+        if len(self.state) > SESSIONS:
+            for name in over:
+                self.state.delete("s/" + name)
+
+
+def _ask(session: Session, step: Step) -> None:
+    """The first prompt of a session says what its task is."""
+    if not session.asked_at or step.time <= session.asked_at:
+        session.words, session.asked_at, session.prompt, session.task = step.words, step.time, step.event_id, 0
+
+
+def _task(agent: Agent, session: Session) -> Task:
+    if session.task not in agent.tasks:
+        session.task = history.task_of(agent, session.words)
+    return agent.tasks[session.task]
+
+
+def _learn(agent: Agent, session: Session, ended: int) -> None:
+    agent.sessions += 1
+    for action in set(session.unexplained.values()):
+        agent.unexplained[action] = agent.unexplained.get(action, 0) + 1
+    history.learn(_task(agent, session), session.calls.values())
+    if session.calls:
+        agent.scores.append((ended, session.score))
+        del agent.scores[:-OWN]

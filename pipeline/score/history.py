@@ -1,0 +1,193 @@
+"""What an agent usually does: per task, in how many sessions it used a tool, a transition, a value.
+
+Tasks are found, not given: a session belongs to the task whose first prompt has mostly the same words. Whoever wants to
+make something usual has to do it in many sessions, over a long time: a session counts once for whatever it does, and at
+most LEARNED sessions of an agent count per hour.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from pipeline.score.measures import Usual
+from schemas.step import Step, Value
+
+#: Share of words that prompts of one task have in common (Jaccard); tasks that an agent has at most.
+SAME_TASK, TASKS = 0.6, 256
+#: Things of each sort that are counted per task; the rarest are forgotten.
+COUNTED = 4096
+HOUR = 3_600_000_000
+#: Sessions of one agent per hour that change what is usual.
+LEARNED = 60
+BEGIN = "^"
+_NUMBER = re.compile(r"\d+")
+
+
+class Task(msgspec.Struct, array_like=True, gc=False):
+    """What sessions of one task did."""
+
+    words: list[int]
+    sessions: int = 0
+    #: Sessions by tool, by name of a transition, by name of a value in its field.
+    tools: dict[str, int] = {}
+    transitions: dict[int, int] = {}
+    values: dict[int, int] = {}
+    #: By name of a field: how many (session, value) pairs there were, and how many of them were new then.
+    fields: dict[int, list[int]] = {}
+
+
+class Call(msgspec.Struct, array_like=True, gc=False):
+    """One tool call of a session, as far as history needs it."""
+
+    time: int
+    revision: int
+    tool: str
+    score: float
+    #: Names of the fields of its arguments, and of what they held.
+    fields: list[int]
+    values: list[int]
+
+    @classmethod
+    def of(cls, step: Step, score: float) -> Call:
+        """The call that a step tells of."""
+        values = step.flow.values if step.flow else []
+        fields = [field_of(step.tool, value) for value in values]
+        return cls(step.time, step.revision, step.tool, score, fields, [value_of(step.tool, value) for value in values])
+
+
+class Agent(msgspec.Struct, array_like=True, gc=False):
+    """What is known of one agent."""
+
+    #: By hash of their words.
+    tasks: dict[int, Task] = {}
+    #: The scores that its harmless sessions had, with their time (microseconds).
+    scores: list[tuple[int, float]] = []
+    #: Sessions that are not over: when they were last heard of.
+    open: dict[str, int] = {}
+    #: Actions that no tool call explained: sessions by action, and sessions altogether.
+    unexplained: dict[str, int] = {}
+    sessions: int = 0
+    #: The hour that is counted, and the sessions in it that changed what is usual.
+    hour: int = 0
+    learned: int = 0
+
+
+def task_of(agent: Agent, words: list[int]) -> int:
+    """Name of the task of a prompt; of a new one if none is like it."""
+    asked = set(words)
+    best, likeness = 0, 0.0
+    for name, task in agent.tasks.items():
+        together = len(asked.intersection(task.words))
+        whole = len(asked) + len(task.words) - together
+        share = together / whole if whole else 1.0
+        if share >= SAME_TASK and share > likeness:
+            best, likeness = name, share
+    if best:
+        return best
+    if len(agent.tasks) >= TASKS:
+        del agent.tasks[min(agent.tasks, key=lambda name: agent.tasks[name].sessions)]
+    name = _hash("task", *map(str, sorted(asked)))
+    agent.tasks[name] = Task(words, 0, {}, {}, {}, {})
+    return name
+
+
+def usual(task: Task, step: Step, before: str) -> Usual:
+    """What a call is held against: logarithms of smoothed shares, and how new its values are where values repeat."""
+    sessions = task.sessions
+    from_there = task.tools.get(before, 0) if before != BEGIN else sessions
+    return Usual(
+        math.log1p(sessions),
+        _log_share(task.tools.get(step.tool, 0), sessions),
+        _log_share(task.transitions.get(transition(before, step.tool), 0), from_there),
+        max((_novelty(task, step.tool, value) for value in _telling(step)), default=0.0),
+    )
+
+
+def _novelty(task: Task, tool: str, value: Value) -> float:
+    """How surprising a value is, in nats: new where values come again, or rare."""
+    pairs, new = task.fields.get(field_of(tool, value), (0, 0))
+    known = task.values.get(value_of(tool, value), 0)
+    if known:
+        return -0.5 * math.log(min(1.0, 2 * (known + 0.5) / (task.sessions + 1.5)))
+    return -math.log((new + 0.5) / (pairs + 1)) if pairs else 0.0
+
+
+def _telling(step: Step) -> list[Value]:
+    return [value for value in step.flow.values if value.kind not in ("text", "date")] if step.flow else []
+
+
+def in_order(calls: Iterable[Call]) -> Iterator[tuple[str, Call]]:
+    """Calls by time, each with the tool before it."""
+    before = BEGIN
+    for call in sorted(calls, key=lambda call: call.time):
+        yield before, call
+        before = call.tool
+
+
+def learn(task: Task, calls: Iterable[Call]) -> None:
+    """Count what a session did, each thing once."""
+    done: set[int] = set()
+    task.sessions += 1
+    for before, call in in_order(calls):
+        if _once(done, _hash("tool", call.tool)):
+            task.tools[call.tool] = task.tools.get(call.tool, 0) + 1
+        if _once(done, move := transition(before, call.tool)):
+            task.transitions[move] = task.transitions.get(move, 0) + 1
+        for field, value in zip(call.fields, call.values, strict=True):
+            if _once(done, value):
+                pair = task.fields.setdefault(field, [0, 0])
+                pair[0] += 1
+                pair[1] += value not in task.values
+                task.values[value] = task.values.get(value, 0) + 1
+    for counts in (task.transitions, task.values, task.fields):
+        _shorten(counts)
+
+
+def may_learn(agent: Agent, time: int) -> bool:
+    """Whether one more session of this hour (event time, microseconds) may change what is usual; counts it."""
+    hour = time // HOUR
+    if hour != agent.hour:
+        agent.hour, agent.learned = hour, 0
+    agent.learned += 1
+    return agent.learned <= LEARNED
+
+
+def _once(done: set[int], name: int) -> bool:
+    if name in done:
+        return False
+    done.add(name)
+    return True
+
+
+def _shorten(counts: dict[int, int] | dict[int, list[int]]) -> None:
+    if len(counts) > COUNTED:
+        for name in sorted(counts, key=counts.__getitem__)[: COUNTED // 4]:
+            del counts[name]
+
+
+def transition(before: str, tool: str) -> int:
+    """Name of a transition between two tools."""
+    return _hash("transition", before, tool)
+
+
+def value_of(tool: str, value: Value) -> int:
+    """Name of a value in its field."""
+    return _hash("value", tool, _NUMBER.sub("#", value.path), str(value.whole))
+
+
+def field_of(tool: str, value: Value) -> int:
+    """Name of a value's field: the elements of a list are one."""
+    return _hash("field", tool, _NUMBER.sub("#", value.path))
+
+
+def _hash(*parts: str) -> int:
+    return int.from_bytes(hashlib.blake2b("\0".join(parts).encode(), digest_size=7).digest(), "big")
+
+
+def _log_share(part: int, whole: int) -> float:
+    return math.log((part + 0.5) / (whole + 1.5))

@@ -1,0 +1,115 @@
+"""A trained model as plain numbers: trees, the scores of harmless sessions, and where all that comes from.
+
+The file is JSON, checked on loading; nothing in it is executed. It is made by `score.train` with scikit-learn, which is
+not needed to use it: a vector goes down some hundred small trees, some 50 µs a call.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import math
+from bisect import bisect_left
+from importlib import resources
+from pathlib import Path
+
+import msgspec
+
+from pipeline.kit.failures import Permanent
+from pipeline.score.measures import MEASURES
+
+NAME = "tool-chain-drift"
+#: Shares of harmless sessions for which a model states the score that they exceed.
+SHARES = (0.001, 0.005, 0.01, 0.05)
+
+
+class Tree(msgspec.Struct):
+    """One regression tree: per node the measure it asks for (-1 = a leaf), its threshold, children, and value."""
+
+    measure: list[int]
+    threshold: list[float]
+    left: list[int]
+    right: list[int]
+    value: list[float]
+
+
+class Trained(msgspec.Struct):
+    """A model file."""
+
+    name: str
+    measures: list[str]
+    baseline: float
+    trees: list[Tree]
+    #: Scores of harmless sessions that the model had not learned from, ascending.
+    calibration: list[float]
+    #: What it was made of: by file name, its SHA-256 and how many runs of which label.
+    data: dict[str, dict[str, str | int]]
+    scikit_learn: str
+
+    @property
+    def version(self) -> str:
+        """First digits of the SHA-256 over everything in it."""
+        return hashlib.sha256(msgspec.json.encode(self)).hexdigest()[:12]
+
+
+class Model:
+    """A model in use."""
+
+    def __init__(self, trained: Trained) -> None:
+        self.trained = trained
+        self.name = f"{trained.name}@{trained.version}"
+        self._trees = [(tree.measure, tree.threshold, tree.left, tree.right, tree.value) for tree in trained.trees]
+
+    def score(self, vector: list[float]) -> float:
+        """Probability that a call serves somebody else, as the training data have it: 0 to 1."""
+        total = self.trained.baseline
+        for measure, threshold, left, right, value in self._trees:
+            node = 0
+            while (asked := measure[node]) >= 0:
+                node = left[node] if vector[asked] <= threshold[node] else right[node]
+            total += value[node]
+        return 1.0 / (1.0 + math.exp(-total))
+
+    def p_value(self, score: float) -> float:
+        """Share of harmless sessions that score as much (conformal: the session in question counts as one of them)."""
+        harmless = self.trained.calibration
+        return (len(harmless) - bisect_left(harmless, score) + 1) / (len(harmless) + 1)
+
+    def threshold(self, share: float) -> float:
+        """The score that at most this share of harmless sessions exceeds; 1 if there are too few to say."""
+        harmless = self.trained.calibration
+        above = int(share * (len(harmless) + 1))
+        return harmless[len(harmless) - above] if above else 1.0
+
+
+def save(trained: Trained, file: Path) -> None:
+    """Write a model file, the same bytes for the same model; compressed if its name ends in `.gz`."""
+    data = msgspec.json.encode(trained)
+    file.write_bytes(gzip.compress(data, mtime=0) if file.suffix == ".gz" else data)
+
+
+def load(file: Path | None = None) -> Model:
+    """The model in a file, or the one that comes with the program. Raises OSError, Permanent."""
+    data = (file or resources.files("pipeline.score") / "models" / f"{NAME}.json.gz").read_bytes()
+    where = str(file or "the model that comes with the program")
+    try:
+        trained = msgspec.json.decode(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data, type=Trained)
+    except (msgspec.MsgspecError, OSError, EOFError) as error:
+        raise Permanent(f"{where}: expected what `whodid train agent-runs` writes: {error}") from error
+    if trained.measures != list(MEASURES):
+        raise Permanent(f"{where}: it takes other measures than this version has; train it again")
+    if not all(map(_sound, trained.trees)):
+        raise Permanent(f"{where}: a tree has a node that leads back or nowhere")
+    return Model(trained)
+
+
+def _sound(tree: Tree) -> bool:
+    """Whether every walk through a tree ends: children come after their parents, and lists are of one length."""
+    nodes = len(tree.measure)
+    if not nodes or any(len(one) != nodes for one in (tree.threshold, tree.left, tree.right, tree.value)):
+        return False
+    branches = zip(range(nodes), tree.measure, tree.left, tree.right, strict=True)
+    return all(
+        asked == -1 or (0 <= asked < len(MEASURES) and node < min(left, right) and max(left, right) < nodes)
+        for node, asked, left, right in branches
+    )
