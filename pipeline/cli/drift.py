@@ -48,10 +48,20 @@ def train_agent_runs(
         except (OSError, Failure) as error:
             fail(str(error), 2)
     if summary is not None:
-        typer.echo(json.dumps({"model": f"{made.name}@{made.version}", "trees": len(made.trees), "data": made.data}))
+        typer.echo(
+            json.dumps(
+                {
+                    "model": f"{made.name}@{made.version}",
+                    "trees": len(made.first.trees) + len(made.later.trees),
+                    "data": made.data,
+                }
+            )
+        )
     else:
-        typer.echo(f"{made.name}@{made.version}: {len(made.trees)} trees, calibrated on {len(made.calibration)} benign "
-                   f"runs, in {out}. `whodid evaluate agent-runs FILE --model {out}` says how good it is")  # fmt: skip
+        typer.echo(
+            f"{made.name}@{made.version}: calibrated on {len(made.later.calibration)} benign runs, in {out}. "
+            f"`whodid evaluate agent-runs FILE --model {out}` says how good it is"
+        )
 
 
 @evaluate.command("agent-runs")

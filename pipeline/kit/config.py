@@ -65,6 +65,11 @@ class Settings(BaseSettings):
             raise ValueError("expected chdb://…, http://… or https://…, e.g. http://user:secret@clickhouse:8123/whodid")
         return dsn
 
+    def environment(self) -> dict[str, str]:
+        """What tells another process the same settings."""
+        given = self.model_dump(exclude_none=True)
+        return {f"{self.model_config['env_prefix']}{name.upper()}": str(value) for name, value in given.items()}
+
     @property
     def transport_limit(self) -> int:
         """Bytes of a Kafka message: twice what is taken, so that what is too large arrives and gets a dead letter."""

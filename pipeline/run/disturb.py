@@ -337,7 +337,7 @@ class Groups:
 
 def environment(settings: Settings) -> dict[str, str]:
     """The environment that gives a child the same settings, and ends it with this process."""
-    values = {f"WHODID_{key.upper()}": str(value) for key, value in settings.model_dump().items()}
+    values = settings.environment()
     return {**os.environ, **values, PARENT: str(os.getpid())}
 
 

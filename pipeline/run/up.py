@@ -94,7 +94,7 @@ class Up:
         return self._log / f"{name}.log"
 
     def _environment(self) -> dict[str, str]:
-        settings = {f"WHODID_{key.upper()}": str(value) for key, value in self.settings.model_dump().items()}
+        settings = self.settings.environment()
         return {**os.environ, **settings, PARENT: str(os.getpid())}
 
     def _await_ready(self) -> None:

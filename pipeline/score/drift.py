@@ -31,7 +31,7 @@ QUIET = 600_000_000
 LOOKED_AT, CALLS, SESSIONS = 4, 2000, 20_000
 #: Scores of an agent's own sessions that are kept; in how long (microseconds) they count half; and how many of its own
 #: it takes to count as much as all the model was calibrated on.
-OWN, HALF_LIFE, PRIOR = 500, 30 * 86_400_000_000, 100.0
+OWN, HALF_LIFE, PRIOR = 1000, 30 * 86_400_000_000, 50.0
 
 
 class Session(msgspec.Struct, array_like=True, gc=False):
@@ -112,12 +112,20 @@ class Drift:
         session.calls[step.event_id] = Call.of(step, score)
         if self.scored is not None:
             self.scored.append(Scored(step, vector, score))
-        found = [self._chains.judge(session.found, step)]
-        if self.model is not None and score == session.score:
-            p_value = self.p_value(agent, score, step.time)
-            verdict = findings.Verdict(score, p_value, self.model.name, p_value <= self._budget)
-            found.append(findings.drift(session.found, step, verdict, usual, session.prompt))
+        found = [self._chains.judge(session.found, step), self._judge(agent, session, step, usual)]
         return [one for one in found if one is not None]
+
+    def _judge(self, agent: Agent, session: Session, step: Step, usual: Usual) -> Finding | None:
+        """What a call that was just scored changes in its session's Finding."""
+        if self.model is None:
+            return None
+        worst = session.score
+        p_value = self.p_value(agent, worst, usual.sessions, step.time)
+        verdict = findings.Verdict(worst, p_value, self.model.name, self._budget)
+        if session.calls[step.event_id].score == worst:
+            return findings.drift(session.found, step, verdict, usual, session.prompt)
+        # What was found may have been this call, as it looked before.
+        return findings.withdrawn(session.found, step, verdict)
 
     def _measure(self, agent: Agent, session: Session, step: Step) -> tuple[list[float], Usual]:
         others = {
@@ -132,11 +140,11 @@ class Drift:
         assert step.flow is not None  # noqa: S101  (for mypy: the caller has looked)
         return measure(step.flow, place, usual), usual
 
-    def p_value(self, agent: Agent, score: float, time: int) -> float:
+    def p_value(self, agent: Agent, score: float, sessions: float, time: int) -> float:
         """Share of harmless sessions with such a score: of all that the model knows, and of the agent's own."""
         if self.model is None:
             return 1.0
-        whole, as_high = PRIOR, PRIOR * self.model.p_value(score)
+        whole, as_high = PRIOR, PRIOR * self.model.p_value(score, sessions)
         for at, own in agent.scores:
             weight = math.pow(0.5, max(0, time - at) / HALF_LIFE)
             whole += weight

@@ -29,7 +29,12 @@ class Verdict(NamedTuple):
     score: float
     p_value: float
     model: str
-    found: bool
+    budget: float
+
+    @property
+    def found(self) -> bool:
+        """Whether it is rarer than what may be found."""
+        return self.p_value <= self.budget
 
 
 def drift(standing: Standing, step: Step, verdict: Verdict, usual: Usual, prompt: str) -> Finding | None:
@@ -54,6 +59,15 @@ def drift(standing: Standing, step: Step, verdict: Verdict, usual: Usual, prompt
         **{f"value {value.path}": f"{_cut(value.shown)} <- {_from(value)}" for value in step.flow.values[:VALUES * 2]},
     }  # fmt: skip
     finding.frameworks = ["ASI01", "ASI02", "AML.T0051.001", "AML.T0053"]
+    return finding
+
+
+def withdrawn(standing: Standing, step: Step, verdict: Verdict) -> Finding | None:
+    """The end of a Finding that stood, if the verdict on its session no longer is one."""
+    if verdict.found or not standing.get(DRIFT, (0, False))[1]:
+        return None
+    finding = _finding(standing, DRIFT, step, stands=False)
+    finding.score, finding.p_value, finding.model = round(verdict.score, 4), verdict.p_value, verdict.model
     return finding
 
 

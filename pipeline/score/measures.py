@@ -5,6 +5,7 @@ Nothing in here is a name: no tool, task, model or value is known to a model, on
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from schemas.prints import REFERENCES
@@ -70,6 +71,10 @@ class Usual(NamedTuple):
     novelty: float
 
 
+#: Of a task that has no sessions yet.
+COLD = Usual(0.0, math.log(1 / 3), math.log(1 / 3), 0.0)
+
+
 def measure(flow: Flow, place: Place, usual: Usual) -> list[float]:
     """The vector of one call, in the order of MEASURES."""
     window = flow.window or NO_WINDOW
@@ -118,3 +123,8 @@ def _related(value: Value) -> float:
 
 def _share(part: int, whole: int) -> float:
     return part / whole if whole else 0.0
+
+
+def without_history(vector: list[float]) -> list[float]:
+    """The vector of the same call in the first session of its task."""
+    return [*vector[: -len(COLD)], *COLD]

@@ -21,6 +21,8 @@ from pipeline.score.measures import MEASURES
 NAME = "tool-chain-drift"
 #: Shares of harmless sessions for which a model states the score that they exceed.
 SHARES = (0.001, 0.005, 0.01, 0.05)
+#: Logarithm (as measured) of the sessions of a task from which on it is known what is usual.
+KNOWN, SESSIONS = math.log1p(5), list(MEASURES).index("sessions")
 
 
 class Tree(msgspec.Struct):
@@ -33,15 +35,23 @@ class Tree(msgspec.Struct):
     value: list[float]
 
 
+class Forest(msgspec.Struct):
+    """Trees whose values add up to the log-odds of a call."""
+
+    baseline: float
+    trees: list[Tree]
+    #: Scores of harmless sessions that it had not learned from, ascending.
+    calibration: list[float]
+
+
 class Trained(msgspec.Struct):
     """A model file."""
 
     name: str
     measures: list[str]
-    baseline: float
-    trees: list[Tree]
-    #: Scores of harmless sessions that the model had not learned from, ascending.
-    calibration: list[float]
+    #: For the first sessions of a task, and for later ones, which are also held against what was usual before.
+    first: Forest
+    later: Forest
     #: What it was made of: by file name, its SHA-256 and how many runs of which label.
     data: dict[str, dict[str, str | int]]
     scikit_learn: str
@@ -58,28 +68,39 @@ class Model:
     def __init__(self, trained: Trained) -> None:
         self.trained = trained
         self.name = f"{trained.name}@{trained.version}"
-        self._trees = [(tree.measure, tree.threshold, tree.left, tree.right, tree.value) for tree in trained.trees]
 
     def score(self, vector: list[float]) -> float:
         """Probability that a call serves somebody else, as the training data have it: 0 to 1."""
-        total = self.trained.baseline
-        for measure, threshold, left, right, value in self._trees:
-            node = 0
-            while (asked := measure[node]) >= 0:
-                node = left[node] if vector[asked] <= threshold[node] else right[node]
-            total += value[node]
-        return 1.0 / (1.0 + math.exp(-total))
+        return probability(self._forest(vector[SESSIONS]), vector)
 
-    def p_value(self, score: float) -> float:
-        """Share of harmless sessions that score as much (conformal: the session in question counts as one of them)."""
-        harmless = self.trained.calibration
+    def p_value(self, score: float, sessions: float) -> float:
+        """Share of harmless sessions that score as much (conformal: the session in question counts as one of them).
+
+        `sessions`: the measure of that name, which says how well the task is known.
+        """
+        harmless = self._forest(sessions).calibration
         return (len(harmless) - bisect_left(harmless, score) + 1) / (len(harmless) + 1)
 
     def threshold(self, share: float) -> float:
-        """The score that at most this share of harmless sessions exceeds; 1 if there are too few to say."""
-        harmless = self.trained.calibration
+        """The score that at most this share of harmless sessions of known tasks exceed; 1 if there are too few."""
+        harmless = self.trained.later.calibration
         above = int(share * (len(harmless) + 1))
         return harmless[len(harmless) - above] if above else 1.0
+
+    def _forest(self, sessions: float) -> Forest:
+        return self.trained.first if sessions < KNOWN else self.trained.later
+
+
+def probability(forest: Forest, vector: list[float]) -> float:
+    """What a forest says of a vector."""
+    total = forest.baseline
+    for tree in forest.trees:
+        measure, threshold, left, right = tree.measure, tree.threshold, tree.left, tree.right
+        node = 0
+        while (asked := measure[node]) >= 0:
+            node = left[node] if vector[asked] <= threshold[node] else right[node]
+        total += tree.value[node]
+    return 1.0 / (1.0 + math.exp(-total))
 
 
 def save(trained: Trained, file: Path) -> None:
@@ -98,7 +119,7 @@ def load(file: Path | None = None) -> Model:
         raise Permanent(f"{where}: expected what `whodid train agent-runs` writes: {error}") from error
     if trained.measures != list(MEASURES):
         raise Permanent(f"{where}: it takes other measures than this version has; train it again")
-    if not all(map(_sound, trained.trees)):
+    if not all(map(_sound, trained.first.trees + trained.later.trees)):
         raise Permanent(f"{where}: a tree has a node that leads back or nowhere")
     return Model(trained)
 

@@ -17,8 +17,8 @@ import sklearn
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from pipeline.kit.failures import Permanent
-from pipeline.score.measures import MEASURES
-from pipeline.score.model import NAME, Model, Trained, Tree
+from pipeline.score.measures import MEASURES, without_history
+from pipeline.score.model import NAME, Forest, Trained, Tree, probability
 
 #: Folds for scores of runs that were not learned from; calls of one hijacked run that count as the attacker's.
 FOLDS, ATTACKERS = 5, 2
@@ -57,6 +57,10 @@ class Example(msgspec.Struct, gc=False):
         if self.label in HARMLESS:
             return 1.0
         return UNREACHED if self.label == "attacked" and not self.reached else 0.0
+
+
+#: An example, and which of its calls are the attacker's.
+Pair = tuple[Example, list[int]]
 
 
 def attackers(examples: Sequence[Example]) -> list[list[int]]:
@@ -98,41 +102,52 @@ def train(
         or sum(example.label == "benign" for example in examples) < 20
     ):
         raise Permanent("expected at least 20 runs labelled `hijacked` and 20 labelled `benign` to learn from")
-    guilty = attackers(examples)
-    trees, baseline = _fit(examples, guilty, seed)
-    trained = Trained(NAME, list(MEASURES), baseline, trees, [], data, sklearn.__version__)
+    known = [(example, numbers) for example, numbers in zip(examples, attackers(examples), strict=True)]
+    new = [(_forgotten(example), numbers) for example, numbers in known]
+    first, later = (_forest(pairs, seed, calibrated=calibrated) for pairs in (new, known))
+    return Trained(NAME, list(MEASURES), first, later, data, sklearn.__version__)
+
+
+def _forgotten(example: Example) -> Example:
+    """A run as the first of its task."""
+    calls = [msgspec.structs.replace(call, vector=without_history(call.vector)) for call in example.calls]
+    return msgspec.structs.replace(example, calls=calls)
+
+
+def _forest(pairs: Sequence[Pair], seed: int, *, calibrated: bool) -> Forest:
+    forest = _fit(pairs, seed)
     if calibrated:
-        trained.calibration = _calibration(examples, guilty, seed)
+        forest.calibration = _calibration(pairs, seed)
     else:
-        harmless = [example for example in examples if example.label == "benign"]
-        trained.calibration = sorted(_worst(Model(trained), example) for example in harmless)
-    return trained
+        forest.calibration = sorted(_worst(forest, example) for example, _ in pairs if example.label == "benign")
+    return forest
 
 
-def _calibration(examples: Sequence[Example], guilty: Sequence[list[int]], seed: int) -> list[float]:
-    """Scores of benign runs by models that learned nothing of their task."""
-    tasks = sorted({(example.suite, example.user_task) for example in examples})
+def _calibration(pairs: Sequence[Pair], seed: int) -> list[float]:
+    """Scores of benign runs by forests that learned nothing of their task."""
+    tasks = sorted({_task(example) for example, _ in pairs})
     scores = []
     for fold in range(FOLDS):
         held = set(tasks[fold::FOLDS])
-        kept = [number for number, one in enumerate(examples) if (one.suite, one.user_task) not in held]
-        trees, baseline = _fit([examples[number] for number in kept], [guilty[number] for number in kept], seed)
-        model = Model(Trained(NAME, list(MEASURES), baseline, trees, [], {}, ""))
-        for example in examples:
-            if example.label == "benign" and (example.suite, example.user_task) in held:
-                scores.append(_worst(model, example))
+        forest = _fit([pair for pair in pairs if _task(pair[0]) not in held], seed)
+        harmless = (example for example, _ in pairs if example.label == "benign" and _task(example) in held)
+        scores += [_worst(forest, example) for example in harmless]
     return sorted(scores)
 
 
-def _worst(model: Model, example: Example) -> float:
-    return round(max((model.score(call.vector) for call in example.calls), default=0.0), 6)
+def _task(example: Example) -> tuple[str, str]:
+    return example.suite, example.user_task
 
 
-def _fit(examples: Sequence[Example], guilty: Sequence[list[int]], seed: int) -> tuple[list[Tree], float]:
+def _worst(forest: Forest, example: Example) -> float:
+    return round(max((probability(forest, call.vector) for call in example.calls), default=0.0), 6)
+
+
+def _fit(pairs: Sequence[Pair], seed: int) -> Forest:
     vectors: list[list[float]] = []
     truth: list[int] = []
     weights: list[float] = []
-    for example, numbers in zip(examples, guilty, strict=True):
+    for example, numbers in pairs:
         chosen = numbers[:ATTACKERS]
         for number, call in enumerate(example.calls):
             weight = 1 / len(chosen) if number in chosen else example.weight
@@ -144,24 +159,20 @@ def _fit(examples: Sequence[Example], guilty: Sequence[list[int]], seed: int) ->
     if not asked.any() or asked.all():
         raise Permanent("expected calls of hijacked runs that harmless runs do not make, and harmless calls")
     weighed[asked == 1] *= BALANCE * weighed[asked == 0].sum() / weighed[asked == 1].sum()
-    forest = HistGradientBoostingClassifier(
+    learner = HistGradientBoostingClassifier(
         max_iter=250, learning_rate=0.06, max_leaf_nodes=24, min_samples_leaf=20, l2_regularization=10.0,
         max_features=0.4, monotonic_cst=list(MEASURES.values()), early_stopping=False, random_state=seed,
     )  # fmt: skip
-    forest.fit(np.array(vectors), asked, sample_weight=weighed)
-    # Not public, so held to what scikit-learn itself says by a test and by `_checked`.
-    trees = [_tree(grown[0].nodes) for grown in forest._predictors]
-    baseline = float(forest._baseline_prediction.ravel()[0])
-    _check(
-        Model(Trained(NAME, list(MEASURES), baseline, trees, [], {}, "")), forest, vectors[:: len(vectors) // 50 or 1]
+    learner.fit(np.array(vectors), asked, sample_weight=weighed)
+    # Where scikit-learn keeps its trees is not public, so what was read is held against what it says.
+    forest = Forest(
+        float(learner._baseline_prediction.ravel()[0]), [_tree(grown[0].nodes) for grown in learner._predictors], []
     )
-    return trees, baseline
-
-
-def _check(model: Model, forest: HistGradientBoostingClassifier, vectors: list[list[float]]) -> None:
-    for vector, expected in zip(vectors, forest.predict_proba(np.array(vectors))[:, 1], strict=True):
-        if abs(model.score(vector) - expected) > 1e-5:
+    sample = vectors[:: len(vectors) // 50 or 1]
+    for vector, expected in zip(sample, learner.predict_proba(np.array(sample))[:, 1], strict=True):
+        if abs(probability(forest, vector) - expected) > 1e-5:
             raise RuntimeError(f"scikit-learn {sklearn.__version__} keeps its trees in another way than is read here")
+    return forest
 
 
 def _tree(nodes: np.ndarray) -> Tree:

@@ -46,7 +46,7 @@ def send(settings, messages):
 
 
 def environment(settings):
-    values = {f"WHODID_{key.upper()}": str(value) for key, value in settings.model_dump().items()}
+    values = settings.environment()
     return {**os.environ, **values}
 
 
