@@ -70,7 +70,7 @@ def fail(message: str, status: int = 1) -> None:
 def main() -> None:
     """Run the command; failures become one line and an exit code."""
     # They register their commands.
-    from pipeline.cli import aliases, chaos, inputs, inventory, measure, outputs, processes  # noqa: F401, PLC0415
+    from pipeline.cli import aliases, chaos, findings, inputs, inventory, measure, outputs, processes  # noqa: F401, PLC0415
 
     try:
         app()
