@@ -25,9 +25,7 @@ from pipeline.kit.config import Settings
 from pipeline.kit.metrics import Metrics
 from pipeline.kit.outbox import Outbox
 from pipeline.kit.outputs import Outputs
-from pipeline.kit.state import PartitionState
 from pipeline.kit.topics import full_name, partition_of
-from pipeline.score import chains, model
 from pipeline.score import drift as scoring
 from schemas.batch import SECOND_HOP, Batch, DeadLetters, Entries, Findings, Item, Mark, Recall, Recalls
 from schemas.rejected import Rejected
@@ -73,7 +71,7 @@ class Correlator:
             sessions.STATE_TYPES,
         )  # fmt: skip
         self.third: Hop[scoring.Drift] = Hop(
-            self, STEPS, CHANGELOGS[STEPS], Steps, scorer(settings), scoring.STATE_TYPES
+            self, STEPS, CHANGELOGS[STEPS], Steps, scoring.scorer(settings), scoring.STATE_TYPES
         )
         self._entries_turn = 0
         #: Monotonic time at which items last came in or went out, for `--until-idle`.
@@ -210,13 +208,6 @@ class Correlator:
             full_name(self.settings, name), key_serializer="raw", value_serializer="raw", key_type=bytes,
             value_type=bytes, partitions=self.settings.partitions,
         )  # fmt: skip
-
-
-def scorer(settings: Settings) -> Callable[[PartitionState], scoring.Drift]:
-    """Makes the scoring stage of a partition. Raises OSError, Permanent when a configured file is not as it must be."""
-    trained = model.load(settings.drift_model)
-    declared = chains.load(settings.tool_chains) if settings.tool_chains else None
-    return lambda state: scoring.Drift(state, trained, settings.drift_budget, declared)
 
 
 def _faust_app(settings: Settings) -> Any:

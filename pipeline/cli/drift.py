@@ -15,7 +15,6 @@ from pipeline.cli.inputs import progress_bar
 from pipeline.cli.main import Summary, app, fail, settings_from
 from pipeline.cli.measure import evaluate
 from pipeline.kit.failures import Failure
-from pipeline.run import drift
 from pipeline.run.agent_runs import read
 from pipeline.score import model as models
 
@@ -41,6 +40,9 @@ def train_agent_runs(
       whodid train agent-runs train.jsonl.gz --out drift.json.gz
       WHODID_DRIFT_MODEL=drift.json.gz whodid up
     """
+    # Scikit-learn takes a second to load, and no other command needs it.
+    from pipeline.run import drift  # noqa: PLC0415
+
     with _working(files) as advance, tempfile.TemporaryDirectory(prefix="whodid-train-") as home:
         try:
             made = drift.trained(files, settings_from(data_dir=Path(home), hash_key="agent-runs"), advance, seed)
@@ -81,6 +83,8 @@ def evaluate_agent_runs(
       whodid evaluate agent-runs dev.jsonl.gz --model drift.json.gz
       whodid evaluate agent-runs dev.jsonl.gz --adaptive
     """
+    from pipeline.run import drift  # noqa: PLC0415  (as above)
+
     with _working(files) as advance, tempfile.TemporaryDirectory(prefix="whodid-evaluate-") as home:
         settings = settings_from(data_dir=Path(home), hash_key="agent-runs")
         try:

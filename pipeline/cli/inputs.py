@@ -63,7 +63,7 @@ def investigate(
     report = {
         "records": found.records, "events": found.events, "entries": found.entries, "duplicates": found.duplicates,
         "rejected": found.rejected, "ignored": found.ignored.total(), "bound": found.bound,
-        "unbound": dict(found.unbound.most_common()), "seconds": found.seconds,
+        "unbound": dict(found.unbound.most_common()), "findings": found.findings, "seconds": found.seconds,
     }  # fmt: skip
     if summary is not None:
         typer.echo(json.dumps(report))

@@ -70,7 +70,17 @@ def fail(message: str, status: int = 1) -> None:
 def main() -> None:
     """Run the command; failures become one line and an exit code."""
     # They register their commands.
-    from pipeline.cli import aliases, chaos, drift, inputs, inventory, measure, outputs, processes  # noqa: F401, PLC0415
+    from pipeline.cli import (  # noqa: PLC0415
+        aliases,  # noqa: F401
+        chaos,  # noqa: F401
+        drift,  # noqa: F401
+        findings,  # noqa: F401
+        inputs,  # noqa: F401
+        inventory,  # noqa: F401
+        measure,  # noqa: F401
+        outputs,  # noqa: F401
+        processes,  # noqa: F401
+    )
 
     try:
         app()

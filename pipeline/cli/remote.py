@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
-from pipeline.console import asked, inventory, names, shapes, state
+from pipeline.console import asked, findings, inventory, names, shapes, state
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Invalid, Transient
 from pipeline.store import Store, connect, queries
@@ -56,6 +56,12 @@ class Reader(Protocol):
 
     def inventoried(self, of: Of, name: str, kind: str = "") -> Shape | None:
         """One of them in detail."""
+
+    def findings(self, given: Mapping[str, str], limit: int) -> Iterator[Shape]:
+        """Findings, latest first, at most `limit`; `given` as in `console.findings`."""
+
+    def finding(self, finding_id: str) -> Shape | None:
+        """One finding with its evidence."""
 
     def status(self) -> Shape:
         """What the process says of itself, if it can be asked, and what the store holds."""
@@ -137,6 +143,14 @@ class StoreReader:
         """See Reader."""
         return inventory.single(self._store, of, name, {"kind": kind})
 
+    def findings(self, given: Mapping[str, str], limit: int) -> Iterator[Shape]:
+        """See Reader."""
+        return _pages("findings", given, limit, lambda asked_for: findings.listing(self._store, asked_for))
+
+    def finding(self, finding_id: str) -> Shape | None:
+        """See Reader."""
+        return findings.single(self._store, finding_id)
+
     def status(self) -> Shape:
         """See Reader. No process was asked, so there is only `store`."""
         return state.report(self._store, dict)
@@ -207,6 +221,14 @@ class DeskReader:
         found: Shape = self._get(path, (HTTPStatus.OK, HTTPStatus.NOT_FOUND))
         return None if "name" not in found else found
 
+    def findings(self, given: Mapping[str, str], limit: int) -> Iterator[Shape]:
+        """See Reader."""
+        return _pages("findings", given, limit, lambda asked_for: self._get("/v1/findings?" + urlencode(asked_for)))
+
+    def finding(self, finding_id: str) -> Shape | None:
+        """See Reader."""
+        return self._find("/v1/findings/", finding_id)
+
     def status(self) -> Shape:
         """See Reader."""
         found: Shape = self._get("/v1/status")
@@ -242,7 +264,7 @@ class DeskReader:
         raise Transient(f"desk: {fault['message']}")
 
 
-def _pages(of: Of, given: Mapping[str, str], limit: int, ask: Callable[[dict[str, str]], Shape]) -> Iterator[Shape]:
+def _pages(of: str, given: Mapping[str, str], limit: int, ask: Callable[[dict[str, str]], Shape]) -> Iterator[Shape]:
     after = ""
     while limit > 0:
         page = ask({**given, "after": after, "limit": str(min(limit, _PAGE))})

@@ -12,7 +12,7 @@ from typing import Any
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import JSONResponse
 
-from pipeline.console import asked, inventory, names, shapes, state
+from pipeline.console import asked, findings, inventory, names, shapes, state
 from pipeline.kit.config import Settings
 from pipeline.store import Store, queries
 from pipeline.store.inventory import OF, Of
@@ -25,6 +25,7 @@ def router(store: Store, settings: Settings, status: state.Status) -> APIRouter:
     for of in OF:
         _inventory(routes, store, of)
     _names(routes, store)
+    _findings(routes, store)
 
     @routes.get("/v1/timeline")
     def timeline(request: Request) -> dict[str, Any]:
@@ -104,3 +105,18 @@ def _names(routes: APIRouter, store: Store) -> None:
     def aliases(request: Request) -> dict[str, Any]:
         """What analysts have said of names, the rules, and the names of one identity. Read only."""
         return names.listing(store, request.query_params)
+
+
+def _findings(routes: APIRouter, store: Store) -> None:
+    @routes.get("/v1/findings")
+    def listing(request: Request) -> dict[str, Any]:
+        """A page of findings, latest first; `next` is the `after` of the next page, null at the end."""
+        return findings.listing(store, request.query_params)
+
+    @routes.get("/v1/findings/{finding_id:path}")
+    def single(finding_id: str) -> dict[str, Any]:
+        """One finding with the entries that are its evidence."""
+        found = findings.single(store, finding_id)
+        if found is None:
+            raise HTTPException(404, f"finding_id: no finding has the id {finding_id[:200]!r}")
+        return found

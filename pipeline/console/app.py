@@ -6,7 +6,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.exceptions import HTTPException
 
-from pipeline.console import api, inventory_page, page
+from pipeline.console import api, findings_page, inventory_page, page
 from pipeline.console.guard import Guard, content_policy
 from pipeline.console.state import Status
 from pipeline.kit.config import Settings
@@ -30,6 +30,12 @@ def create(store: Store, settings: Settings, status: Status) -> FastAPI:
     def inventory(request: Request) -> HTMLResponse:
         """The page of identities, credentials and sessions."""
         code, html = inventory_page.render(store, request.query_params)
+        return HTMLResponse(html, code)
+
+    @app.get("/findings", include_in_schema=False)
+    def findings(request: Request) -> HTMLResponse:
+        """The page of findings."""
+        code, html = findings_page.render(store, request.query_params)
         return HTMLResponse(html, code)
 
     @app.exception_handler(Invalid)

@@ -8,18 +8,21 @@ from importlib.resources import files
 from typing import Any
 from urllib.parse import urlencode
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, FunctionLoader, StrictUndefined
 
-from pipeline.console import asked, shapes, state
+from pipeline.console import asked, findings, shapes, state
 from pipeline.console.inert import inert
 from pipeline.kit.failures import Invalid, Transient
 from pipeline.store import PIVOTS, Store
 from pipeline.store.aliases import Known
+from pipeline.store.findings import FILTERS, SEVERITIES
 from pipeline.store.inventory import OF
 from pipeline.store.pivots import MAX_LIMIT
 
 STYLES = files("pipeline.console").joinpath("page.css").read_text(encoding="utf-8")
 _FIELDS = ("pivot", "value", "since", "until", "limit", "after", "exact")
+#: Findings that are shown above a timeline, or while nothing is asked.
+_NEWEST = 20
 
 
 def render(store: Store, status: state.Status, given: Mapping[str, str]) -> tuple[int, str]:
@@ -34,13 +37,15 @@ def render(store: Store, status: state.Status, given: Mapping[str, str]) -> tupl
         **given,
     }
     names: list[Known] = []
-    entries, next_url, error, code = None, "", "", 200
+    found: list[dict[str, Any]] = []
+    entries, next_url, more_url, error, code = None, "", "", "", 200
     try:
         asked.only(given, _FIELDS)
         if query["value"]:
             page = asked.bounded(query["pivot"], query["value"], query).answer(store)
             entries, names = [shapes.entry(entry) for entry in page.entries], page.names
             next_url = "/?" + urlencode({**query, "after": asked.cursor(page.next)}) if page.next else ""
+        found, more_url = _found(store, query)
     except Invalid as failure:
         error, code = str(failure), 400
     except Transient as failure:
@@ -49,6 +54,7 @@ def render(store: Store, status: state.Status, given: Mapping[str, str]) -> tupl
     return code, template("page.html")(
         styles=STYLES, numbers=_numbers(report), troubles=_troubles(report), pivots=PIVOTS, max_limit=MAX_LIMIT,
         query=query, entries=entries, names=names, next_url=next_url, error=error, inventories=OF,
+        findings=found, more_url=more_url,
     )  # fmt: skip
 
 
@@ -61,19 +67,44 @@ def surety(confidence: float) -> str:
     return "doubtful" if confidence > 0 else "unknown"
 
 
+def gravity(severity: str) -> str:
+    """The CSS class of a severity."""
+    return severity if severity in SEVERITIES else "dim"
+
+
 @cache
 def template(name: str) -> Callable[..., str]:
     """What fills one of this package's templates; every value that it is given is escaped."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=False)
-    environment.filters.update(inert=inert, surety=surety)
-    return environment.from_string(files("pipeline.console").joinpath(name).read_text(encoding="utf-8")).render
+    environment = Environment(
+        loader=FunctionLoader(lambda name: files("pipeline.console").joinpath(name).read_text(encoding="utf-8")),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=False,
+    )
+    environment.filters.update(inert=inert, surety=surety, gravity=gravity)
+    return environment.get_template(name).render
+
+
+def _found(store: Store, query: Mapping[str, str]) -> tuple[list[dict[str, Any]], str]:
+    """The newest findings, of what is asked for if they can be asked by it, and where there are more.
+
+    The pages that follow the first do not repeat them.
+    """
+    if query.get("after") or (query["value"] and query["pivot"] not in FILTERS):
+        return [], ""
+    given = {name: query[name] for name in ("since", "until", "exact")}
+    if query["value"]:
+        given[query["pivot"]] = query["value"]
+    page = findings.listing(store, {**given, "limit": str(_NEWEST)})
+    more = "/findings?" + urlencode({**given, "after": page["next"]}) if page["next"] else ""
+    return [findings.linked(row) for row in page["findings"]], more
 
 
 def _numbers(report: dict[str, Any]) -> list[tuple[str, str]]:
     store = report["store"]
     shown = [
         (name.replace("_", " "), f"{store[name]:,}")
-        for name in ("entries", "unbound", "records", "rejected")
+        for name in ("entries", "unbound", "records", "rejected", "findings")
         if name in store
     ]
     waiting = sum(report.get("lag", {}).values())

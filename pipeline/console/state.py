@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline.console.shapes import iso
 from pipeline.kit.failures import Transient
-from pipeline.store import Store, queries
+from pipeline.store import Store, findings, queries
 
 Status = Callable[[], dict[str, Any]]
 
@@ -15,7 +15,7 @@ Status = Callable[[], dict[str, Any]]
 def report(store: Store, status: Status) -> dict[str, Any]:
     """The process's own report, and under `store` what it holds (or `error`).
 
-    `store`: `entries`, `unbound`, `records`, `rejected`, `last_event` (time or null), `links` (entries by
+    `store`: `entries`, `unbound`, `records`, `rejected`, `last_event` (time or null), `findings`, `links` (entries by
     method of the actor link), `rejections` (`stage`, `reason`, `amount`; most frequent first, at most 100).
     """
     return {**status(), "store": holdings(store)}
@@ -28,6 +28,7 @@ def holdings(store: Store) -> dict[str, Any]:
         return {
             **counts._asdict(),
             "last_event": None if counts.last_event is None else iso(counts.last_event),
+            "findings": findings.amount(store),
             "links": queries.link_methods(store),
             "rejections": [rejection._asdict() for rejection in queries.rejections(store)],
         }

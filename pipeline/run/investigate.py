@@ -12,9 +12,11 @@ from pipeline.correlate.engine import Engine
 from pipeline.correlate.keys import CREDENTIAL
 from pipeline.correlate.route import route
 from pipeline.kit.config import Settings
+from pipeline.kit.state import PartitionState
 from pipeline.normalize.context import Context
 from pipeline.normalize.stage import Normalized, process
 from pipeline.run.recall import Pending, again
+from pipeline.score.drift import STATE_TYPES, scorer
 from pipeline.store import Store
 from pipeline.store.queries import counts
 from pipeline.store.recall import uses
@@ -51,6 +53,8 @@ class Summary:
     unbound: Counter[str] = field(default_factory=Counter)
     ignored: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
+    #: Findings that stand.
+    findings: int = 0
     seconds: float = 0.0
 
 
@@ -61,9 +65,13 @@ class Investigation:
         self._store = store
         self._context = Context.of(settings)
         self._engine = Engine(settings.grace, settings.late_window, KEEP, recalls=True)
+        self._engine.steps = []
+        self._drift = scorer(settings)(PartitionState(STATE_TYPES))
         self.summary = Summary()
         #: Rows that the timeline has and the inventory not yet.
         self._owed: list[Written] = []
+        #: Whether each Finding stands.
+        self._standing: dict[str, bool] = {}
         #: Why each event is unbound ("" = bound), by event id: what is current when the run is over.
         self._outcomes: dict[str, tuple[int, str]] = {}
 
@@ -144,6 +152,7 @@ class Investigation:
             self.summary.conflicts += 1
             self.summary.reasons["event_id: expected an id of its own, another record has it too"] += 1
             rejected.append(letter)
+        self._score()
         for entry in entries:
             event_id = head_of(entry.event).event_id
             known = self._outcomes.get(event_id)
@@ -155,6 +164,15 @@ class Investigation:
             self._store.write_records(raw)
         if rejected:
             self._store.write_rejected(rejected)
+
+    def _score(self) -> None:
+        """Findings of what the engine has told since."""
+        steps, self._engine.steps = self._engine.steps, []
+        found = self._drift.apply(steps or [])
+        self._standing.update({finding.finding_id: not finding.retracted for finding in found})
+        self.summary.findings = sum(self._standing.values())
+        if found:
+            self._store.write_findings(found)
 
 
 def side_by_side(strands: Sequence[Iterator[Normalized]]) -> Iterator[tuple[int, Normalized]]:

@@ -1,4 +1,4 @@
-"""The role `store`: entries, raw records and dead letters go from their topics into ClickHouse.
+"""The role `store`: entries, findings, raw records and dead letters go from their topics into ClickHouse.
 
 Offsets are committed after the rows are in, and the inventory knows of them. While ClickHouse is away the same block is
 tried again, health is red and nothing is dropped; rows written twice replace themselves.
@@ -24,9 +24,10 @@ from pipeline.run.ending import Ending
 from pipeline.run.recall import Recaller
 from pipeline.store import Store, connect
 from pipeline.store.write import Written
-from schemas.batch import DeadLetters, Entries, Records
+from schemas.batch import DeadLetters, Entries, Findings, Records
+from schemas.finding import Finding
 
-ENTRIES, RECORDS, DEAD_LETTERS = "entries", "records", "dead-letters"
+ENTRIES, FINDINGS, RECORDS, DEAD_LETTERS = "entries", "findings", "records", "dead-letters"
 #: A block is written when it has so many rows or is so old (seconds).
 BLOCK_ROWS, BLOCK_AGE = 20_000, 0.1
 #: Time between writes, as a multiple of what the last one took, at most LONGEST_AGE (seconds).
@@ -50,6 +51,7 @@ class StoreRole:
         self._told = 0.0
         self._decoders: dict[str, msgspec.msgpack.Decoder[Any]] = {
             full_name(settings, ENTRIES): msgspec.msgpack.Decoder(Entries),
+            full_name(settings, FINDINGS): msgspec.msgpack.Decoder(Findings),
             full_name(settings, RECORDS): msgspec.msgpack.Decoder(Records),
             full_name(settings, DEAD_LETTERS): msgspec.msgpack.Decoder(DeadLetters),
         }
@@ -121,6 +123,8 @@ class StoreRole:
 
     def _write(self, block: Block) -> None:
         written = self.store.write_timeline(block.entries) if block.entries else None
+        if block.findings:
+            self.store.write_findings(block.findings)
         if block.records:
             self.store.write_records(block.records)
         if block.rejected:
@@ -151,6 +155,7 @@ class Block:
 
     def __init__(self) -> None:
         self.entries: list[Any] = []
+        self.findings: list[Finding] = []
         self.records: list[Any] = []
         self.rejected: list[Any] = []
         self.started = time.monotonic()
@@ -158,14 +163,16 @@ class Block:
     @property
     def rows(self) -> int:
         """How many rows wait."""
-        return len(self.entries) + len(self.records) + len(self.rejected)
+        return len(self.entries) + len(self.findings) + len(self.records) + len(self.rejected)
 
-    def add(self, value: Entries | Records | DeadLetters) -> None:
+    def add(self, value: Entries | Findings | Records | DeadLetters) -> None:
         """Take in one message."""
         if not self.rows:
             self.started = time.monotonic()
         if isinstance(value, Entries):
             self.entries += value.entries
+        elif isinstance(value, Findings):
+            self.findings += value.findings
         elif isinstance(value, Records):
             self.records += value.records
         else:

@@ -12,12 +12,15 @@ does becomes usual when a session is over, unless it was found to drift.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import msgspec
 
+from pipeline.kit.config import Settings
 from pipeline.kit.state import PartitionState
-from pipeline.score import findings, history
+from pipeline.score import chains, findings, history
+from pipeline.score import model as models
 from pipeline.score.chains import Chains
 from pipeline.score.history import Agent, Call, Task
 from pipeline.score.measures import Place, Usual, measure
@@ -197,3 +200,10 @@ def _learn(agent: Agent, session: Session, ended: int) -> None:
     if session.calls:
         agent.scores.append((ended, session.score))
         del agent.scores[:-OWN]
+
+
+def scorer(settings: Settings) -> Callable[[PartitionState], Drift]:
+    """Makes the stage of a partition. Raises OSError, Permanent when a configured file is not as it must be."""
+    model = models.load(settings.drift_model)
+    declared = chains.load(settings.tool_chains) if settings.tool_chains else None
+    return lambda state: Drift(state, model, settings.drift_budget, declared)

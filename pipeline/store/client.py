@@ -21,6 +21,7 @@ from pipeline.store import write
 from pipeline.store.faults import translated
 from schemas.batch import RawRecord
 from schemas.entry import Entry, PackedEntry
+from schemas.finding import Finding
 from schemas.rejected import Rejected
 
 _INSERT = {
@@ -107,6 +108,10 @@ class Store:
     def write_rejected(self, rejected: list[Rejected]) -> None:
         """Write dead letters."""
         self.insert(write.rejected_block(rejected))
+
+    def write_findings(self, findings: list[Finding]) -> None:
+        """Write findings, of which each one's highest revision counts, in whatever order they come."""
+        self.insert(write.findings_block(findings))
 
     def close(self) -> None:
         """Close every connection. Calls that are under way finish; later ones raise Transient."""

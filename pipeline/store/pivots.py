@@ -87,7 +87,7 @@ def timeline(
     cursor = after or (EARLIEST, "")
     # One more than asked for tells whether there is a next page.
     while len(found) <= limit:
-        rows, end = _window(store, pivot, values, _bounds(since, until), cursor, limit + 1)
+        rows, end = _window(store, pivot, values, bounds(since, until), cursor, limit + 1)
         found += rows
         if end is None:
             break
@@ -99,14 +99,14 @@ def timeline(
 
 
 def _window(
-    store: Rows, pivot: str, values: list[str], bounds: tuple[int, int], cursor: tuple[int, str], window: int
+    store: Rows, pivot: str, values: list[str], span: tuple[int, int], cursor: tuple[int, str], window: int
 ) -> tuple[list[Entry], tuple[int, str] | None]:
     """Current rows among the next keys of the pivot, and where the keys after those begin (None: there are none).
 
     Fewer rows than keys means that revisions have moved rows elsewhere; then later keys have to be looked at.
     """
     parameters: dict[str, Any] = {
-        "pivot": pivot, "values": values, "since": bounds[0], "last": bounds[1],
+        "pivot": pivot, "values": values, "since": span[0], "last": span[1],
         "after_time": cursor[0], "after_id": cursor[1], "window": window,
     }  # fmt: skip
     keys = _keys(len(values))
@@ -138,7 +138,8 @@ def _keys(amount: int) -> str:
     return f"SELECT DISTINCT time, event_id FROM ({together}) ORDER BY time, event_id LIMIT {{window:UInt32}}"  # noqa: S608
 
 
-def _bounds(since: int | None, until: int | None) -> tuple[int, int]:
+def bounds(since: int | None, until: int | None) -> tuple[int, int]:
+    """The first and the last time (microseconds since 1970) from `since` on and before `until`, as far as they go."""
     first = EARLIEST if since is None else max(EARLIEST, min(since, LATEST))
     last = LATEST if until is None else max(EARLIEST, min(until - 1, LATEST))
     return first, last

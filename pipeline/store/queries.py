@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from pipeline.kit.failures import Invalid
@@ -12,10 +12,12 @@ from schemas.batch import RawRecord
 from schemas.entry import Entry, Link
 from schemas.rejected import Rejected
 
-_EVENT = f"""
+_EVENTS = f"""
 SELECT {SELECTED} FROM entries FINAL
-WHERE (time, event_id) IN (SELECT time, event_id FROM pivots WHERE key = sipHash64('event', {{event_id:String}}))
-  AND event_id = {{event_id:String}}
+WHERE (time, event_id) IN
+    (SELECT time, event_id FROM pivots WHERE key IN (SELECT sipHash64('event', arrayJoin({{ids:Array(String)}}))))
+  AND event_id IN {{ids:Array(String)}}
+ORDER BY time, event_id
 """  # noqa: S608
 _RECORD = """
 SELECT record_id, format, topic, partition, offset, toUnixTimestamp64Micro(time), value
@@ -92,8 +94,12 @@ class DeadLetter(NamedTuple):
 
 def event(store: Rows, event_id: str) -> Entry | None:
     """The current Entry of an event; None if there is none."""
-    found = store.rows(_EVENT, {"event_id": event_id})
-    return entry(found[0]) if found else None
+    return next(iter(events(store, [event_id])), None)
+
+
+def events(store: Rows, event_ids: Sequence[str]) -> list[Entry]:
+    """The current Entries of some events, at most some hundred, oldest first; those that there are."""
+    return [entry(row) for row in store.rows(_EVENTS, {"ids": list(event_ids)})] if event_ids else []
 
 
 def record(store: Rows, record_id: str) -> RawRecord | None:

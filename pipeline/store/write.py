@@ -1,6 +1,6 @@
-"""Entries, raw records and dead letters become blocks of rows that replace themselves when written twice.
+"""Entries, findings, raw records and dead letters become blocks of rows that replace themselves when written twice.
 
-In:     Entries, RawRecords, Rejected
+In:     Entries, Findings, RawRecords, Rejected
 Out:    Blocks, encoded as ClickHouse's MsgPack format
 Fails:  never; a path that is not valid Unicode is stored with replacement characters
 
@@ -20,12 +20,14 @@ import msgspec
 from pipeline.store import columns
 from schemas.batch import RawRecord
 from schemas.entry import Entry, PackedEntry
+from schemas.finding import Finding
 from schemas.rejected import Rejected
 
 _encode = msgspec.msgpack.Encoder().encode
 _RECORD = ("record_id", "format", "topic", "partition", "offset", "time", "value")
 _SETTLED = ("time", "event_id")
 _ALIAS = ("name", "identity", "reason", "by", "at", "is_deleted")
+_FINDING = tuple("is_deleted" if name == "retracted" else name for name in Finding.__struct_fields__)
 _REJECTED = ("rejected_id", "stage", "reason", "format", "topic", "partition", "offset", "time", "value")
 
 
@@ -84,6 +86,11 @@ def records_block(records: Iterable[RawRecord]) -> Block:
 def rejected_block(rejected: Iterable[Rejected]) -> Block:
     """Rows of `dead_letters`."""
     return _block("dead_letters", _REJECTED, map(attrgetter(*_REJECTED), rejected))
+
+
+def findings_block(findings: Iterable[Finding]) -> Block:
+    """Rows of `findings`; the view fills `finding_pivots` from them."""
+    return _block("findings", _FINDING, map(msgspec.structs.astuple, findings))
 
 
 def alias_block(alias: tuple[Any, ...]) -> Block:

@@ -120,7 +120,7 @@ def test_the_status_is_of_the_process_and_the_store(browser, store):
     found = browser.get("/v1/status").json()
     assert found["lag"] == {"normalize": 2, "store": 1}
     assert found["store"] == {
-        "entries": 1, "unbound": 0, "records": 0, "rejected": 0, "last_event": "2023-11-14T22:13:20Z",
+        "entries": 1, "unbound": 0, "records": 0, "rejected": 0, "last_event": "2023-11-14T22:13:20Z", "findings": 0,
         "links": {"credential": 1}, "rejections": [],
     }  # fmt: skip
 

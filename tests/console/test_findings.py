@@ -1,0 +1,312 @@
+import csv
+import io
+import json
+import re
+
+import pytest
+from typer.testing import CliRunner
+
+from pipeline.cli import findings as commands
+from pipeline.cli import findings_views
+from pipeline.cli.main import app
+from pipeline.cli.remote import DeskReader, StoreReader
+from pipeline.console.app import create
+from pipeline.console.findings import MOST
+from pipeline.console.page import gravity
+from pipeline.kit.config import Settings
+from pipeline.kit.failures import Invalid
+from pipeline.store import connect
+from pipeline.store.aliases import alias
+from schemas.finding import Finding
+from tests.console.test_page import Tags
+from tests.console.test_remote import Served
+from tests.console.test_views import COMMANDS, HOSTILE
+from tests.store.entries import entry
+from tests.store.findings import finding
+
+ROWS = [
+    entry("p", 0, human="ana", session="s/1 ü?"), entry("a", 1, human="ana", session="s/1 ü?", resources=["r1"]),
+    entry("b", 2, human="ana", session="s/1 ü?"), entry("c", 9, actor="octo", session="s2"),
+]  # fmt: skip
+DRIFT = finding(
+    "f/1 ü?", 2, severity="high", human="ana", session="s/1 ü?", entries=["b", "p", "late"],
+    details={"tool": "send_mail", "share_with_this_tool": "0.004"}, frameworks=["ASI01", "AML.T0053"], revision=3,
+)  # fmt: skip
+FOUND = [
+    DRIFT, finding("f2", 9, actor="octo", session="s2", detection="action-without-tool-call"),
+    finding("f3", 4, session="s2", severity="low", entries=["c"]), finding("f4", 8, retracted=True),
+]  # fmt: skip
+
+
+def fill(store):
+    store.write_entries(ROWS)
+    store.write_findings(FOUND)
+    return store
+
+
+@pytest.fixture
+def filled(store):
+    return fill(store)
+
+
+# The API
+
+
+def test_findings_are_listed_latest_first_with_a_next_page(browser, filled):
+    first = browser.get("/v1/findings", limit=2).json()
+    assert [one["finding_id"] for one in first["findings"]] == ["f2", "f3"]
+    second = browser.get("/v1/findings", limit=2, after=first["next"]).json()
+    assert (second["next"], second["names"]) == (None, [])
+    (found,) = second["findings"]
+    assert {*found} == {*Finding.__struct_fields__} - {"retracted"}
+    assert (found["time"], found["severity"], found["p_value"]) == ("2023-11-14T22:13:22Z", "high", 0.0012)
+    assert (found["entries"], found["details"]["tool"], found["revision"]) == (["b", "p", "late"], "send_mail", 3)
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({"actor": "bot"}, ["f3", "f/1 ü?"]), ({"session": "s2"}, ["f2", "f3"]), ({"human": "ana"}, ["f/1 ü?"]),
+        ({"detection": "action-without-tool-call"}, ["f2"]), ({"severity": "low", "session": "s2"}, ["f3"]),
+        ({"since": "2023-11-14T22:13:24Z", "until": "2023-11-14T22:13:29Z"}, ["f3"]), ({"session": ""}, None),
+        ({"actor": "nobody"}, []),
+    ],
+)  # fmt: skip
+def test_findings_are_asked_for_by_what_they_are_about(browser, filled, asked, expected):
+    found = [one["finding_id"] for one in browser.get("/v1/findings", **asked).json()["findings"]]
+    assert found == (["f2", "f3", "f/1 ü?"] if expected is None else expected)
+
+
+def test_findings_of_an_actor_are_under_all_of_its_names(browser, filled):
+    alias(filled, "octo", "bot", "HR", "bob")
+    everything = browser.get("/v1/findings", actor="bot").json()
+    assert [one["finding_id"] for one in everything["findings"]] == ["f2", "f3", "f/1 ü?"]
+    assert [(one["name"], one["because"], one["by"]) for one in everything["names"]] == [("octo", "alias", "bob")]
+    only = browser.get("/v1/findings", actor="octo", exact="true").json()
+    assert ([one["finding_id"] for one in only["findings"]], only["names"]) == (["f2"], [])
+
+
+def test_a_finding_is_shown_with_its_evidence_and_what_of_it_is_missing(browser, filled):
+    shown = browser.get("/v1/findings/f%2F1%20%C3%BC%3F").json()
+    assert [one["event_id"] for one in shown["evidence"]] == ["p", "b"]
+    assert shown["evidence"][0] == browser.get("/v1/events/p").json()
+    assert (shown["entries"], shown["missing"]) == (["b", "p", "late"], ["late"])
+    assert browser.get("/v1/findings/f2").json()["evidence"] == []
+
+
+def test_the_evidence_that_is_read_is_bounded(browser, filled):
+    names = [f"e{n:03}" for n in range(MOST + 5)]
+    filled.write_entries([entry(name, n) for n, name in enumerate(names)])
+    filled.write_findings([finding("wide", entries=names[::-1])])
+    shown = browser.get("/v1/findings/wide").json()
+    assert [one["event_id"] for one in shown["evidence"]] == names[5:]
+    assert shown["missing"] == names[4::-1]
+
+
+def test_what_is_not_found_is_404(browser, filled):
+    answer = browser.get("/v1/findings/nope")
+    assert answer.status_code == 404
+    assert answer.json()["error"] == {
+        "parameter": "finding_id", "message": "finding_id: no finding has the id 'nope'"
+    }  # fmt: skip
+    assert browser.get("/v1/findings/f4").status_code == 404, "retracted"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "named"),
+    [
+        ({"severity": "dire"}, "severity"), ({"since": "soon"}, "since"), ({"until": "x"}, "until"),
+        ({"limit": "0"}, "limit"), ({"after": "x"}, "after"), ({"exact": "maybe"}, "exact"),
+        ({"credential": "x"}, "credential"), ({"session": "x" * 5000}, "session"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("path", ["/v1/findings", "/findings"])
+def test_a_wrong_parameter_is_named(browser, path, parameters, named):
+    answer = browser.get(path, **parameters)
+    assert answer.status_code == 400
+    assert f"{named}: " in answer.text
+    assert path == "/findings" or answer.json()["error"]["parameter"] == named
+
+
+def test_the_status_counts_current_findings(browser, filled):
+    assert browser.get("/v1/status").json()["store"]["findings"] == 3
+    assert "<dt>findings</dt><dd>3</dd>" in browser.get("/").text
+
+
+def test_while_the_store_is_away_findings_say_so(browser, store):
+    store.close()
+    assert browser.get("/v1/findings").json()["error"]["message"] == "store: closed"
+    assert browser.get("/v1/findings/x").status_code == 503
+    page = browser.get("/findings")
+    assert (page.status_code, "store: closed" in page.text) == (503, True)
+
+
+# Readers and commands
+
+
+@pytest.fixture(params=["store", "desk"])
+def reader(request, filled, settings, process):
+    if request.param == "store":
+        yield StoreReader(filled)
+        return
+    with Served(create(filled, settings, process)) as port:
+        yield DeskReader(f"http://127.0.0.1:{port}")
+
+
+def test_both_readers_give_the_same_findings(reader, filled):
+    filled.write_findings([finding(f"x{n:04}", 100 + n, session="many") for n in range(1500)])
+    rows = [row["finding_id"] for row in reader.findings({"session": "many"}, 10_000)]
+    assert rows == [f"x{n:04}" for n in range(1499, -1, -1)]
+    assert len(list(reader.findings({}, 1001))) == 1001
+    shown = reader.finding("f/1 ü?")
+    assert [one["event_id"] for one in shown["evidence"]] == ["p", "b"]
+    assert reader.finding("nope") is None
+    with pytest.raises(Invalid, match="severity: expected one of low"):
+        list(reader.findings({"severity": "x"}, 1))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("whodid") / "store"
+    with connect(Settings(clickhouse=f"chdb://{path}")) as opened:
+        alias(fill(opened), "octo", "bot", "HR", "bob")
+    return path
+
+
+@pytest.fixture
+def run(folder, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("WHODID_PORT", "1")
+    assert commands
+    return lambda *given: CliRunner().invoke(app, [*given, "--store", str(folder)])
+
+
+def test_findings_print_a_table(run):
+    told = run("findings", "--severity", "high").output
+    for text in ("2023-11-14 22:13:22", "high", "tool-chain-drift", "f/1 ü?", "bot", "for ana", "s/1 ü?", "send_mail"):
+        assert text in told
+    assert "f2" not in told
+    shown = run("findings", "--actor", "bot", "--format", "jsonl")
+    assert [json.loads(line)["finding_id"] for line in shown.stdout.splitlines()] == ["f2", "f3", "f/1 ü?"]
+    assert "also under the name octo (same as bot: alias by bob: HR)" in shown.stderr
+    exact = run("findings", "--actor", "octo", "--exact", "--format", "jsonl")
+    assert (exact.stdout.count("\n"), exact.stderr) == (1, "")
+
+
+def test_a_finding_prints_everything_and_its_evidence_as_a_timeline(run):
+    told = run("finding", "f/1 ü?").output
+    for text in (
+        "no prompt of the session asks for", "0.97", "0.0012", "drift@1", "ASI01 AML.T0053", "share_with_this_tool",
+        "0.004", "How we know", "2023-11-14 22:13:20", "s3:GetObject", "not shown here (1)", "late",
+    ):  # fmt: skip
+        assert text in told
+    assert "Evidence:" not in run("finding", "f2").output
+
+
+def test_commands_print_json_and_csv(run):
+    rows = json.loads(run("findings", "--format", "json").output)
+    assert [json.loads(line) for line in run("findings", "--format", "jsonl").output.splitlines()] == rows
+    found = list(csv.DictReader(io.StringIO(run("findings", "--format", "csv").output)))
+    assert [row["finding_id"] for row in found] == [row["finding_id"] for row in rows] == ["f2", "f3", "f/1 ü?"]
+    assert {*found[0]} == {*findings_views.CSV_COLUMNS} == {*rows[0]}
+    shown = json.loads(run("finding", "f/1 ü?", "--format", "jsonl").output)
+    assert {*shown} == {*rows[0]} | {"evidence", "missing"}
+    (line,) = csv.DictReader(io.StringIO(run("finding", "f/1 ü?", "--format", "csv").output))
+    assert line["entries"] == "b p late"
+
+
+def test_nothing_found_and_wrong_usage_have_their_own_status(run):
+    assert run("finding", "nope").exit_code == 4
+    assert run("findings", "--since", "2030-01-01").exit_code == 4
+    assert isinstance(run("findings", "--severity", "dire").exception, Invalid)
+
+
+@pytest.mark.parametrize("command", ["findings", "finding"])
+def test_help_has_examples(command):
+    told = CliRunner().invoke(app, [command, "--help"]).output
+    assert "Examples:" in told
+    assert f"whodid {command} " in told
+
+
+def hostile() -> Finding:
+    texts = ("detection", "model", "title", "severity", "actor", "actor_kind", "human", "session", "sentence")
+    return finding(
+        "f" + HOSTILE, entries=[HOSTILE, "other" + HOSTILE], details={HOSTILE: HOSTILE}, frameworks=[HOSTILE],
+        **dict.fromkeys(texts, HOSTILE),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("format", ["table", "json", "jsonl", "csv"])
+def test_hostile_text_commands_no_terminal(store, format):
+    store.write_entries([entry(HOSTILE, actor=HOSTILE)])
+    store.write_findings([hostile()])
+    reader, out = StoreReader(store), io.StringIO()
+    assert findings_views.listing(reader.findings({"session": HOSTILE}, 5), format, out) == 1
+    findings_views.single(reader.finding("f" + HOSTILE), format, out)
+    assert not set(out.getvalue()) & set(COMMANDS)
+    assert "[bold]" in out.getvalue()
+
+
+# The pages
+
+
+def test_the_page_shows_the_newest_findings_and_leads_to_their_timelines(browser, filled):
+    page = browser.get("/").text
+    assert "3 findings, newest first" in page
+    assert page.index("action-without-tool-call") < page.index('class="high">high')
+    assert 'href="/?pivot=session&amp;value=s%2F1+%C3%BC%3F"' in page
+    assert 'href="/?pivot=actor&amp;value=octo"' in page
+    assert 'href="/v1/findings/f%2F1%20%C3%BC%3F"' in page
+    assert "p 0.0012" in page
+    assert 'href="/findings"' in page
+    assert 'href="/findings"' in browser.get("/inventory").text
+
+
+def test_a_session_has_its_findings_above_its_timeline(browser, filled):
+    page = browser.get("/", pivot="session", value="s/1 ü?").text
+    assert "1 findings, newest first" in page
+    assert page.index("tool-chain-drift") < page.index("3 events of session")
+    assert "findings, newest" not in browser.get("/", pivot="session", value="other").text
+    assert "findings, newest" not in browser.get("/", pivot="address", value="192.0.2.7").text
+    assert "findings, newest" not in browser.get("/", pivot="session", value="s/1 ü?", after="0:x").text
+    filled.write_findings([finding(f"x{n}", n, session="s/1 ü?") for n in range(30)])
+    page = browser.get("/", pivot="session", value="s/1 ü?").text
+    assert "20 findings, newest first · there are more" in page
+    link = next(found["href"] for _, found in Tags(page).found if found.get("href", "").startswith("/findings?"))
+    assert "11 findings, newest first" in browser.get(link).text
+
+
+def test_the_page_of_findings_has_filters_and_a_next_page(browser, filled):
+    assert "3 findings, newest first" in browser.get("/findings").text
+    page = browser.get("/findings", severity="high", human="ana").text
+    assert "1 findings, newest first" in page
+    assert "<option selected>high" in page
+    assert 'name="human" value="ana"' in page
+    page = browser.get("/findings", limit=2).text
+    link = next(found["href"] for _, found in Tags(page).found if found.get("href", "").startswith("/findings?"))
+    assert "1 findings, newest first" in browser.get(link).text
+    assert "No findings." in browser.get("/findings", session="nope").text
+
+
+def test_the_pages_show_hostile_text_as_text_and_nothing_runs(browser, store):
+    script = "<script>alert(1)</script>\"'&</style>"
+    texts = ("detection", "title", "severity", "actor", "actor_kind", "human", "session", "sentence")
+    one = finding(script, **dict.fromkeys(texts, script + HOSTILE))
+    store.write_findings([one, hostile(), finding("untold", title="<b>x</b>", sentence="")])
+    for page in (browser.get("/").text, browser.get("/findings", session=script + HOSTILE).text):
+        tags = Tags(page).found
+        assert not {"script", "link", "img", "iframe", "object", "base"} & {tag for tag, _ in tags}
+        attributes = [pair for _, found in tags for pair in found.items()]
+        assert not [name for name, _ in attributes if name.startswith("on") or name in ("style", "src")]
+        assert all(value.startswith("/") for name, value in attributes if name in ("href", "action"))
+        assert page.count("</style>") == 1
+        assert "&lt;script&gt;" in page
+        # The form keeps what was asked as it was.
+        assert not set(re.sub(r'value="[^"]*"', "", page)) & (set(COMMANDS) - {"\r"})
+    assert "<b>x" not in browser.get("/").text
+
+
+def test_a_severity_has_a_class_and_nothing_else_has():
+    assert [gravity(text) for text in ("low", "medium", "high", "critical", "x y", "")] == [
+        "low", "medium", "high", "critical", "dim", "dim",
+    ]  # fmt: skip

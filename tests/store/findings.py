@@ -1,0 +1,18 @@
+"""Findings for tests, written as short as a story."""
+
+from schemas.finding import Finding
+from tests.store.entries import START
+
+
+def finding(name: str, seconds: float = 0, **more) -> Finding:
+    told = {
+        "detection": "tool-chain-drift", "model": "drift@1", "title": "A call that serves somebody else",
+        "actor": "bot", "actor_kind": "agent", "session": "s1", "score": 0.97, "p_value": 0.0012,
+        "sentence": "send_mail was called, which no prompt of the session asks for.",
+        **more,
+    }  # fmt: skip
+    return Finding(finding_id=name, time=START + int(seconds * 1_000_000), **told)
+
+
+def ids(page) -> list[str]:
+    return [one.finding_id for one in page.findings]
