@@ -10,16 +10,23 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+import yaml
 
 from pipeline.cli.inputs import progress_bar
 from pipeline.cli.main import Summary, app, fail, settings_from
 from pipeline.cli.measure import evaluate
+from pipeline.cli.stored import Place, stored
+from pipeline.console.shapes import moment
 from pipeline.kit.failures import Failure
 from pipeline.run.agent_runs import read
+from pipeline.score import chains
 from pipeline.score import model as models
+from pipeline.store.chains import tools_by_session
 
 train = typer.Typer(help="Learn the models that score.", no_args_is_help=True)
 app.add_typer(train, name="train")
+learning = typer.Typer(help="What agents usually do.", no_args_is_help=True)
+app.add_typer(learning, name="drift")
 
 Runs = Annotated[list[Path], typer.Argument(help="Agent runs, JSON lines, gzipped or not.", metavar="FILE…")]
 
@@ -92,10 +99,36 @@ def evaluate_agent_runs(
             done, cost = drift.replayed((run for file in files for run in read(file, advance)), settings, scoring)
         except (OSError, Failure) as error:
             fail(str(error), 2)
-        report = drift.report(done, scoring, cost)
+        report = drift.report(done, scoring, cost, settings.drift_budget)
         if adaptive:
             report["adaptive"] = drift.adaptive(done, settings, scoring)
     typer.echo(json.dumps(report))
+
+
+@learning.command("learn")
+@stored
+def learn(
+    place: Place,
+    actor: Annotated[str, typer.Option(help="Only for this agent.")] = "",
+    since: Annotated[str, typer.Option(help="Only from this time on, ISO 8601.")] = "",
+    share: Annotated[float, typer.Option(help="Leave out what no more than this share of sessions do.")] = 0.01,
+) -> None:
+    """Propose tool chains from what agents did: which tools each uses, and which follow which. Prints YAML.
+
+    Read it, strike out what should not be, and set WHODID_TOOL_CHAINS to the file: what it allows counts as usual, and
+    a call of a tool that it does not have is a finding.
+
+    Examples:
+      whodid drift learn --since 2026-01-01 > chains.yaml
+      whodid drift learn --actor invoice-bot
+    """
+    with place.store() as store:
+        from_then = moment(since, "since") if since else 0
+        proposed = chains.propose(tools_by_session(store, actor, from_then), share)
+    if not proposed["agents"]:
+        typer.echo("whodid: drift learn: no tool calls of agents found", err=True)
+        raise typer.Exit(4)
+    typer.echo(yaml.safe_dump(proposed, sort_keys=False, allow_unicode=True), nl=False)
 
 
 @contextmanager

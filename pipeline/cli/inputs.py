@@ -129,6 +129,8 @@ def _show(report: dict[str, Any], found: Found, counts: dict[str, int], address:
     for reason, count in sorted(found.reasons.items(), key=lambda item: -item[1])[:20]:
         typer.echo(f"{count:>9,} rejected: {reason}")
     typer.echo(f"{counts['entries']:>9,} entries now in {address}")
+    if report["findings"]:
+        typer.echo(f"{report['findings']:>9,} findings: see `whodid findings`")
 
 
 def progress_bar(total: int | None) -> Progress:

@@ -6,6 +6,8 @@ actor. As at the first hop, what comes late revises what was emitted: the outcom
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 import msgspec
 
 from pipeline.correlate import station
@@ -85,6 +87,8 @@ class Sessions(Station):
         self._new.clear()
         self._expire()
         self._parking.save()
+        # A prompt that comes late comes before the calls that it explains.
+        self.steps.sort(key=attrgetter("time"))
         entries, self._entries = self._entries, []
         announcements, self._announcements = self._announcements, []
         return entries, announcements
@@ -366,9 +370,12 @@ def entry_of(event: msgspec.Raw, attribution: Attribution, revision: int) -> Pac
 
 def _matters(step: Step, event: Head, *, revised: bool) -> bool:
     """Whether the scoring stage is told: of prompts, calls, and requests that no call explains, or one does now."""
+    if not step.actor:
+        # Its past cannot be told from that of others; when it is known who acts, the entry is revised.
+        return False
     if event.kind in CLOUD:
         return revised or step.explained < EXPLAINED
-    return event.kind == "prompt" or step.flow is not None
+    return bool(step.words) or step.flow is not None
 
 
 def step_of(entry: PackedEntry, event: Head) -> Step:

@@ -41,9 +41,10 @@ class Settings(BaseSettings):
     #: Time between checkpoints of a partition's state.
     checkpoint_every: float = Field(1.0, gt=0)
 
-    #: Share of harmless agent sessions that may be found to drift; a model file and declared tool chains, if not those
-    #: that come with the program.
-    drift_budget: float = Field(0.005, gt=0, lt=1)
+    #: Share of harmless agent sessions that may be found to drift, with a severity of low or above; a fifth of it is
+    #: for medium and above, a twenty-fifth for high.
+    drift_budget: float = Field(0.05, gt=0, lt=1)
+    #: A model file, if not the one that comes with the program; and a file of declared tool chains.
     drift_model: Path | None = None
     tool_chains: Path | None = None
 

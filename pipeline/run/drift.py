@@ -17,7 +17,7 @@ from pipeline.kit.config import Settings
 from pipeline.kit.state import PartitionState
 from pipeline.run.agent_runs import Replay, Replayed, fingerprint, read
 from pipeline.score.drift import STATE_TYPES, Drift
-from pipeline.score.findings import DRIFT
+from pipeline.score.findings import DRIFT, RARE
 from pipeline.score.model import SHARES, Model, Trained
 from pipeline.score.train import Example, Made, attackers, train
 from pipeline.simulate import launder
@@ -84,7 +84,7 @@ def replayed(runs: Iterable[Run], settings: Settings, model: Model) -> tuple[lis
     }
 
 
-def report(done: Sequence[Replayed], model: Model, cost: dict[str, float]) -> dict[str, Any]:
+def report(done: Sequence[Replayed], model: Model, cost: dict[str, float], budget: float) -> dict[str, Any]:
     """How well hijacked runs are told from benign ones; thresholds are taken from benign runs only."""
     scores: dict[str, list[float]] = defaultdict(list)
     for one in done:
@@ -107,7 +107,9 @@ def report(done: Sequence[Replayed], model: Model, cost: dict[str, float]) -> di
             }
             for share in SHARES
         },
-        "findings": {label: _found([one for one in done if _group(one.run) == label]) for label in sorted(scores)},
+        "findings": {
+            label: _found([one for one in done if _group(one.run) == label], budget) for label in sorted(scores)
+        },
         "alert": _alerts(done, threshold),
         "runs": {label: len(group) for label, group in sorted(scores.items())},
         "model": model.name,
@@ -175,10 +177,12 @@ def _at(values: list[float], share: float) -> float:
     return sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
 
-def _found(done: Sequence[Replayed]) -> float:
-    """Share of runs with a standing Finding of drift, as the pipeline would have alerted."""
-    found = sum(any(finding.detection == DRIFT for finding in one.findings) for one in done)
-    return round(found / len(done), 4) if done else 0.0
+def _found(done: Sequence[Replayed], budget: float) -> dict[str, float]:
+    """Share of runs with a standing Finding of drift, by the budget of its severity: what the pipeline alerts on."""
+    rare = [min((finding.p_value for finding in one.findings if finding.detection == DRIFT), default=1.0)
+            for one in done]  # fmt: skip
+    shares = {f"{name} (p <= {budget * part:g})": budget * part for name, part in RARE.items()}
+    return {name: round(sum(p_value <= share for p_value in rare) / len(rare), 4) for name, share in shares.items()}
 
 
 def _alerts(done: Sequence[Replayed], threshold: float) -> dict[str, Any]:

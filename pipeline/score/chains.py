@@ -11,7 +11,11 @@ A declaration is honoured: what it allows counts as usual, and what it does not 
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -59,6 +63,30 @@ class Chains:
         if chain is None or step.tool in chain.tools:
             return None
         return findings.outside(found, step, chain.tools)
+
+
+def propose(sessions: Iterable[tuple[str, Sequence[str]]], share: float) -> dict[str, Any]:
+    """What agents did, as a file of chains: tools and transitions that more than this share of their sessions have.
+
+    `sessions`: each session's agent, and the tools it called in their order.
+    """
+    count: Counter[str] = Counter()
+    tools: dict[str, Counter[str]] = defaultdict(Counter)
+    moves: dict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
+    for agent, called in sessions:
+        count[agent] += 1
+        tools[agent].update(set(called))
+        moves[agent].update(set(pairwise(called)))
+    return {"agents": {agent: _chain(tools[agent], moves[agent], share * count[agent]) for agent in sorted(count)}}
+
+
+def _chain(tools: Counter[str], moves: Counter[tuple[str, str]], least: float) -> dict[str, Any]:
+    usual = sorted(tool for tool, sessions in tools.items() if sessions > least)
+    then: dict[str, list[str]] = {tool: [] for tool in usual}
+    for (before, tool), sessions in sorted(moves.items()):
+        if sessions > least and before in then and tool in then:
+            then[before].append(tool)
+    return {"tools": usual, "then": then}
 
 
 def load(file: Path) -> Chains:

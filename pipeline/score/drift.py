@@ -34,7 +34,7 @@ QUIET = 600_000_000
 LOOKED_AT, CALLS, SESSIONS = 4, 2000, 20_000
 #: Scores of an agent's own sessions that are kept; in how long (microseconds) they count half; and how many of its own
 #: it takes to count as much as all the model was calibrated on.
-OWN, HALF_LIFE, PRIOR = 1000, 30 * 86_400_000_000, 50.0
+OWN, HALF_LIFE, PRIOR = 1000, 30 * 86_400_000_000, 30.0
 
 
 class Session(msgspec.Struct, array_like=True, gc=False):
@@ -51,6 +51,8 @@ class Session(msgspec.Struct, array_like=True, gc=False):
     unexplained: dict[str, str] = {}
     #: By detection: the revision of its Finding, and whether it stands.
     found: dict[str, tuple[int, bool]] = {}
+    #: It drifts so surely that what it does must not become usual.
+    drifted: bool = False
 
     @property
     def score(self) -> float:
@@ -125,6 +127,7 @@ class Drift:
         worst = session.score
         p_value = self.p_value(agent, worst, usual.sessions, step.time)
         verdict = findings.Verdict(worst, p_value, self.model.name, self._budget)
+        session.drifted = verdict.severity == "high"
         if session.calls[step.event_id].score == worst:
             return findings.drift(session.found, step, verdict, usual, session.prompt)
         # What was found may have been this call, as it looked before.
@@ -172,8 +175,7 @@ class Drift:
             session = self.state.get("s/" + name, Session)
             if session is None:
                 continue
-            drifted = any(stands for _, stands in session.found.values())
-            if self._learning and not drifted and history.may_learn(agent, ended):
+            if self._learning and not session.drifted and history.may_learn(agent, ended):
                 _learn(agent, session, ended)
         if len(self.state) > SESSIONS:
             for name in over:

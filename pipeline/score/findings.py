@@ -17,6 +17,8 @@ from schemas.step import Flow, Step, Value
 DRIFT, OUTSIDE, UNEXPLAINED = "tool-chain-drift", "tool-outside-chain", "action-without-tool-call"
 #: Confidence from which on a tool call explains a request; how much an action must be able to do to be found.
 EXPLAINED, CHANGES = 0.5, 2
+#: Parts of the budget that findings of a severity and above may take.
+RARE = {"high": 0.04, "medium": 0.2, "low": 1.0}
 #: Characters of a value, and values, that a sentence shows.
 SHOWN, VALUES = 80, 3
 #: Standing of a session's findings by detection: (revision, whether it stands).
@@ -30,6 +32,11 @@ class Verdict(NamedTuple):
     p_value: float
     model: str
     budget: float
+
+    @property
+    def severity(self) -> str:
+        """By how rare it is among harmless sessions."""
+        return next((name for name, part in RARE.items() if self.p_value <= self.budget * part), "low")
 
     @property
     def found(self) -> bool:
@@ -47,7 +54,7 @@ def drift(standing: Standing, step: Step, verdict: Verdict, usual: Usual, prompt
     sources = [value.source for value in foreign if value.source] + ([window.source] if window else [])
     finding = _finding(standing, DRIFT, step, stands=verdict.found)
     finding.title = "A tool call that serves somebody else than the user"
-    finding.severity = "high" if step.flow.sensitivity >= 3 else "medium"
+    finding.severity = verdict.severity
     finding.score, finding.p_value, finding.model = round(verdict.score, 4), verdict.p_value, verdict.model
     finding.sentence = _sentence(step, step.flow, foreign, usual)
     finding.entries = list(dict.fromkeys([step.event_id, *sources, *([prompt] if prompt else [])]))

@@ -3,14 +3,14 @@
 The agent `invoice-bot` is asked by Ana to pay the invoices in her mailbox. One mail carries an instruction; the agent
 follows it with the tools it has: it reads a secret, takes a second role, and makes an access key for the user `backup`.
 That key is then used from elsewhere to enumerate and invoke models (LLMjacking). Beside it, people, a CI runner,
-another agent and a coding agent do their work.
+another agent and a coding agent do their work. On the days before, the agent did just what it is for.
 """
 
 from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pipeline.simulate import shapes
@@ -91,6 +91,7 @@ def truth(start: int) -> Truth:
 
 def _tell(start: int) -> _Story:
     story = _Story(start)
+    _routine(story)
     _credentials(story)
     _agent(story)
     _cloud(story)
@@ -122,8 +123,10 @@ def _credentials(story: _Story) -> None:
     )
 
 
-#: The agent's tool calls: (second, seconds it took, tool, arguments, result).
-_CALLS: tuple[tuple[float, float, str, dict[str, object], str], ...] = (
+#: A tool call: (second, seconds it took, tool, arguments, result).
+_Call = tuple[float, float, str, dict[str, object], str]
+#: What the agent does on the day.
+_CALLS: tuple[_Call, ...] = (
     (3, 1.2, "list_mail", {"folder": "invoices"}, "3 mails: m-101 Example GmbH, m-102 Sample AG, m-103 Vendor portal"),
     (6, 1.4, "read_mail", {"id": "m-101"}, "Invoice 4711, 120.50 EUR, IBAN DE02120300000000202051, due Friday"),
     (10, 2.1, "send_money", {"iban": "DE02120300000000202051", "amount": 120.5, "reference": "4711"}, "transfer ok"),
@@ -144,19 +147,44 @@ _CALLS: tuple[tuple[float, float, str, dict[str, object], str], ...] = (
 )
 
 
+#: Earlier days on which the agent did what it is for.
+DAYS = 30
+
+
+def _routine(story: _Story) -> None:
+    """The agent pays the invoices of earlier days: mails, numbers and amounts differ, the way does not."""
+    chance = random.Random(SEED)
+    for day in range(DAYS, 0, -1):
+        calls: list[_Call] = [(3, 1.2, "list_mail", {"folder": "invoices"}, f"1 mail: m-{day:03} Sample AG")]
+        iban, number, amount = f"DE{chance.randrange(10**20):020}", str(chance.randrange(4000, 9999)), day * 10.5 + 1
+        text = f"Invoice {number}, {amount} EUR, IBAN {iban}, due Friday"
+        paid: dict[str, object] = {"iban": iban, "amount": amount, "reference": number}
+        calls += [
+            (6, 1.4, "read_mail", {"id": f"m-{day:03}"}, text),
+            (10, 2.1, "send_money", paid, "transfer ok"),
+            (14, 1.1, "send_message", {"to": ANA, "text": "All invoices are paid."}, "sent"),
+        ]
+        _task(story, f"conv-{story.ids.hexadecimal(8)}", story.start - day * 24 * 60 * MINUTE, calls)
+
+
 def _agent(story: _Story) -> None:
+    _task(story, story.conversation, story.start, _CALLS)
+
+
+def _task(story: _Story, conversation: str, start: int, calls: Sequence[_Call]) -> None:
+    """One conversation in which the agent pays invoices, as its framework exports it."""
     trace, root = story.ids.hexadecimal(32), story.ids.hexadecimal(16)
     who = {
         "gen_ai.agent.id": AGENT,
         "gen_ai.agent.name": "Invoice bot",
-        "gen_ai.conversation.id": story.conversation,
+        "gen_ai.conversation.id": conversation,
         "user.id": ANA,
     }
     asked = [{"role": "user", "parts": [{"type": "text", "content": "Please pay the invoices in my mailbox."}]}]
     said = [{"role": "assistant", "parts": [{"type": "text", "content": "All invoices are paid."}]}]
-    end = story.start + 40 * SECOND
-    for second, took, tool, arguments, result in _CALLS:
-        begin = story.start + int(second * SECOND)
+    end = start + 40 * SECOND
+    for second, took, tool, arguments, result in calls:
+        begin = start + int(second * SECOND)
         done = begin + int(took * SECOND)
         # As the convention has it: a tool's span names neither agent nor user, its parent does, and that ends last.
         attributes = {
@@ -175,9 +203,7 @@ def _agent(story: _Story) -> None:
         "gen_ai.input.messages": json.dumps(asked),
         "gen_ai.output.messages": json.dumps(said),
     }
-    story.put(
-        "prompts", "otel.genai", end, shapes.span(trace, root, "", story.start, end, "finance-agents", attributes)
-    )
+    story.put("prompts", "otel.genai", end, shapes.span(trace, root, "", start, end, "finance-agents", attributes))
 
 
 def _cloud(story: _Story) -> None:
