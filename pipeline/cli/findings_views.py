@@ -27,7 +27,8 @@ def single(row: Shape, format: Format, out: TextIO) -> None:
     if format != "table":
         listing([row], format, out)
         return
-    told = [(name, views.written(value)) for name, value in row.items() if name not in _PARTS]
+    shown = {**row, "p_value": f"{row['p_value']:.2g}"}
+    told = [(name, views.written(value)) for name, value in shown.items() if name not in _PARTS]
     pairs([(name, text) for name, text in told if text], out)
     if row["details"]:
         out.write("\nMeasured, and what is usual:\n")
