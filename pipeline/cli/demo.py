@@ -8,12 +8,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from pipeline.cli import views
+from pipeline.cli import findings_views, views
 from pipeline.cli.remote import DeskReader
 from pipeline.kit.config import Settings
 from pipeline.run.up import Up
 from pipeline.simulate import incident
 from pipeline.sources.publish import Publisher
+from schemas.rejected import Record
 
 MICROSECONDS = 1_000_000
 #: The incident lies in the past, so that no clock rejects it; one start a second keeps demonstrations apart.
@@ -36,28 +37,40 @@ class Demo:
             start = (int(time.time()) - AGO) * MICROSECONDS
             truth = incident.truth(start)
             publisher = Publisher(running.settings)
-            for topic, record in incident.records(start):
-                publisher.send(record, topic)
-            publisher.flush()
+            desk = DeskReader(running.address)
+            told = list(incident.records(start))
+            # What the agent did on the days before is known by then, as it would be.
+            _send(publisher, told[: truth.earlier])
+            self._heard(desk, truth, stopped)
+            _send(publisher, told[truth.earlier :])
             self._say(
                 f"{publisher.sent} native records sent to four topics. {truth.clue} is all that the bill shows.\n"
             )
-            desk = DeskReader(running.address)
-            told = self._await(desk, truth, stopped)
+            right = self._await(desk, truth, stopped)
             self._tell(desk, truth, running.address)
             if stay:
                 self._say("Ctrl-C ends it.")
                 running.watch(stopped.is_set)
-        return told or stopped.is_set()
+        return right or stopped.is_set()
+
+    def _heard(self, desk: DeskReader, truth: incident.Truth, stopped: threading.Event) -> None:
+        """Wait until the agent's earlier days are in the timeline."""
+        deadline = time.monotonic() + WAIT
+        while time.monotonic() < deadline and not stopped.wait(0.2):
+            if len(list(desk.timeline("actor", truth.agent, limit=1000))) >= truth.earlier:
+                return
 
     def _await(self, desk: DeskReader, truth: incident.Truth, stopped: threading.Event) -> bool:
         """Wait until the clue is led back to its root, which is when the timeline is what the truth says."""
         deadline = time.monotonic() + WAIT
         while time.monotonic() < deadline and not stopped.wait(0.2):
             rows = list(desk.timeline("session", truth.session, limit=1000))
-            if _right(rows, truth) and self._thief(desk, truth):
+            if _right(rows, truth) and self._thief(desk, truth) and self._found(desk, truth):
                 return True
         return False
+
+    def _found(self, desk: DeskReader, truth: incident.Truth) -> bool:
+        return bool(list(desk.findings({"session": truth.session}, 10)))
 
     def _thief(self, desk: DeskReader, truth: incident.Truth) -> bool:
         used = [row for row in desk.timeline("credential", truth.clue, limit=1000) if row["credential"] == truth.clue]
@@ -71,7 +84,15 @@ class Demo:
         self._say(f"\n{len(rows)} events. Chain of credentials: {chain}\n")
         self._say(f"The session in which it was minted, {truth.session}:\n")
         views.timeline(desk.timeline("session", truth.session, limit=1000), "table", sys.stdout)
+        self._say("\nWhat was found in it:\n")
+        findings_views.listing(desk.findings({"session": truth.session}, 10), "table", sys.stdout)
         self._say(f"\nConsole: {address}/?pivot=session&value={truth.session}")
+
+
+def _send(publisher: Publisher, records: list[tuple[str, Record]]) -> None:
+    for topic, record in records:
+        publisher.send(record, topic)
+    publisher.flush()
 
 
 def _right(rows: list[dict[str, Any]], truth: incident.Truth) -> bool:

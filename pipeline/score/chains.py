@@ -57,12 +57,12 @@ class Chains:
             return False
         return before == BEGIN or not chain.then or tool in chain.then.get(before, [])
 
-    def judge(self, found: dict[str, tuple[int, bool]], step: Step) -> Finding | None:
-        """A Finding if a call is outside of what is declared for its agent."""
+    def judge(self, found: findings.Standing, step: Step, called: Iterable[str]) -> Finding | None:
+        """A Finding if a call is outside of what is declared for its agent. `called`: all tools of its session."""
         chain = self._agents.get(step.actor)
         if chain is None or step.tool in chain.tools:
             return None
-        return findings.outside(found, step, chain.tools)
+        return findings.outside(found, step, sorted(set(called) - set(chain.tools)), chain.tools)
 
 
 def propose(sessions: Iterable[tuple[str, Sequence[str]]], share: float) -> dict[str, Any]:

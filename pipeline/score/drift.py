@@ -6,7 +6,8 @@ Fails:  never
 
 A call is scored when it comes; a session's score is that of its worst call. How unusual that is, is said by harmless
 sessions: those that the model was calibrated on, and more and more the agent's own (conformal p-value). What an agent
-does becomes usual when a session is over, unless it was found to drift.
+does becomes usual when a session is over, unless it was found to drift with the highest severity: were all that were
+found left out, the past would look ever more harmless, and ever more would be found.
 """
 
 from __future__ import annotations
@@ -117,7 +118,10 @@ class Drift:
         session.calls[step.event_id] = Call.of(step, score)
         if self.scored is not None:
             self.scored.append(Scored(step, vector, score))
-        found = [self._chains.judge(session.found, step), self._judge(agent, session, step, usual)]
+        found = [
+            self._chains.judge(session.found, step, (call.tool for call in session.calls.values())),
+            self._judge(agent, session, step, usual),
+        ]
         return [one for one in found if one is not None]
 
     def _judge(self, agent: Agent, session: Session, step: Step, usual: Usual) -> Finding | None:

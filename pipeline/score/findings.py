@@ -78,16 +78,16 @@ def withdrawn(standing: Standing, step: Step, verdict: Verdict) -> Finding | Non
     return finding
 
 
-def outside(standing: Standing, step: Step, tools: list[str]) -> Finding:
-    """The Finding of a call that its agent's declared chain does not have."""
+def outside(standing: Standing, step: Step, tools: list[str], declared: list[str]) -> Finding:
+    """The Finding of a session with calls that its agent's declared chain does not have: of these tools."""
     finding = _finding(standing, OUTSIDE, step, stands=True)
     finding.title = "A tool outside of the agent's declared tool chain"
     finding.sentence = (
-        f"{step.actor} called {_cut(step.tool)}, which is not among the {len(tools)} tools declared for it: "
-        f"{_cut(', '.join(tools))}."
+        f"{step.actor} called {_cut(', '.join(tools))}, which is not among the {len(declared)} tools declared for it: "
+        f"{_cut(', '.join(declared))}."
     )
     finding.score, finding.p_value, finding.model = 1.0, 0.0, "declared"
-    finding.details = {"tool": step.tool, "declared": ", ".join(tools)}
+    finding.details = {"tools": ", ".join(tools), "declared": ", ".join(declared)}
     finding.frameworks = ["ASI02", "AML.T0053"]
     return finding
 
@@ -148,9 +148,16 @@ def _sentence(step: Step, flow: Flow, foreign: list[Value], usual: Usual) -> str
     where = ""
     if flow.window is not None and (flow.window.name or flow.window.purposes):
         where = f" What it does is named at one place of the result of {_cut(flow.window.tool) or 'a tool'}."
+    return f"{_cut(step.tool)} was called{asked}: {what}.{where} {_usually(step.tool, usual)}"
+
+
+def _usually(tool: str, usual: Usual) -> str:
     sessions = round(math.expm1(usual.sessions))
-    share = f"{min(1.0, math.exp(usual.tool)):.0%} of {sessions}" if sessions else "there are no"
-    return f"{_cut(step.tool)} was called{asked}: {what}.{where} Usual: {share} earlier sessions of this task use it."
+    if not sessions:
+        return "It is the first session of this task, so that nothing is usual yet."
+    # The share is smoothed: half a session more of it in one and a half more altogether.
+    using = max(0, round(math.exp(usual.tool) * (sessions + 1.5) - 0.5))
+    return f"Of {sessions} earlier sessions of this task, {using or 'none'} called {_cut(tool)}."
 
 
 def _from(value: Value) -> str:

@@ -38,6 +38,8 @@ class Truth:
     human: str
     session: str
     records: int
+    #: How many of the records were there before that day.
+    earlier: int
 
 
 class _Story:
@@ -74,6 +76,7 @@ class _Story:
             ANA,
             self.conversation,
             len(self.arrivals),
+            sum(at < self.start - 10 * MINUTE for at, *_ in self.arrivals),
         )
 
 
