@@ -12,8 +12,8 @@ class RunCall(msgspec.Struct, gc=False):
 
     tool: str
     arguments: Any = None
-    result: str | None = None
-    error: bool | None = None
+    result: Any = None
+    error: Any = None
 
 
 class Run(msgspec.Struct, gc=False):
@@ -29,7 +29,7 @@ class Run(msgspec.Struct, gc=False):
     injection_task: str | None = None
     #: `benign`, `direct`, `attacked`, `hijacked`, or "" where nobody knows.
     label: str = ""
-    injection_seen: bool = False
+    injection_seen: bool | None = False
 
     @property
     def agent(self) -> str:

@@ -29,6 +29,8 @@ from schemas.batch import Item
 from schemas.finding import Finding
 from schemas.rejected import Record
 
+#: Characters of a text that a canonical event may have.
+LONGEST = 1_000_000
 BEGIN, BETWEEN_RUNS, BETWEEN_CALLS = datetime(2024, 1, 1, tzinfo=UTC), timedelta(minutes=15), timedelta(seconds=1)
 
 
@@ -112,10 +114,16 @@ class Replay:
         session = hashlib.blake2b(f"{run.run}\0{self._time}".encode(), digest_size=12).hexdigest()
         actor = {"id": run.agent, "kind": "agent"}
         common = {"actor": actor, "session": session}
-        yield "prompts", {"kind": "prompt", "time": self._time.isoformat(), "text": run.prompt, **common}
+        yield "prompts", {"kind": "prompt", "time": self._time.isoformat(), "text": run.prompt[:LONGEST], **common}
         for number, call in enumerate(run.steps, start=1):
             yield "tool-calls", {
                 "kind": "tool_call", "time": (self._time + number * BETWEEN_CALLS).isoformat(), "tool": call.tool,
-                "tool_call": f"{session}-{number}", "arguments": call.arguments, "text": call.result or "",
+                "tool_call": f"{session}-{number}", "arguments": call.arguments, "text": _text(call.result),
                 "outcome": "failure" if call.error else "success", **common,
             }  # fmt: skip
+
+
+def _text(result: object) -> str:
+    """A tool's result as it is, or as JSON; no longer than an event may be."""
+    text = result if isinstance(result, str) else msgspec.json.encode(result).decode() if result is not None else ""
+    return text[:LONGEST]

@@ -79,7 +79,7 @@ def example(done: Replayed) -> Example:
     run = done.run
     calls = [Made(call.step.tool, _whole(call.step.tool, [value.whole for value in call.step.flow.values]),
                   call.step.flow.sensitivity, call.vector) for call in done.calls if call.step.flow]  # fmt: skip
-    return Example(run.label, run.suite, run.user_task, run.injection_task or "", run.injection_seen, calls)
+    return Example(run.label, run.suite, run.user_task, run.injection_task or "", bool(run.injection_seen), calls)
 
 
 def _whole(tool: str, values: list[int]) -> int:
