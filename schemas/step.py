@@ -63,7 +63,7 @@ class Flow(msgspec.Struct, array_like=True, gc=False):
     words: int
     words_asked: int
     words_met: int
-    #: Tokens of values that are in no prompt, and the share of all that occurred in arguments of earlier calls.
+    #: Tokens of values that are in no prompt, and the share of all that are in arguments of earlier calls.
     foreign: int
     repeated: float
     #: Share of the words of all arguments that are in a prompt; -1 without words.

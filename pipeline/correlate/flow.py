@@ -48,7 +48,7 @@ def flow_of(event: Event, tool: str, known: Known) -> Flow:
         sum(token in prompts for token in name),
         len(met),
         len(foreign),
-        _share(sum(known.seen.asked.get(token, event.time) < event.time for token in set(said)), len(set(said))),
+        _share(sum(known.repeated(token, event.time) for token in set(said)), len(set(said))),
         len(words & serving) / len(words) if words else -1.0,
         before,
         len(serving),
@@ -65,7 +65,7 @@ def _value(
         argument.path, argument.value, kind_of(whole), whole, origin(known, rest, prompts, before), len(words)
     )
     value.asked = sum(token in prompts for token in words)
-    value.repeated = sum(known.seen.asked.get(token, time) < time for token in words)
+    value.repeated = sum(known.repeated(token, time) for token in words)
     if value.origin == "result":
         number = _latest_with(known, rest, before)
         value.age = before - number

@@ -111,6 +111,10 @@ class Known:
         found = self._where.get(token, [])
         return found[: bisect_right(found, before - 1)]
 
+    def repeated(self, token: int, time: int) -> bool:
+        """Whether a call before this time said this too."""
+        return self.seen.asked.get(token, time) < time
+
     def returned(self, tokens: list[int], before: int) -> bool:
         """Whether these are what earlier results said."""
         where, none = self._where, [before]

@@ -12,7 +12,6 @@ found left out, the past would look ever more harmless, and ever more would be f
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -33,9 +32,6 @@ from schemas.step import Step
 QUIET = 600_000_000
 #: Sessions of an agent that are looked at per step for being over; calls of a session, and sessions, that are kept.
 LOOKED_AT, CALLS, SESSIONS = 4, 2000, 20_000
-#: Scores of an agent's own sessions that are kept; in how long (microseconds) they count half; and how many of its own
-#: it takes to count as much as all the model was calibrated on.
-OWN, HALF_LIFE, PRIOR = 1000, 30 * 86_400_000_000, 30.0
 
 
 class Session(msgspec.Struct, array_like=True, gc=False):
@@ -92,7 +88,7 @@ class Drift:
         """Take in some steps; returns new Findings and revisions of earlier ones."""
         found: list[Finding] = []
         for step in steps:
-            agent = self.state.get("a/" + step.key, Agent) or Agent({}, [], {}, {})
+            agent = self.state.get("a/" + step.key, Agent) or Agent({}, [], open={}, unexplained={})
             session = self.state.get("s/" + step.session, Session) or Session([], 0, "", 0, {}, {}, {})
             if step.flow is not None:
                 found += self._call(agent, session, step)
@@ -129,7 +125,8 @@ class Drift:
         if self.model is None:
             return None
         worst = session.score
-        p_value = self.p_value(agent, worst, usual.sessions, step.time)
+        prior = self.model.p_value(worst, usual.sessions)
+        p_value = history.own_share(agent, worst, prior, step.time)
         verdict = findings.Verdict(worst, p_value, self.model.name, self._budget)
         session.drifted = verdict.severity == "high"
         if session.calls[step.event_id].score == worst:
@@ -149,17 +146,6 @@ class Drift:
             usual = usual._replace(tool=0.0, transition=0.0)
         assert step.flow is not None  # noqa: S101  (for mypy: the caller has looked)
         return measure(step.flow, place, usual), usual
-
-    def p_value(self, agent: Agent, score: float, sessions: float, time: int) -> float:
-        """Share of harmless sessions with such a score: of all that the model knows, and of the agent's own."""
-        if self.model is None:
-            return 1.0
-        whole, as_high = PRIOR, PRIOR * self.model.p_value(score, sessions)
-        for at, own in agent.scores:
-            weight = math.pow(0.5, max(0, time - at) / HALF_LIFE)
-            whole += weight
-            as_high += weight * (own >= score)
-        return as_high / whole
 
     def _act(self, agent: Agent, session: Session, step: Step) -> list[Finding]:
         """A cloud event: one that no tool call explains is held against what this agent does so."""
@@ -204,8 +190,7 @@ def _learn(agent: Agent, session: Session, ended: int) -> None:
         agent.unexplained[action] = agent.unexplained.get(action, 0) + 1
     history.learn(_task(agent, session), session.calls.values())
     if session.calls:
-        agent.scores.append((ended, session.score))
-        del agent.scores[:-OWN]
+        history.note_score(agent, session.score, ended)
 
 
 def scorer(settings: Settings) -> Callable[[PartitionState], Drift]:

@@ -10,7 +10,9 @@ from __future__ import annotations
 import hashlib
 import math
 import re
+from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator
+from operator import itemgetter
 
 import msgspec
 
@@ -24,6 +26,9 @@ COUNTED = 4096
 HOUR = 3_600_000_000
 #: Sessions of one agent per hour that change what is usual.
 LEARNED = 60
+#: Scores of an agent's own sessions that are kept; in how long (microseconds) they count half; and how many of its own
+#: it takes to count as much as all that the model was calibrated on.
+OWN, HALF_LIFE, PRIOR = 1000, 30 * 24 * HOUR, 30.0
 BEGIN = "^"
 _NUMBER = re.compile(r"\d+")
 
@@ -65,8 +70,10 @@ class Agent(msgspec.Struct, array_like=True, gc=False):
 
     #: By hash of their words.
     tasks: dict[int, Task] = {}
-    #: The scores that its harmless sessions had, with their time (microseconds).
-    scores: list[tuple[int, float]] = []
+    #: The scores that its sessions had, ascending, with their time (microseconds); their weight when the last came.
+    scores: list[tuple[float, int]] = []
+    weight: float = 0.0
+    weighed: int = 0
     #: Sessions that are not over: when they were last heard of.
     open: dict[str, int] = {}
     #: Actions that no tool call explained: sessions by action, and sessions altogether.
@@ -146,6 +153,25 @@ def learn(task: Task, calls: Iterable[Call]) -> None:
                 task.values[value] = task.values.get(value, 0) + 1
     for counts in (task.transitions, task.values, task.fields):
         _shorten(counts)
+
+
+def note_score(agent: Agent, score: float, time: int) -> None:
+    """Add the score of a session that is over; the oldest of too many goes."""
+    insort(agent.scores, (score, time))
+    if len(agent.scores) > OWN:
+        agent.scores.remove(min(agent.scores, key=itemgetter(1)))
+    agent.weighed = max(agent.weighed, time)
+    agent.weight = sum(_weight(agent.weighed - at) for _, at in agent.scores)
+
+
+def own_share(agent: Agent, score: float, prior: float, time: int) -> float:
+    """Share of harmless sessions with such a score, of the agent's own and a prior that counts as PRIOR sessions."""
+    high = sum(_weight(time - at) for _, at in agent.scores[bisect_left(agent.scores, (score, 0)) :])
+    return (PRIOR * prior + high) / (PRIOR + agent.weight * _weight(time - agent.weighed))
+
+
+def _weight(age: int) -> float:
+    return math.pow(0.5, max(0, age) / HALF_LIFE)
 
 
 def may_learn(agent: Agent, time: int) -> bool:

@@ -76,7 +76,7 @@ def test_a_restart_changes_nothing(settings, tmp_path):
 
 
 def test_nobody_can_make_an_attack_usual_in_an_hour(settings):
-    agent = history.Agent({}, [], {}, {})
+    agent = history.Agent({}, [])
     learned = [history.may_learn(agent, 5 * history.HOUR + number) for number in range(3 * history.LEARNED)]
     assert sum(learned) == history.LEARNED
     assert history.may_learn(agent, 6 * history.HOUR)
