@@ -88,9 +88,8 @@ class Store:
 
     def write_timeline(self, entries: Sequence[Entry | PackedEntry]) -> write.Written:
         """Write timeline rows alone; returns what `write_inventory` is owed."""
-        block = write.entries_block(entries)
-        self.insert(block)
-        return write.Written(block.payload, write.keys_of(entries))
+        self.insert(write.entries_block(entries))
+        return write.written(entries)
 
     def write_inventory(self, written: Sequence[write.Written]) -> None:
         """Tell the inventory of rows that are visible: who there is, then whom they were taken from.

@@ -6,6 +6,7 @@ A row is the packed event, value by value, then what was found out about it: the
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from operator import attrgetter, itemgetter
 from typing import Any
 
 import msgspec
@@ -29,7 +30,17 @@ SELECTED = ", ".join(
     f"toUnixTimestamp64Micro({name})" if name == "time" else name for name in COLUMNS[:-2] if name not in _NOT_KEPT
 )
 
+#: What of a row the inventory is told (columns of `arrivals`): what the source said, and what was found out.
+_TOLD_STATED = (
+    "event_id", "time", "kind", "action", "outcome", "credential", "issued", "issued_kind", "issued_expires",
+    "issued_subject", "tool", "resources", "address", "attributes",
+)  # fmt: skip
+_TOLD_FOUND = ("revision", "actor", "actor_kind", "actor_name", "human", "session", "parent_session")
+TOLD = _TOLD_STATED + _TOLD_FOUND
+
 _encode = msgspec.msgpack.Encoder().encode
+_values = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
+_stated, _found = itemgetter(*map(EVENT_FIELDS.index, _TOLD_STATED)), attrgetter(*_TOLD_FOUND)
 
 
 def _header(fields: int) -> bytes:
@@ -42,10 +53,7 @@ _EVENT_HEADER, _FOUND_HEADER = _header(len(EVENT_FIELDS)), _header(len(COLUMNS) 
 
 def row(item: Entry | PackedEntry) -> bytes:
     """The values of one row in the order of `COLUMNS`."""
-    data = bytes(item.event if isinstance(item, PackedEntry) else packed(item.event))
-    if data[:3] != _EVENT_HEADER:
-        # Packed by another version of this program: fields are only ever added at the end.
-        data = bytes(packed(unpacked(msgspec.Raw(data))))
+    data = _event(item)
     link = actor_link(item.links)
     method, confidence = (link.method, link.confidence) if link else ("none", 0.0)
     found = (
@@ -54,6 +62,23 @@ def row(item: Entry | PackedEntry) -> bytes:
         item.prompt_event, item.unbound, item.links, method, confidence,
     )  # fmt: skip
     return data[3:] + _encode(found)[len(_FOUND_HEADER) :]
+
+
+def told(item: Entry | PackedEntry) -> tuple[bytes, bytes]:
+    """The values of one row in the order of `TOLD`, and its key: time and id. None is decoded here either."""
+    stated = _stated(_values(_event(item)))
+    event_id, time = stated[:2]
+    # An array of up to 15 values has a header of one byte.
+    return b"".join(stated) + _encode(_found(item))[1:], b"".join((time, event_id))
+
+
+def _event(item: Entry | PackedEntry) -> bytes:
+    """The event as this version of the program packs it."""
+    data = bytes(item.event if isinstance(item, PackedEntry) else packed(item.event))
+    if data[:3] != _EVENT_HEADER:
+        # Packed by another version: fields are only ever added at the end.
+        data = bytes(packed(unpacked(msgspec.Raw(data))))
+    return data
 
 
 def entry(row: Sequence[Any]) -> Entry:

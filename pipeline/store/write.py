@@ -31,17 +31,6 @@ _FINDING = tuple("is_deleted" if name == "retracted" else name for name in Findi
 _REJECTED = ("rejected_id", "stage", "reason", "format", "topic", "partition", "offset", "time", "value")
 
 
-class _Key(msgspec.Struct, array_like=True, gc=False):
-    """The first fields of a packed event."""
-
-    event_id: str
-    kind: str
-    time: int
-
-
-_key = msgspec.msgpack.Decoder(_Key).decode
-
-
 class Block(NamedTuple):
     """Rows of one table, ready to be sent."""
 
@@ -52,7 +41,7 @@ class Block(NamedTuple):
 
 
 class Written(NamedTuple):
-    """Rows that `entries` has, and of which the inventory is still to be told."""
+    """What the inventory is still to be told of rows that `entries` has."""
 
     rows: bytes
     keys: bytes
@@ -63,17 +52,17 @@ def entries_block(entries: Iterable[Entry | PackedEntry]) -> Block:
     return Block("entries", columns.COLUMNS, b"".join(map(columns.row, entries)))
 
 
-def keys_of(entries: Iterable[Entry | PackedEntry]) -> bytes:
-    """Rows of `settled` for some entries."""
-    keys = (_key(item.event) if isinstance(item, PackedEntry) else item.event for item in entries)
-    return b"".join([_encode(key.time) + _encode(key.event_id) for key in keys])
+def written(entries: Iterable[Entry | PackedEntry]) -> Written:
+    """What the inventory is to be told of some entries: fewer values, since taking in a value is what costs."""
+    told = [columns.told(item) for item in entries]
+    return Written(b"".join([row for row, _ in told]), b"".join([key for _, key in told]))
 
 
 def inventory_blocks(written: Sequence[Written]) -> tuple[Block, Block]:
     """Rows that `entries` has already: first what they tell of who and what there is, then, by their keys, which names
     a higher revision has taken them from."""
     return (
-        Block("noted", columns.COLUMNS, b"".join([one.rows for one in written])),
+        Block("arrivals", columns.TOLD, b"".join([one.rows for one in written])),
         Block("settled", _SETTLED, b"".join([one.keys for one in written])),
     )
 

@@ -1,3 +1,4 @@
+import contextlib
 import itertools
 import typing
 
@@ -69,6 +70,21 @@ def test_whatever_is_written_is_read_back_unchanged(store, written):
         assert queries.event(store, item.event.event_id) == item
 
 
+@given(entries)
+def test_what_the_inventory_is_told_is_what_the_row_says(item):
+    row, key = columns.told(item)
+    assert values_in(row) == [columns.named(item)[name] for name in columns.TOLD]
+    assert values_in(key) == [item.event.time, item.event.event_id]
+
+
+def values_in(data):
+    """MessagePack values without a header around them: one of 16 to 65,535 is put before as many as there are."""
+    for amount in range(1, len(data) + 1):
+        with contextlib.suppress(msgspec.DecodeError):
+            return msgspec.msgpack.decode(b"\xdc" + amount.to_bytes(2, "big") + data)
+    raise AssertionError(data)
+
+
 def test_hostile_text_is_found_by_every_pivot(store):
     items = []
     for number, value in enumerate(filter(None, HOSTILE)):
@@ -92,6 +108,7 @@ def test_an_event_of_an_earlier_version_is_taken(store):
     store.write_entries([shorter, entry("b")])
     assert queries.event(store, "a") == item
     assert queries.event(store, "b")
+    assert columns.told(shorter) == columns.told(item)
 
 
 def test_fingerprints_are_taken_and_not_kept(store):
