@@ -22,10 +22,13 @@ _URL = re.compile(r"[a-z][a-z0-9+.-]*://([^/?#]+)/?([^?#]*)")
 
 def mentions(values: Iterable[str], context: Context) -> list[int]:
     """Distinct fingerprints, longest value first, at most MENTIONS."""
-    found = dict.fromkeys(name for value in values for name in _names(value.strip().casefold()))
-    chosen = sorted(found, key=lambda name: (-len(name), name))[:MENTIONS]
+    found: set[str] = set()
+    for value in values:
+        found.update(_names(value.strip().casefold()))
+    chosen = sorted(found)
+    chosen.sort(key=len, reverse=True)
     # One size when packed, so that what follows a record's id is found from the end (`schemas.event.content_of`).
-    return [fingerprint(name, context.key) | 1 << 62 for name in chosen]
+    return [fingerprint(name, context.key) | 1 << 62 for name in chosen[:MENTIONS]]
 
 
 def by_resources(event: Event, context: Context) -> None:
@@ -46,29 +49,25 @@ def strings(value: object, depth: int = 3) -> Iterator[str]:
             yield from strings(inner, depth - 1)
 
 
-def _names(value: str) -> Iterator[str]:
-    if not 3 <= len(value) <= NAME:
-        value = value[: 8 * NAME]
-    else:
-        yield value
+def _names(value: str) -> list[str]:
+    names = [value] if 3 <= len(value) <= NAME else []
     if value.isalnum():
-        return
-    pieces = _PIECE.findall(value)
-    for piece in pieces if len(pieces) > 1 else ():
-        if _is_name(piece):
-            yield piece
-    for piece in pieces:
+        return names
+    pieces = _PIECE.findall(value if names else value[: 8 * NAME])
+    if len(pieces) > 1:
+        names += filter(_is_name, pieces)
+    # Few values have one of these, and looking for a colon is cheap.
+    for piece in pieces if ":" in value else ():
         if piece.startswith("arn:"):
-            yield from _parts(piece.split(":", 5)[-1])
+            names += _parts(piece.split(":", 5)[-1])
         elif (url := _URL.match(piece)) is not None:
-            yield from (part for part in url.groups() if len(part) >= 3)
+            names += [part for part in url.groups() if len(part) >= 3]
+    return names
 
 
-def _parts(tail: str) -> Iterator[str]:
+def _parts(tail: str) -> list[str]:
     """`function:name` and `bucket/path`: what is left of an ARN, with and without its first part."""
-    for part in (tail, *re.split("[:/]", tail, maxsplit=1)):
-        if len(part) >= 3:
-            yield part
+    return [part for part in (tail, *re.split("[:/]", tail, maxsplit=1)) if len(part) >= 3]
 
 
 def _is_name(piece: str) -> bool:

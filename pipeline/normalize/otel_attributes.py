@@ -91,12 +91,14 @@ class Attributes:
         self.names: dict[str, str] = {}
         ranks: dict[str, int] = {}
         for name, value in raw.items():
-            if name not in _RANKS or value in (None, "", [], {}):
+            meanings = _RANKS.get(name)
+            if not meanings:
                 continue
-            for what, rank in _RANKS[name]:
-                if rank < ranks.get(what, len(NAMES[what])):
+            text = value if isinstance(value, str) else "" if value in ([], {}) else text_of(value, 1_000_000)
+            for what, rank in meanings if text else ():
+                if what not in ranks or rank < ranks[what]:
                     ranks[what] = rank
-                    self.names[what] = value if isinstance(value, str) else text_of(value, 1_000_000)
+                    self.names[what] = text
 
     def named(self, what: str) -> str:
         """A field of NAMES; empty if not stated."""

@@ -46,6 +46,9 @@ def recognizes(found: dict[str, Any]) -> bool:
 
 def split(value: bytes) -> list[bytes]:
     """The spans and log records of an envelope, each with its resource and scope."""
+    # A single span is decoded once, where it is read.
+    if b'"resourceSpans"' not in value and b'"resourceLogs"' not in value:
+        return [value]
     found = document(value)
     if not isinstance(found, dict):
         raise Invalid("value", "a JSON object", found)
