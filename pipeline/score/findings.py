@@ -104,7 +104,7 @@ def unexplained(standing: Standing, step: Step, actions: dict[str, str], usual: 
     finding = _finding(standing, UNEXPLAINED, step, stands=stands)
     names = sorted(set(telling.values()))
     finding.title = "A cloud action of an agent that none of its tool calls explains"
-    finding.severity = "high"
+    finding.severity = Verdict(1.0 - usual, usual, "own history", budget).severity
     finding.sentence = (
         f"In a session of {step.actor}, {_cut(', '.join(names))} was done with its credential, and no tool call that "
         f"was in flight explains it; {usual:.2%} of its sessions have that."

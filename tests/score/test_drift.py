@@ -131,6 +131,7 @@ def test_a_cloud_action_that_no_tool_call_explains_is_found_once_the_agent_is_kn
                tool="iam:CreateAccessKey", explained=0.1)  # fmt: skip
     (found,) = [one for one in stage.apply([act]) if one.detection == findings.UNEXPLAINED]
     assert "iam:CreateAccessKey" in found.sentence
+    assert found.severity == "low"
     act.explained, act.revision = 0.9, 1
     (gone,) = stage.apply([act])
     assert gone.retracted
