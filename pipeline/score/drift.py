@@ -18,6 +18,7 @@ from typing import NamedTuple
 import msgspec
 
 from pipeline.kit.config import Settings
+from pipeline.kit.failures import Permanent
 from pipeline.kit.state import PartitionState
 from pipeline.score import chains, findings, history
 from pipeline.score import model as models
@@ -194,7 +195,10 @@ def _learn(agent: Agent, session: Session, ended: int) -> None:
 
 
 def scorer(settings: Settings) -> Callable[[PartitionState], Drift]:
-    """Makes the stage of a partition. Raises OSError, Permanent when a configured file is not as it must be."""
-    model = models.load(settings.drift_model)
-    declared = chains.load(settings.tool_chains) if settings.tool_chains else None
+    """Makes the stage of a partition. Raises Permanent when a configured file is not there or not as it must be."""
+    try:
+        model = models.load(settings.drift_model)
+        declared = chains.load(settings.tool_chains) if settings.tool_chains else None
+    except OSError as error:
+        raise Permanent(f"settings drift_model, tool_chains: {error.filename}: {error.strerror}") from error
     return lambda state: Drift(state, model, settings.drift_budget, declared)

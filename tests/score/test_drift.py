@@ -7,7 +7,7 @@ from pipeline.kit.failures import Permanent
 from pipeline.kit.state import PartitionState
 from pipeline.run.agent_runs import Replay
 from pipeline.score import chains, findings, history
-from pipeline.score.drift import STATE_TYPES, Drift
+from pipeline.score.drift import STATE_TYPES, Drift, scorer
 from pipeline.score.model import load
 from schemas.agent_run import Run, RunCall
 from schemas.step import Flow, Step, Value
@@ -170,6 +170,12 @@ def test_a_file_of_chains_that_is_wrong_names_the_field(tmp_path, text, reason):
     file.write_text(text)
     with pytest.raises(Permanent, match=reason):
         chains.load(file)
+
+
+def test_a_configured_file_that_is_not_there_is_named(settings):
+    for name in ("drift_model", "tool_chains"):
+        with pytest.raises(Permanent, match="none.json: No such file"):
+            scorer(settings.model_copy(update={name: settings.data_dir / "none.json"}))
 
 
 def test_chains_are_proposed_from_what_is_usual():
