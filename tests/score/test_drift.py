@@ -174,7 +174,7 @@ def test_a_file_of_chains_that_is_wrong_names_the_field(tmp_path, text, reason):
 
 def test_a_configured_file_that_is_not_there_is_named(settings):
     for name in ("drift_model", "tool_chains"):
-        with pytest.raises(Permanent, match="none.json: No such file"):
+        with pytest.raises(Permanent, match=r"none\.json: No such file"):
             scorer(settings.model_copy(update={name: settings.data_dir / "none.json"}))
 
 
