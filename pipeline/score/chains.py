@@ -5,6 +5,8 @@
         tools: [get_invoice, send_money]
         then:                       # left out: any order
           get_invoice: [send_money]
+    sensitivity:                    # of tools whose names do not say what they can do: 0 looks … 4 cannot be undone
+      frobnicate: 4
 
 A declaration is honoured: what it allows counts as usual, and what it does not is a Finding of its own.
 """
@@ -15,10 +17,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.kit.failures import Permanent
 from pipeline.score import findings
@@ -41,14 +43,20 @@ class Declared(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    agents: dict[str, Chain]
+    agents: dict[str, Chain] = {}
+    sensitivity: dict[str, Annotated[int, Field(ge=0, le=4)]] = {}
 
 
 class Chains:
-    """Chains by agent."""
+    """Chains by agent, and how much tools can do."""
 
-    def __init__(self, agents: dict[str, Chain]) -> None:
-        self._agents = agents
+    def __init__(self, declared: Declared) -> None:
+        self._agents = declared.agents
+        self._sensitivity = declared.sensitivity
+
+    def sensitivity(self, tool: str, otherwise: int) -> int:
+        """What is declared of a tool, 0 to 4."""
+        return self._sensitivity.get(tool, otherwise)
 
     def allows(self, agent: str, before: str, tool: str) -> bool:
         """Whether this is declared; False where nothing is."""
@@ -92,7 +100,7 @@ def _chain(tools: Counter[str], moves: Counter[tuple[str, str]], least: float) -
 def load(file: Path) -> Chains:
     """Read a file of chains. Raises OSError, Permanent (naming the field)."""
     try:
-        return Chains(Declared.model_validate(yaml.safe_load(file.read_text(encoding="utf-8"))).agents)
+        return Chains(Declared.model_validate(yaml.safe_load(file.read_text(encoding="utf-8"))))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise Permanent(f"{file}: expected YAML: {error}") from error
     except ValidationError as error:

@@ -22,7 +22,7 @@ from pipeline.kit.failures import Permanent
 from pipeline.kit.state import PartitionState
 from pipeline.score import chains, findings, history
 from pipeline.score import model as models
-from pipeline.score.chains import Chains
+from pipeline.score.chains import Chains, Declared
 from pipeline.score.history import Agent, Call, Task
 from pipeline.score.measures import Place, Usual, measure
 from pipeline.score.model import Model
@@ -80,7 +80,7 @@ class Drift:
         self.state = state
         self.model = model
         self._budget = budget
-        self._chains = chains or Chains({})
+        self._chains = chains or Chains(Declared())
         self._learning = learning
         #: What was scored since the caller took it away; kept only if there is a list.
         self.scored: list[Scored] | None = None
@@ -146,7 +146,8 @@ class Drift:
         if self._chains.allows(step.actor, before, step.tool):
             usual = usual._replace(tool=0.0, transition=0.0)
         assert step.flow is not None  # noqa: S101  (for mypy: the caller has looked)
-        return measure(step.flow, place, usual), usual
+        declared = self._chains.sensitivity(step.tool, step.flow.sensitivity)
+        return measure(msgspec.structs.replace(step.flow, sensitivity=declared), place, usual), usual
 
     def _act(self, agent: Agent, session: Session, step: Step) -> list[Finding]:
         """A cloud event: one that no tool call explains is held against what this agent does so."""

@@ -162,8 +162,23 @@ def test_declared_chains_are_honoured(tmp_path):
     assert found.revision == 1
 
 
+def test_what_a_tool_can_do_may_be_declared(tmp_path):
+    file = tmp_path / "chains.yaml"
+    file.write_text("sensitivity: {frobnicate: 4}")
+    scores = []
+    for declared in (None, chains.load(file)):
+        stage = drift(declared=declared)
+        stage.scored = []
+        odd = step("a", "frobnicate", 1, kind="email")
+        odd.flow.sensitivity = -1
+        stage.apply([odd])
+        scores.append(stage.scored[0].vector[0])
+    assert scores == [-1.0, 4.0]
+
+
 @pytest.mark.parametrize(("text", "reason"), [
-    ("agents: [1]", "agents: "), ("agents: {a: {tool: [x]}}", r"agents\.a\."), ("{", "expected YAML"), ("", "agents"),
+    ("sensitivity: {a: 5}", r"sensitivity\.a: "), ("agents: [1]", "agents: "),
+    ("agents: {a: {tool: [x]}}", r"agents\.a\."), ("{", "expected YAML"), ("", "agents"),
 ])  # fmt: skip
 def test_a_file_of_chains_that_is_wrong_names_the_field(tmp_path, text, reason):
     file = tmp_path / "chains.yaml"
