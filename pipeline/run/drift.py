@@ -62,17 +62,12 @@ def trained(files: Sequence[Path], settings: Settings, advance: Advance, seed: i
 
 
 def learned(runs: list[Run], settings: Settings, data: dict[str, dict[str, str | int]], seed: int = 0) -> Trained:
-    """A model of some runs. Raises Permanent where they are too few to learn from.
-
-    What surely drifts does not become usual, so the measures need a model, and a model needs the measures: the first
-    one, learned with all as usual, only serves to make the history that the second learns with.
-    """
-    first = train(_examples(runs, settings, None), {}, seed, calibrated=False)
-    return train(_examples(runs, settings, Model(first)), data, seed)
+    """A model of some runs. Raises Permanent where they are too few to learn from."""
+    return train(_examples(runs, settings), data, seed)
 
 
-def _examples(runs: list[Run], settings: Settings, model: Model | None) -> list[Example]:
-    replay = Replay(settings, Drift(PartitionState(STATE_TYPES), model, settings.drift_budget))
+def _examples(runs: list[Run], settings: Settings) -> list[Example]:
+    replay = Replay(settings, Drift(PartitionState(STATE_TYPES), None, settings.drift_budget))
     return [example(done) for done in replay.runs(runs)]
 
 

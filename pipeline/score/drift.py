@@ -5,9 +5,10 @@ Out:    Findings, at most one per session and detection, revised as the session 
 Fails:  never
 
 A call is scored when it comes; a session's score is that of its worst call. How unusual that is, is said by harmless
-sessions: those that the model was calibrated on, and more and more the agent's own (conformal p-value). What an agent
-does becomes usual when a session is over, unless it was found to drift with the highest severity: were all that were
-found left out, the past would look ever more harmless, and ever more would be found.
+sessions: those that the model was calibrated on, and more and more the agent's own (conformal p-value), but for those
+that drift with the highest severity: were all left out that were found, the past would look ever more harmless, and
+ever more would be found. What an agent does becomes usual when a session is over, whatever was found: measures are
+shares of sessions, and an attack that is to be usual has to be in a good part of them, over hours.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class Session(msgspec.Struct, array_like=True, gc=False):
     unexplained: dict[str, str] = {}
     #: By detection: the revision of its Finding, and whether it stands.
     found: dict[str, tuple[int, bool]] = {}
-    #: It drifts so surely that what it does must not become usual.
+    #: It drifts so surely that its score says nothing about harmless sessions.
     drifted: bool = False
 
     @property
@@ -167,7 +168,7 @@ class Drift:
             session = self.state.get("s/" + name, Session)
             if session is None:
                 continue
-            if self._learning and not session.drifted and history.may_learn(agent, ended):
+            if self._learning and history.may_learn(agent, ended):
                 _learn(agent, session, ended)
         if len(self.state) > SESSIONS:
             for name in over:
@@ -191,7 +192,7 @@ def _learn(agent: Agent, session: Session, ended: int) -> None:
     for action in set(session.unexplained.values()):
         agent.unexplained[action] = agent.unexplained.get(action, 0) + 1
     history.learn(_task(agent, session), session.calls.values())
-    if session.calls:
+    if session.calls and not session.drifted:
         history.note_score(agent, session.score, ended)
 
 

@@ -92,11 +92,8 @@ def _attackers(
     return [number for number in new if used[goal][example.calls[number].tool] >= WANTED * runs[goal]]
 
 
-def train(
-    examples: Sequence[Example], data: dict[str, dict[str, str | int]], seed: int = 0, *, calibrated: bool = True
-) -> Trained:
-    """A model, calibrated on benign runs that it had not learned from (if not, by itself: such a model is only good for
-    telling them from hijacked ones). Raises Permanent without enough examples."""
+def train(examples: Sequence[Example], data: dict[str, dict[str, str | int]], seed: int = 0) -> Trained:
+    """A model, calibrated on benign runs that it had not learned from. Raises Permanent without enough examples."""
     if (
         sum(example.label == "hijacked" for example in examples) < 20
         or sum(example.label == "benign" for example in examples) < 20
@@ -104,7 +101,7 @@ def train(
         raise Permanent("expected at least 20 runs labelled `hijacked` and 20 labelled `benign` to learn from")
     known = [(example, numbers) for example, numbers in zip(examples, attackers(examples), strict=True)]
     new = [(_forgotten(example), numbers) for example, numbers in known]
-    first, later = (_forest(pairs, seed, calibrated=calibrated) for pairs in (new, known))
+    first, later = (_forest(pairs, seed) for pairs in (new, known))
     return Trained(NAME, list(MEASURES), first, later, data, sklearn.__version__)
 
 
@@ -114,12 +111,9 @@ def _forgotten(example: Example) -> Example:
     return msgspec.structs.replace(example, calls=calls)
 
 
-def _forest(pairs: Sequence[Pair], seed: int, *, calibrated: bool) -> Forest:
+def _forest(pairs: Sequence[Pair], seed: int) -> Forest:
     forest = _fit(pairs, seed)
-    if calibrated:
-        forest.calibration = _calibration(pairs, seed)
-    else:
-        forest.calibration = sorted(_worst(forest, example) for example, _ in pairs if example.label == "benign")
+    forest.calibration = _calibration(pairs, seed)
     return forest
 
 

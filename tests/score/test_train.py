@@ -38,7 +38,7 @@ def test_hijacked_runs_that_it_never_saw_are_told_from_benign_ones(trained, sett
 
 
 def test_the_attackers_calls_are_those_of_direct_runs_that_no_benign_run_makes(settings):
-    examples = _examples(list(runs(5)), settings, None)
+    examples = _examples(list(runs(5)), settings)
     for example, numbers in zip(examples, attackers(examples), strict=True):
         assert bool(numbers) == (example.label == "hijacked")
         if numbers:
