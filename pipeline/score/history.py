@@ -118,10 +118,10 @@ def usual(task: Task, step: Step, before: str) -> Usual:
 def _novelty(task: Task, tool: str, value: Value) -> float:
     """How surprising a value is, in nats: new where values come again, or rare."""
     pairs, new = task.fields.get(field_of(tool, value), (0, 0))
+    fresh = -math.log((new + 0.5) / (pairs + 1)) if pairs else 0.0
     known = task.values.get(value_of(tool, value), 0)
-    if known:
-        return -0.5 * math.log(min(1.0, 2 * (known + 0.5) / (task.sessions + 1.5)))
-    return -math.log((new + 0.5) / (pairs + 1)) if pairs else 0.0
+    # Where values are always new, one that comes again is no surprise either.
+    return min(fresh, -0.5 * math.log(min(1.0, 2 * (known + 0.5) / (task.sessions + 1.5)))) if known else fresh
 
 
 def _telling(step: Step) -> list[Value]:

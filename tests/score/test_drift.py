@@ -82,12 +82,24 @@ def test_nobody_can_make_an_attack_usual_in_an_hour(settings):
     assert history.may_learn(agent, 6 * history.HOUR)
 
 
-def test_what_surely_drifts_does_not_become_usual(settings):
-    stage = drift(budget=0.9)
-    done = list(Replay(settings, stage).runs([*(payment(number) for number in range(30)),
-                                              *(payment(30 + number, upload(1)) for number in range(20))]))  # fmt: skip
-    scores = [max(call.score for call in one.calls if call.step.tool == "upload_contacts") for one in done[30:]]
-    assert scores[-1] >= scores[0] * 0.9
+def test_what_few_sessions_do_does_not_become_usual(settings):
+    story = [*(payment(number) for number in range(30)), payment(30, upload(1)), *(payment(31 + n) for n in range(20)),
+             payment(51, upload(1))]  # fmt: skip
+    done = list(Replay(settings, drift()).runs(story))
+    first, again = (
+        max(call.score for call in done[at].calls if call.step.tool == "upload_contacts") for at in (30, 51)
+    )
+    assert again > 0.8 * first
+
+
+def test_a_value_that_comes_again_is_no_surprise_where_values_are_always_new():
+    task = history.Task([], 0, {}, {}, {}, {})
+    for number in range(30):
+        one = step(f"{number}", "pay", number, kind="id")
+        one.flow.values[0].whole = 8 * number
+        history.learn(task, [history.Call.of(one, 0.0)])
+    one.flow.values[0].whole = 8 * 7
+    assert history.usual(task, one, history.BEGIN).novelty < 0.1
 
 
 def test_a_call_that_looks_harmless_after_all_is_taken_back(settings):
