@@ -53,7 +53,8 @@ def test_no_visible_byte_of_a_damaged_stream_is_lost_but_commas_and_brackets(dat
     try:
         found += split(pieces(stream, 3), 3)
     except Unreadable:
-        assert stream.lstrip()[:1] == b"["
+        # An array that is not closed, be it the first value or a later one.
+        assert b"[" in stream
     visible = bytes.maketrans(b"", b""), b"[], \n{}"
     assert b"".join(found).translate(*visible) == stream.translate(*visible)
 
