@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import msgspec
 
+#: Confidence from which on a tool call explains a request.
+EXPLAINED = 0.5
+
 
 class Value(msgspec.Struct, array_like=True, gc=False):
     """One argument of a tool call, leaf by leaf."""

@@ -22,16 +22,16 @@ NEAR, WIDEST = 40, 160
 
 
 def flow_of(event: Event, tool: str, known: Known) -> Flow:
-    """The Flow of a tool call, out of what its session has said and read before it."""
+    """The Flow of a tool call that has fingerprints, out of what its session has said and read before it."""
     before = known.before(event.time)
     prompts = known.prompts(event.time)
     serving = frozenset(token for token in prompts if token & WORD)
-    *tokens, name = event.argument_tokens or [[]]
-    values = [_value(known, *pair, prompts, event.time, before) for pair in zip(event.arguments, tokens, strict=False)]
+    *tokens, name = event.argument_tokens
+    values = [_value(known, *pair, prompts, event.time, before) for pair in zip(event.arguments, tokens, strict=True)]
     said = [token for found in tokens for token in found[1:]]
     foreign = {
         token
-        for value, found in zip(values, tokens, strict=False)
+        for value, found in zip(values, tokens, strict=True)
         if value.origin not in ("prompt", "both")
         for token in found[1:]
         if token not in prompts

@@ -145,13 +145,18 @@ def end_of(event: Event) -> int:
 
 def trace_arguments(known: Known | None, event: Event) -> list[Argument]:
     """The event's arguments with their origin; unchanged where the session's texts were never seen."""
-    if known is None or not (known.seen.prompts or known.seen.results):
+    if known is None or not (known.seen.prompts or known.seen.results) or not fingerprinted(event):
         return event.arguments
     before, prompts = known.before(event.time), known.prompts(event.time)
     return [
         Argument(argument.path, argument.value, origin(known, tokens[1:], prompts, before))
-        for argument, tokens in zip(event.arguments, event.argument_tokens, strict=False)
+        for argument, tokens in zip(event.arguments, event.argument_tokens[:-1], strict=True)
     ]
+
+
+def fingerprinted(event: Event) -> bool:
+    """Whether a call has fingerprints: those of each argument and of its name. Out of the store it has none."""
+    return len(event.argument_tokens) == len(event.arguments) + 1
 
 
 def origin(known: Known, tokens: list[int], prompts: frozenset[int], before: int) -> str:

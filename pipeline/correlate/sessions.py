@@ -18,7 +18,7 @@ from pipeline.correlate.held import Held
 from pipeline.correlate.inflight import SECOND, Calls, Model, Request, learn, weigh
 from pipeline.correlate.keys import ACTOR, SESSION
 from pipeline.correlate.links import CLOUD, Owner, Weighed, causes, note_call, note_outer, note_prompt, note_spawn
-from pipeline.correlate.origins import Known, Seen, trace_arguments
+from pipeline.correlate.origins import Known, Seen, fingerprinted, trace_arguments
 from pipeline.correlate.station import Station, hash_of
 from pipeline.correlate.watermark import ENDED
 from pipeline.kit.state import PartitionState
@@ -26,7 +26,7 @@ from schemas.batch import REVISIONS, Attribution, Batch, Item, Leave, Own
 from schemas.entry import PackedEntry
 from schemas.event import Event, Head, head_of, packed, unpacked
 from schemas.prints import WORD
-from schemas.step import Flow, Step
+from schemas.step import EXPLAINED, Flow, Step
 
 #: Clocks differ, and CloudTrail's has one second: facts reach back this far (microseconds).
 SLACK = 20 * SECOND
@@ -35,8 +35,6 @@ QUIET = 30 * SECOND
 #: Requests that a session's model is learned from at most: its latest.
 TAUGHT_BY = 2000
 
-#: Confidence from which on a tool call explains a request.
-EXPLAINED = 0.5
 #: Words of a prompt that tell which task it is.
 WORDS = 128
 
@@ -227,7 +225,7 @@ class Sessions(Station):
     def _flow(self, key: str, event: Event, tool: str) -> Flow | None:
         """How a tool call came about; None for what is none."""
         known = self._known_of(key)
-        if event.kind != "tool_call" or event.phase == "end" or known is None:
+        if event.kind != "tool_call" or event.phase == "end" or known is None or not fingerprinted(event):
             return None
         done = known.flows.get(event.event_id)
         if done is None:

@@ -28,7 +28,7 @@ from pipeline.score.history import Agent, Call, Task
 from pipeline.score.measures import Place, Usual, measure
 from pipeline.score.model import Model
 from schemas.finding import Finding
-from schemas.step import Step
+from schemas.step import EXPLAINED, Step
 
 #: Event time (microseconds) after which a session in which nothing happens is over.
 QUIET = 600_000_000
@@ -52,6 +52,8 @@ class Session(msgspec.Struct, array_like=True, gc=False):
     found: dict[str, tuple[int, bool]] = {}
     #: It drifts so surely that its score says nothing about harmless sessions.
     drifted: bool = False
+    #: It was over, and has counted among those of its agent.
+    counted: bool = False
 
     @property
     def score(self) -> float:
@@ -73,16 +75,12 @@ class Scored(NamedTuple):
 class Drift:
     """`apply` is a pure function of the state and the steps."""
 
-    def __init__(
-        self, state: PartitionState, model: Model | None, budget: float, chains: Chains | None = None,
-        *, learning: bool = True,
-    ) -> None:  # fmt: skip
+    def __init__(self, state: PartitionState, model: Model | None, budget: float, chains: Chains | None = None) -> None:
         """`budget`: share of harmless sessions that may be found; without a model nothing is, calls are measured."""
         self.state = state
         self.model = model
         self._budget = budget
         self._chains = chains or Chains(Declared())
-        self._learning = learning
         #: What was scored since the caller took it away; kept only if there is a list.
         self.scored: list[Scored] | None = None
 
@@ -152,7 +150,7 @@ class Drift:
 
     def _act(self, agent: Agent, session: Session, step: Step) -> list[Finding]:
         """A cloud event: one that no tool call explains is held against what this agent does so."""
-        if step.explained >= findings.EXPLAINED:
+        if step.explained >= EXPLAINED:
             session.unexplained.pop(step.event_id, None)
         elif len(session.unexplained) < CALLS:
             session.unexplained[step.event_id] = step.tool
@@ -166,10 +164,12 @@ class Drift:
         for name in over:
             ended = agent.open.pop(name)
             session = self.state.get("s/" + name, Session)
-            if session is None:
-                continue
-            if self._learning and history.may_learn(agent, ended):
-                _learn(agent, session, ended)
+            # A revision that comes late opens it again; it has counted already.
+            if session is not None and not session.counted:
+                session.counted = True
+                self.state.put("s/" + name, session)
+                if history.may_learn(agent, ended):
+                    _learn(agent, session, ended)
         if len(self.state) > SESSIONS:
             for name in over:
                 self.state.delete("s/" + name)

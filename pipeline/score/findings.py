@@ -15,8 +15,8 @@ from schemas.step import Flow, Step, Value
 #: Names of detections: a hijacked agent by its data flow, a tool outside of the declared chain, and cloud actions of an
 #: agent's session that none of its tool calls explains.
 DRIFT, OUTSIDE, UNEXPLAINED = "tool-chain-drift", "tool-outside-chain", "action-without-tool-call"
-#: Confidence from which on a tool call explains a request; how much an action must be able to do to be found.
-EXPLAINED, CHANGES = 0.5, 2
+#: How much an action must be able to do to be found.
+CHANGES = 2
 #: Parts of the budget that findings of a severity and above may take.
 RARE = {"high": 0.04, "medium": 0.2, "low": 1.0}
 #: Characters of a value, and values, that a sentence shows.

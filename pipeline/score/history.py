@@ -177,7 +177,8 @@ def _weight(age: int) -> float:
 def may_learn(agent: Agent, time: int) -> bool:
     """Whether one more session of this hour (event time, microseconds) may change what is usual; counts it."""
     hour = time // HOUR
-    if hour != agent.hour:
+    # An earlier hour that comes late counts with this one, or the limit would begin anew each time.
+    if hour > agent.hour:
         agent.hour, agent.learned = hour, 0
     agent.learned += 1
     return agent.learned <= LEARNED

@@ -1,7 +1,7 @@
 """A trained model as plain numbers: trees, the scores of harmless sessions, and where all that comes from.
 
 The file is JSON, checked on loading; nothing in it is executed. It is made by `score.train` with scikit-learn, which is
-not needed to use it: a vector goes down some hundred small trees, some 50 µs a call.
+not needed to use it: a vector goes down 250 small trees.
 """
 
 from __future__ import annotations

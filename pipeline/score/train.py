@@ -2,8 +2,8 @@
 
 A run says that it was hijacked, not by which of its calls. That is found out: what the attacker wants is done without
 an attack in `direct` runs, where the user asks for it, so calls of a hijacked run with the tools of those are the
-attacker's, unless harmless runs of the same task make them too. Where a file has no such runs, the calls that
-harmless runs of the task do not make are taken, and of those the ones that a first model finds worst.
+attacker's, unless harmless runs of the same task make them too. Where a file has no such runs, the calls that can do
+something and that harmless runs of the task do not make are taken.
 """
 
 from __future__ import annotations

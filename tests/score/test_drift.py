@@ -79,7 +79,17 @@ def test_nobody_can_make_an_attack_usual_in_an_hour(settings):
     agent = history.Agent({}, [])
     learned = [history.may_learn(agent, 5 * history.HOUR + number) for number in range(3 * history.LEARNED)]
     assert sum(learned) == history.LEARNED
+    assert not history.may_learn(agent, 4 * history.HOUR)
+    assert not history.may_learn(agent, 5 * history.HOUR)
     assert history.may_learn(agent, 6 * history.HOUR)
+
+
+def test_a_revision_that_comes_late_does_not_count_its_session_again():
+    stage = drift()
+    stage.apply([step("a", "pay", 1), step("b", "pay", 1000, session="t")])
+    stage.apply([step("a", "pay", 1, revision=1), step("c", "pay", 3000, session="u")])
+    agent = stage.state.get("a/actor:bot", history.Agent)
+    assert agent.sessions == 2
 
 
 def test_what_few_sessions_do_does_not_become_usual(settings):
