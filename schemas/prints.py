@@ -7,6 +7,8 @@ purposes it may serve (`pipeline.kit.lexicon`); of a whole value, its kind.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 FLAG_BITS = 13
 #: A word, as against a number, an identifier or a part of everybody's addresses.
 WORD = 1
@@ -16,7 +18,7 @@ KINDS = ("text", "short", "email", "url", "path", "id", "number", "date")
 REFERENCES = ("email", "url", "path", "id")
 
 
-def purposes_of(tokens: list[int]) -> int:
+def purposes_of(tokens: Iterable[int]) -> int:
     """Bits of `pipeline.kit.lexicon.PURPOSES` that any of these tokens may serve."""
     found = 0
     for token in tokens:

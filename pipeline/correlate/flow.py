@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import NamedTuple
 
-from pipeline.correlate.origins import Known, Text, origin
+from pipeline.correlate.origins import Known, Prompts, Text, origin
 from pipeline.kit.lexicon import LOOKING, sensitivity, words_of
 from schemas.event import Argument, Event
 from schemas.prints import WORD, kind_of, purposes_of
@@ -25,7 +25,6 @@ def flow_of(event: Event, tool: str, known: Known) -> Flow:
     """The Flow of a tool call that has fingerprints, out of what its session has said and read before it."""
     before = known.before(event.time)
     prompts = known.prompts(event.time)
-    serving = frozenset(token for token in prompts if token & WORD)
     *tokens, name = event.argument_tokens
     values = [_value(known, *pair, prompts, event.time, before) for pair in zip(event.arguments, tokens, strict=True)]
     said = [token for found in tokens for token in found[1:]]
@@ -34,37 +33,35 @@ def flow_of(event: Event, tool: str, known: Known) -> Flow:
         for value, found in zip(values, tokens, strict=True)
         if value.origin not in ("prompt", "both")
         for token in found[1:]
-        if token not in prompts
+        if token not in prompts.tokens
     }
     words = {token for token in said if token & WORD}
-    met = [token for token in name if token not in prompts and known.results_with(token, before)]
-    asked = purposes_of(list(prompts))
+    unasked = [token for token in name if token not in prompts.tokens]
+    met = [token for token in unasked if known.results_with(token, before)]
     return Flow(
         values,
         sensitivity(words_of(tool)),
         purposes_of(name) & ~LOOKING,
-        asked,
+        prompts.purposes,
         len(name),
-        sum(token in prompts for token in name),
+        len(name) - len(unasked),
         len(met),
         len(foreign),
         _share(sum(known.repeated(token, event.time) for token in set(said)), len(set(said))),
-        len(words & serving) / len(words) if words else -1.0,
+        len(words & prompts.words) / len(words) if words else -1.0,
         before,
-        len(serving),
-        _window(known, foreign, Asked(name, [token for token in name if token not in prompts], asked, serving), before),
+        len(prompts.words),
+        _window(known, foreign, Asked(name, unasked, prompts), before),
     )
 
 
-def _value(
-    known: Known, argument: Argument, tokens: list[int], prompts: frozenset[int], time: int, before: int
-) -> Value:
+def _value(known: Known, argument: Argument, tokens: list[int], prompts: Prompts, time: int, before: int) -> Value:
     whole, rest = tokens[0], tokens[1:]
     words = [token for token in rest if token & WORD]
     value = Value(
         argument.path, argument.value, kind_of(whole), whole, origin(known, rest, prompts, before), len(words)
     )
-    value.asked = sum(token in prompts for token in words)
+    value.asked = sum(token in prompts.tokens for token in words)
     value.repeated = sum(known.repeated(token, time) for token in words)
     if value.origin == "result":
         number = _latest_with(known, rest, before)
@@ -88,9 +85,7 @@ class Asked(NamedTuple):
     #: Words of the tool's name, and those that no prompt has.
     name: list[int]
     unasked: list[int]
-    #: Purposes of the prompts, and their words.
-    purposes: int
-    words: frozenset[int]
+    prompts: Prompts
 
 
 def _window(known: Known, foreign: set[int], asked: Asked, before: int) -> Window | None:
@@ -114,7 +109,7 @@ def _place(text: Text, foreign: set[int], asked: Asked) -> Window:
         low, high = max(0, middle - WIDEST // 2), middle + WIDEST // 2
     near = set(text.tokens[low:high])
     named = sum(token in near for token in asked.unasked)
-    purposes = purposes_of(list(near)) & purposes_of(asked.name) & ~asked.purposes & ~LOOKING
+    purposes = purposes_of(near) & purposes_of(asked.name) & ~asked.prompts.purposes & ~LOOKING
     return Window(
         0,
         text.event_id,
@@ -123,8 +118,8 @@ def _place(text: Text, foreign: set[int], asked: Asked) -> Window:
         _share(len(foreign & near) + named, len(foreign) + len(asked.unasked)),
         purposes.bit_count(),
         _share(named, len(asked.name)),
-        _share(len(near & asked.words), len(asked.words)),
-        _share(len(asked.words.intersection(text.tokens)), len(asked.words)),
+        _share(len(near & asked.prompts.words), len(asked.prompts.words)),
+        _share(len(asked.prompts.words.intersection(text.tokens)), len(asked.prompts.words)),
     )
 
 

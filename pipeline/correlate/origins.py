@@ -7,10 +7,13 @@ or shortened; here, where the session is known, an argument's fingerprints are l
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterable
+from typing import NamedTuple
 
 import msgspec
 
 from schemas.event import Argument, Event
+from schemas.prints import WORD, purposes_of
 from schemas.step import Flow
 
 #: Fingerprints of each sort that a session remembers; later ones are no longer noted.
@@ -37,37 +40,57 @@ class Seen(msgspec.Struct, array_like=True, gc=False):
     results: list[Text] = []
 
 
+class Prompts(NamedTuple):
+    """What the prompts of a session said up to a time."""
+
+    tokens: frozenset[int]
+    #: Those of its tokens that are words, and the purposes that they may serve.
+    words: frozenset[int]
+    purposes: int
+
+    @classmethod
+    def of(cls, tokens: Iterable[int]) -> Prompts:
+        """Of these tokens."""
+        known = frozenset(tokens)
+        return cls(known, frozenset(token for token in known if token & WORD), purposes_of(known))
+
+
 class Known:
     """What is looked up of one session's texts; made of its Seen, and kept beside it as they grow."""
 
     def __init__(self, seen: Seen) -> None:
         self.seen = seen
+        #: Flows that were worked out, by the call's event id, with the call's time.
+        self.flows: dict[str, tuple[int, Flow]] = {}
+        self._read_prompts()
+        self._read_results()
+
+    def _read_results(self) -> None:
         self.times: list[int] = []
-        #: Tokens of all prompts, and when the last of them came.
-        self._prompts: tuple[frozenset[int], int] = (frozenset(), 0)
+        self._ids: set[str] = set()
         #: Results in which a token occurs, by number; and how many tokens there are.
         self._where: dict[int, list[int]] = {}
         self._size = 0
-        #: Flows that were worked out, by the call's event id, with the call's time.
-        self.flows: dict[str, tuple[int, Flow]] = {}
-        for text in seen.results:
+        for text in self.seen.results:
             self._append(text)
-        self._read_prompts()
 
     def _append(self, text: Text) -> None:
         number = len(self.times)
         self.times.append(text.time)
+        self._ids.add(text.event_id)
         self._size += len(text.tokens)
         for token in text.tokens:
             self._where.setdefault(token, []).append(number)
 
     def _read_prompts(self) -> None:
-        self._prompts = frozenset(self.seen.prompts), max(self.seen.prompts.values(), default=0)
+        self._prompts = Prompts.of(self.seen.prompts)
+        self._last_prompt = max(self.seen.prompts.values(), default=0)
 
-    def prompts(self, time: int) -> frozenset[int]:
-        """Tokens of the prompts up to a time."""
-        tokens, last = self._prompts
-        return tokens if last <= time else frozenset(token for token in tokens if self.seen.prompts[token] <= time)
+    def prompts(self, time: int) -> Prompts:
+        """What the prompts up to a time said."""
+        if self._last_prompt <= time:
+            return self._prompts
+        return Prompts.of(token for token, at in self.seen.prompts.items() if at <= time)
 
     def note(self, event: Event) -> bool:
         """Remember the texts an event brings into the session; True if any is new or earlier than known."""
@@ -76,7 +99,8 @@ class Known:
         news = False
         if event.kind == "prompt" and event.action == "user_message":
             news = _earliest(self.seen.prompts, event.tokens, event.time)
-            self._read_prompts()
+            if news:
+                self._read_prompts()
         elif event.kind == "tool_call":
             if event.phase != "end":
                 tokens = [token for tokens in event.argument_tokens[:-1] for token in tokens[1:]]
@@ -90,16 +114,14 @@ class Known:
 
     def _note_result(self, text: Text) -> bool:
         results = self.seen.results
-        if any(known.event_id == text.event_id for known in results):
-            return False
-        if self._size + len(text.tokens) > TOKEN_LIMIT:
+        if text.event_id in self._ids or self._size + len(text.tokens) > TOKEN_LIMIT:
             return False
         if not results or results[-1] < text:
             results.append(text)
             self._append(text)
         else:
             insort(results, text)
-            self.__init__(self.seen)  # type: ignore[misc]
+            self._read_results()
         return True
 
     def before(self, time: int) -> int:
@@ -159,11 +181,11 @@ def fingerprinted(event: Event) -> bool:
     return len(event.argument_tokens) == len(event.arguments) + 1
 
 
-def origin(known: Known, tokens: list[int], prompts: frozenset[int], before: int) -> str:
+def origin(known: Known, tokens: list[int], prompts: Prompts, before: int) -> str:
     """Where a value of these tokens occurred before; "" without tokens."""
     if not tokens:
         return ""
     result = known.returned(tokens, before)
-    if _enough(sum([token in prompts for token in tokens]), len(tokens)):
+    if _enough(sum([token in prompts.tokens for token in tokens]), len(tokens)):
         return "both" if result else "prompt"
     return "result" if result else "agent"
