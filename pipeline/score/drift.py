@@ -24,7 +24,7 @@ from pipeline.kit.state import PartitionState
 from pipeline.score import chains, findings, history
 from pipeline.score import model as models
 from pipeline.score.chains import Chains, Declared
-from pipeline.score.history import Agent, Call, Task
+from pipeline.score.history import Agent, Call, Deeds
 from pipeline.score.measures import Place, Usual, measure
 from pipeline.score.model import Model
 from schemas.finding import Finding
@@ -61,7 +61,7 @@ class Session(msgspec.Struct, array_like=True, gc=False):
         return max((call.score for call in self.calls.values()), default=0.0)
 
 
-STATE_TYPES: dict[str, type[msgspec.Struct]] = {"a": Agent, "s": Session}
+STATE_TYPES: dict[str, type[msgspec.Struct]] = {"a": Agent, "d": Deeds, "s": Session}
 
 
 class Scored(NamedTuple):
@@ -98,7 +98,7 @@ class Drift:
                 found += self._act(agent, session, step)
             agent.open.pop(step.session, None)
             agent.open[step.session] = step.time
-            self._close(agent, step.time)
+            self._close(step.key, agent, step.time)
             self.state.put("s/" + step.session, session)
             self.state.put("a/" + step.key, agent)
         return found
@@ -141,7 +141,8 @@ class Drift:
         last = max(others.values(), key=lambda call: call.time, default=None)
         before = last.tool if last is not None else history.BEGIN
         place = Place(all(call.tool != step.tool for call in others.values()), before == step.tool)
-        usual = history.usual(_task(agent, session), step, before)
+        task = self._task(step.key, agent, session)
+        usual = history.usual(agent.tasks[task], self._deeds(step.key, task), step, before)
         if self._chains.allows(step.actor, before, step.tool):
             usual = usual._replace(tool=0.0, transition=0.0)
         assert step.flow is not None  # noqa: S101  (for mypy: the caller has looked)
@@ -158,7 +159,7 @@ class Drift:
         one = findings.unexplained(session.found, step, session.unexplained, usual, self._budget)
         return [one] if one is not None else []
 
-    def _close(self, agent: Agent, now: int) -> None:
+    def _close(self, key: str, agent: Agent, now: int) -> None:
         """What sessions did that are over becomes usual."""
         over = [name for name in list(agent.open)[:LOOKED_AT] if agent.open[name] + QUIET < now]
         for name in over:
@@ -169,31 +170,39 @@ class Drift:
                 session.counted = True
                 self.state.put("s/" + name, session)
                 if history.may_learn(agent, ended):
-                    _learn(agent, session, ended)
+                    self._learn(key, agent, session, ended)
         if len(self.state) > SESSIONS:
             for name in over:
                 self.state.delete("s/" + name)
+
+    def _learn(self, key: str, agent: Agent, session: Session, ended: int) -> None:
+        agent.sessions += 1
+        for action in set(session.unexplained.values()):
+            agent.unexplained[action] = agent.unexplained.get(action, 0) + 1
+        history.shorten(agent.unexplained)
+        task = self._task(key, agent, session)
+        deeds = self._deeds(key, task)
+        history.learn(agent.tasks[task], deeds, session.calls.values())
+        self.state.put(f"d/{key}/{task}", deeds)
+        if session.calls and not session.drifted:
+            history.note_score(agent, session.score, ended)
+
+    def _task(self, key: str, agent: Agent, session: Session) -> int:
+        """Name of a session's task."""
+        if session.task not in agent.tasks:
+            session.task = history.task_of(agent, session.words)
+            for gone in history.forget(agent, session.task):
+                self.state.delete(f"d/{key}/{gone}")
+        return session.task
+
+    def _deeds(self, key: str, task: int) -> Deeds:
+        return self.state.get(f"d/{key}/{task}", Deeds) or Deeds({}, {}, {}, {})
 
 
 def _ask(session: Session, step: Step) -> None:
     """The first prompt of a session says what its task is."""
     if not session.asked_at or step.time <= session.asked_at:
         session.words, session.asked_at, session.prompt, session.task = step.words, step.time, step.event_id, 0
-
-
-def _task(agent: Agent, session: Session) -> Task:
-    if session.task not in agent.tasks:
-        session.task = history.task_of(agent, session.words)
-    return agent.tasks[session.task]
-
-
-def _learn(agent: Agent, session: Session, ended: int) -> None:
-    agent.sessions += 1
-    for action in set(session.unexplained.values()):
-        agent.unexplained[action] = agent.unexplained.get(action, 0) + 1
-    history.learn(_task(agent, session), session.calls.values())
-    if session.calls and not session.drifted:
-        history.note_score(agent, session.score, ended)
 
 
 def scorer(settings: Settings) -> Callable[[PartitionState], Drift]:

@@ -13,6 +13,7 @@ import re
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator
 from operator import itemgetter
+from typing import Any
 
 import msgspec
 
@@ -34,10 +35,15 @@ _NUMBER = re.compile(r"\d+")
 
 
 class Task(msgspec.Struct, array_like=True, gc=False):
-    """What sessions of one task did."""
+    """One task of an agent: the words that it is asked with, and how many sessions of it are over."""
 
     words: list[int]
     sessions: int = 0
+
+
+class Deeds(msgspec.Struct, array_like=True, gc=False):
+    """What sessions of one task did. It is large and seldom changes, so it has a key of its own."""
+
     #: Sessions by tool, by name of a transition, by name of a value in its field.
     tools: dict[str, int] = {}
     transitions: dict[int, int] = {}
@@ -96,32 +102,39 @@ def task_of(agent: Agent, words: list[int]) -> int:
             best, likeness = name, share
     if best:
         return best
-    if len(agent.tasks) >= TASKS:
-        del agent.tasks[min(agent.tasks, key=lambda name: agent.tasks[name].sessions)]
     name = _hash("task", *map(str, sorted(asked)))
-    agent.tasks[name] = Task(words, 0, {}, {}, {}, {})
+    agent.tasks[name] = Task(words)
     return name
 
 
-def usual(task: Task, step: Step, before: str) -> Usual:
+def forget(agent: Agent, kept: int) -> list[int]:
+    """Names of the tasks with the fewest sessions that go because there are too many; not of the one that is kept."""
+    others = sorted(set(agent.tasks) - {kept}, key=lambda name: agent.tasks[name].sessions)
+    gone = others[: max(0, len(agent.tasks) - TASKS)]
+    for name in gone:
+        del agent.tasks[name]
+    return gone
+
+
+def usual(task: Task, deeds: Deeds, step: Step, before: str) -> Usual:
     """What a call is held against: logarithms of smoothed shares, and how new its values are where values repeat."""
     sessions = task.sessions
-    from_there = task.tools.get(before, 0) if before != BEGIN else sessions
+    from_there = deeds.tools.get(before, 0) if before != BEGIN else sessions
     return Usual(
         math.log1p(sessions),
-        _log_share(task.tools.get(step.tool, 0), sessions),
-        _log_share(task.transitions.get(transition(before, step.tool), 0), from_there),
-        max((_novelty(task, step.tool, value) for value in _telling(step)), default=0.0),
+        _log_share(deeds.tools.get(step.tool, 0), sessions),
+        _log_share(deeds.transitions.get(transition(before, step.tool), 0), from_there),
+        max((_novelty(deeds, sessions, step.tool, value) for value in _telling(step)), default=0.0),
     )
 
 
-def _novelty(task: Task, tool: str, value: Value) -> float:
+def _novelty(deeds: Deeds, sessions: int, tool: str, value: Value) -> float:
     """How surprising a value is, in nats: new where values come again, or rare."""
-    pairs, new = task.fields.get(field_of(tool, value), (0, 0))
+    pairs, new = deeds.fields.get(field_of(tool, value), (0, 0))
     fresh = -math.log((new + 0.5) / (pairs + 1)) if pairs else 0.0
-    known = task.values.get(value_of(tool, value), 0)
+    known = deeds.values.get(value_of(tool, value), 0)
     # Where values are always new, one that comes again is no surprise either.
-    return min(fresh, -0.5 * math.log(min(1.0, 2 * (known + 0.5) / (task.sessions + 1.5)))) if known else fresh
+    return min(fresh, -0.5 * math.log(min(1.0, 2 * (known + 0.5) / (sessions + 1.5)))) if known else fresh
 
 
 def _telling(step: Step) -> list[Value]:
@@ -136,23 +149,23 @@ def in_order(calls: Iterable[Call]) -> Iterator[tuple[str, Call]]:
         before = call.tool
 
 
-def learn(task: Task, calls: Iterable[Call]) -> None:
+def learn(task: Task, deeds: Deeds, calls: Iterable[Call]) -> None:
     """Count what a session did, each thing once."""
     done: set[int] = set()
     task.sessions += 1
     for before, call in in_order(calls):
         if _once(done, _hash("tool", call.tool)):
-            task.tools[call.tool] = task.tools.get(call.tool, 0) + 1
+            deeds.tools[call.tool] = deeds.tools.get(call.tool, 0) + 1
         if _once(done, move := transition(before, call.tool)):
-            task.transitions[move] = task.transitions.get(move, 0) + 1
+            deeds.transitions[move] = deeds.transitions.get(move, 0) + 1
         for field, value in zip(call.fields, call.values, strict=True):
             if _once(done, value):
-                pair = task.fields.setdefault(field, [0, 0])
+                pair = deeds.fields.setdefault(field, [0, 0])
                 pair[0] += 1
-                pair[1] += value not in task.values
-                task.values[value] = task.values.get(value, 0) + 1
-    for counts in (task.transitions, task.values, task.fields):
-        _shorten(counts)
+                pair[1] += value not in deeds.values
+                deeds.values[value] = deeds.values.get(value, 0) + 1
+    for counts in (deeds.tools, deeds.transitions, deeds.values, deeds.fields):
+        shorten(counts)
 
 
 def note_score(agent: Agent, score: float, time: int) -> None:
@@ -191,7 +204,8 @@ def _once(done: set[int], name: int) -> bool:
     return True
 
 
-def _shorten(counts: dict[int, int] | dict[int, list[int]]) -> None:
+def shorten(counts: dict[Any, Any]) -> None:
+    """Forget the rarest of too many: names come from outside."""
     if len(counts) > COUNTED:
         for name in sorted(counts, key=counts.__getitem__)[: COUNTED // 4]:
             del counts[name]

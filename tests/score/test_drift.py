@@ -103,13 +103,25 @@ def test_what_few_sessions_do_does_not_become_usual(settings):
 
 
 def test_a_value_that_comes_again_is_no_surprise_where_values_are_always_new():
-    task = history.Task([], 0, {}, {}, {}, {})
+    task, deeds = history.Task([]), history.Deeds({}, {}, {}, {})
     for number in range(30):
         one = step(f"{number}", "pay", number, kind="id")
         one.flow.values[0].whole = 8 * number
-        history.learn(task, [history.Call.of(one, 0.0)])
+        history.learn(task, deeds, [history.Call.of(one, 0.0)])
     one.flow.values[0].whole = 8 * 7
-    assert history.usual(task, one, history.BEGIN).novelty < 0.1
+    assert history.usual(task, deeds, one, history.BEGIN).novelty < 0.1
+
+
+def test_tasks_are_bounded_and_what_is_forgotten_leaves_nothing_behind(monkeypatch):
+    monkeypatch.setattr(history, "TASKS", 3)
+    stage = drift()
+    for number in range(8):
+        prompt = Step(key="actor:bot", session=f"s{number}", event_id=f"p{number}", revision=0,
+                      time=number * 1_000_000_000 + 1, actor="bot", words=[number * 9 + 1, number * 9 + 3])  # fmt: skip
+        stage.apply([prompt, step(f"c{number}", "pay", number * 1000 + 1, session=f"s{number}")])
+    tasks = stage.state.get("a/actor:bot", history.Agent).tasks
+    assert len(tasks) == 3
+    assert {key.rsplit("/", 1)[1] for key in stage.state.keys("d/")} <= {str(name) for name in tasks}
 
 
 def test_a_call_that_looks_harmless_after_all_is_taken_back(settings):
