@@ -1,8 +1,10 @@
-"""A client of an ASGI application in the same process."""
+"""An application asked in the same process, or served on a port."""
 
 import asyncio
+import threading
 
 import httpx
+import uvicorn
 
 
 class Browser:
@@ -19,3 +21,21 @@ class Browser:
         transport = httpx.ASGITransport(app=self._app)
         async with httpx.AsyncClient(transport=transport, base_url=f"http://{self._host}") as client:
             return await client.get(path, params=parameters or None)
+
+
+class Served:
+    """An application on a free port of 127.0.0.1."""
+
+    def __init__(self, app):
+        self._server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
+        self._thread = threading.Thread(target=self._server.run)
+
+    def __enter__(self):
+        self._thread.start()
+        while not self._server.started:
+            assert self._thread.is_alive()
+        return self._server.servers[0].sockets[0].getsockname()[1]
+
+    def __exit__(self, *_):
+        self._server.should_exit = True
+        self._thread.join()

@@ -6,11 +6,12 @@ import re
 import pytest
 from typer.testing import CliRunner
 
-from pipeline.cli import findings as commands
-from pipeline.cli import findings_views
+from pipeline.cli import (
+    findings,  # noqa: F401  (registers its commands)
+    findings_views,
+)
 from pipeline.cli.main import app
-from pipeline.cli.remote import DeskReader, StoreReader
-from pipeline.console.app import create
+from pipeline.cli.remote import StoreReader
 from pipeline.console.findings import MOST
 from pipeline.console.page import gravity
 from pipeline.kit.config import Settings
@@ -19,7 +20,6 @@ from pipeline.store import connect
 from pipeline.store.aliases import alias
 from schemas.finding import Finding
 from tests.console.test_page import Tags
-from tests.console.test_remote import Served
 from tests.console.test_views import COMMANDS, HOSTILE
 from tests.store.entries import entry
 from tests.store.findings import finding
@@ -144,15 +144,6 @@ def test_while_the_store_is_away_findings_say_so(browser, store):
 # Readers and commands
 
 
-@pytest.fixture(params=["store", "desk"])
-def reader(request, filled, settings, process):
-    if request.param == "store":
-        yield StoreReader(filled)
-        return
-    with Served(create(filled, settings, process)) as port:
-        yield DeskReader(f"http://127.0.0.1:{port}")
-
-
 def test_both_readers_give_the_same_findings(reader, filled):
     filled.write_findings([finding(f"x{n:04}", 100 + n, session="many") for n in range(1500)])
     rows = [row["finding_id"] for row in reader.findings({"session": "many"}, 10_000)]
@@ -171,14 +162,6 @@ def folder(tmp_path_factory):
     with connect(Settings(clickhouse=f"chdb://{path}")) as opened:
         alias(fill(opened), "octo", "bot", "HR", "bob")
     return path
-
-
-@pytest.fixture
-def run(folder, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setenv("WHODID_PORT", "1")
-    assert commands
-    return lambda *given: CliRunner().invoke(app, [*given, "--store", str(folder)])
 
 
 def test_findings_print_a_table(run):

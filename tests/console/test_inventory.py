@@ -5,17 +5,17 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from pipeline.cli import inventory as commands
-from pipeline.cli import inventory_views
+from pipeline.cli import (
+    inventory,  # noqa: F401  (registers its commands)
+    inventory_views,
+)
 from pipeline.cli.main import app
-from pipeline.cli.remote import DeskReader, StoreReader
-from pipeline.console.app import create
+from pipeline.cli.remote import StoreReader
 from pipeline.console.inventory import item
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Invalid
 from pipeline.store import connect
 from pipeline.store.inventory import OF, named
-from tests.console.test_remote import Served
 from tests.console.test_views import COMMANDS, HOSTILE
 from tests.store.entries import START, entry, issuance
 
@@ -154,15 +154,6 @@ def test_a_session_is_closed_by_its_end_by_its_credentials_or_by_silence(filled)
 # Readers and commands
 
 
-@pytest.fixture(params=["store", "desk"])
-def reader(request, filled, settings, process):
-    if request.param == "store":
-        yield StoreReader(filled)
-        return
-    with Served(create(filled, settings, process)) as port:
-        yield DeskReader(f"http://127.0.0.1:{port}")
-
-
 def test_both_readers_give_the_same_inventory(reader, filled):
     filled.write_entries([entry(f"x{n}", n, actor=f"agent-{n:04}") for n in range(1500)])
     rows = list(reader.inventory("identities", {}, 10_000))
@@ -182,14 +173,6 @@ def folder(tmp_path_factory):
     with connect(Settings(clickhouse=f"chdb://{path}")) as opened:
         opened.write_entries(ROWS)
     return path
-
-
-@pytest.fixture
-def run(folder, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setenv("WHODID_PORT", "1")
-    assert commands
-    return lambda *given: CliRunner().invoke(app, [*given, "--store", str(folder)])
 
 
 def test_commands_print_tables(run):

@@ -6,13 +6,13 @@ from typer.testing import CliRunner
 
 from pipeline.cli import aliases, inventory, names_views, outputs
 from pipeline.cli.main import app
-from pipeline.cli.remote import DeskReader, StoreReader, open_store
+from pipeline.cli.remote import StoreReader, open_store
 from pipeline.console.app import create
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Invalid, Transient
 from pipeline.store import connect
 from pipeline.store.aliases import alias, changes, split
-from tests.console.test_remote import Served
+from tests.console.browser import Served
 from tests.console.test_views import COMMANDS, HOSTILE
 from tests.store.entries import entry
 
@@ -96,15 +96,6 @@ def test_the_pages_say_under_which_names(browser, filled):
 
 
 # Readers and commands
-
-
-@pytest.fixture(params=["store", "desk"])
-def reader(request, filled, settings, process):
-    if request.param == "store":
-        yield StoreReader(filled)
-        return
-    with Served(create(filled, settings, process)) as port:
-        yield DeskReader(f"http://127.0.0.1:{port}")
 
 
 def test_both_readers_give_the_same_names(reader):

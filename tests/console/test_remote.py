@@ -5,14 +5,14 @@ import sys
 import threading
 
 import pytest
-import uvicorn
 
-from pipeline.cli.remote import DeskReader, StoreReader, open_reader
+from pipeline.cli.remote import DeskReader, open_reader
 from pipeline.console.app import create
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Invalid, Transient
 from pipeline.store import connect
 from schemas.rejected import Rejected
+from tests.console.browser import Served
 from tests.store.entries import entry
 
 LETTER = Rejected(
@@ -20,33 +20,11 @@ LETTER = Rejected(
 )
 
 
-class Served:
-    """An application on a free port of 127.0.0.1."""
-
-    def __init__(self, app):
-        self._server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
-        self._thread = threading.Thread(target=self._server.run)
-
-    def __enter__(self):
-        self._thread.start()
-        while not self._server.started:
-            assert self._thread.is_alive()
-        return self._server.servers[0].sockets[0].getsockname()[1]
-
-    def __exit__(self, *_):
-        self._server.should_exit = True
-        self._thread.join()
-
-
-@pytest.fixture(params=["store", "desk"])
-def reader(request, store, settings, process):
+@pytest.fixture
+def filled(store):
     store.write_entries([entry(f"e/{n:04} ü?", n) for n in range(2500)])
     store.write_rejected([LETTER])
-    if request.param == "store":
-        yield StoreReader(store)
-        return
-    with Served(create(store, settings, process)) as port:
-        yield DeskReader(f"http://127.0.0.1:{port}")
+    return store
 
 
 def test_both_readers_give_the_same_timeline(reader):
