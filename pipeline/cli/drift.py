@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -21,6 +21,7 @@ from pipeline.kit.failures import Failure
 from pipeline.run.agent_runs import read
 from pipeline.score import chains
 from pipeline.score import model as models
+from pipeline.sources.streams import Progress, find, size
 from pipeline.store.chains import tools_by_session
 
 train = typer.Typer(help="Learn the models that score.", no_args_is_help=True)
@@ -132,9 +133,9 @@ def learn(
 
 
 @contextmanager
-def _working(files: list[Path]) -> Iterator[Callable[[int], None]]:
+def _working(files: list[Path]) -> Iterator[Progress]:
     """A bar over the bytes of some files."""
-    total = sum(file.stat().st_size for file in files if file.exists())
+    total = size(find(files))
     with progress_bar(total) as bar:
         task = bar.add_task("replaying", total=total)
         yield lambda done: bar.advance(task, done)

@@ -6,11 +6,9 @@ in it; calls follow each other by a second and runs by a quarter of an hour, whi
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,6 +22,8 @@ from pipeline.kit.failures import Invalid
 from pipeline.normalize.context import Context
 from pipeline.normalize.stage import process
 from pipeline.score.drift import Drift, Scored
+from pipeline.sources import files
+from pipeline.sources.streams import Progress
 from schemas.agent_run import Run
 from schemas.batch import Item
 from schemas.finding import Finding
@@ -34,21 +34,15 @@ LONGEST = 1_000_000
 BEGIN, BETWEEN_RUNS, BETWEEN_CALLS = datetime(2024, 1, 1, tzinfo=UTC), timedelta(minutes=15), timedelta(seconds=1)
 
 
-def read(file: Path, advance: Callable[[int], None] = lambda _: None) -> Iterator[Run]:
-    """The runs in a file of JSON lines, gzipped or not. Raises OSError, Invalid (naming line and field)."""
+def read(file: Path, advance: Progress = lambda _: None) -> Iterator[Run]:
+    """The runs in a file of JSON lines, gzipped or not. Raises Permanent; Invalid names the record and its field."""
     decode = msgspec.json.Decoder(Run).decode
-    done = 0
-    with file.open("rb") as raw:
-        packed = raw.peek(2)[:2] == b"\x1f\x8b"
-        with gzip.open(raw) if packed else nullcontext(raw) as lines:
-            for number, line in enumerate(lines, start=1):
-                if line.strip():
-                    try:
-                        yield decode(line)
-                    except msgspec.MsgspecError as error:
-                        raise Invalid(f"{file}:{number}", f"an agent run (run, prompt, steps…): {error}") from error
-                advance(raw.tell() - done)
-                done = raw.tell()
+    for record in files.read([file], progress=advance):
+        try:
+            run = decode(record.value)
+        except msgspec.MsgspecError as error:
+            raise Invalid(f"{file}:{record.offset + 1}", f"an agent run (run, prompt, steps…): {error}") from error
+        yield run
 
 
 def fingerprint(file: Path) -> str:

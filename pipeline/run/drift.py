@@ -6,7 +6,7 @@ import hashlib
 import random
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any, Protocol
@@ -21,6 +21,7 @@ from pipeline.score.findings import DRIFT, RARE
 from pipeline.score.model import SHARES, Model, Trained
 from pipeline.score.train import Example, Made, attackers, train
 from pipeline.simulate import launder
+from pipeline.sources.streams import Progress
 from schemas.agent_run import Run
 
 #: Resamplings of the tasks for confidence intervals, and what they leave out on each side.
@@ -47,11 +48,8 @@ class Rated(Protocol):
         """Higher is worse."""
 
 
-Advance = Callable[[int], None]
-
-
-def trained(files: Sequence[Path], settings: Settings, advance: Advance, seed: int = 0) -> Trained:
-    """A model of the runs in some files. Raises OSError, Invalid, Permanent."""
+def trained(files: Sequence[Path], settings: Settings, advance: Progress, seed: int = 0) -> Trained:
+    """A model of the runs in some files. Raises Permanent, which Invalid is one of."""
     runs: list[Run] = []
     data: dict[str, dict[str, str | int]] = {}
     for file in files:

@@ -26,7 +26,7 @@ Standing = dict[str, tuple[int, bool]]
 
 
 class Verdict(NamedTuple):
-    """What the model says of a call."""
+    """How unusual something is, and who says so."""
 
     score: float
     p_value: float
@@ -52,10 +52,8 @@ def drift(standing: Standing, step: Step, verdict: Verdict, usual: Usual, prompt
     foreign = _foreign(step.flow)
     window = step.flow.window
     sources = [value.source for value in foreign if value.source] + ([window.source] if window else [])
-    finding = _finding(standing, DRIFT, step, stands=verdict.found)
+    finding = _judged(_finding(standing, DRIFT, step, stands=verdict.found), verdict)
     finding.title = "A tool call that serves somebody else than the user"
-    finding.severity = verdict.severity
-    finding.score, finding.p_value, finding.model = round(verdict.score, 4), verdict.p_value, verdict.model
     finding.sentence = _sentence(step, step.flow, foreign, usual)
     finding.entries = list(dict.fromkeys([step.event_id, *sources, *([prompt] if prompt else [])]))
     finding.details = {
@@ -73,9 +71,7 @@ def withdrawn(standing: Standing, step: Step, verdict: Verdict) -> Finding | Non
     """The end of a Finding that stood, if the verdict on its session no longer is one."""
     if verdict.found or not standing.get(DRIFT, (0, False))[1]:
         return None
-    finding = _finding(standing, DRIFT, step, stands=False)
-    finding.score, finding.p_value, finding.model = round(verdict.score, 4), verdict.p_value, verdict.model
-    return finding
+    return _judged(_finding(standing, DRIFT, step, stands=False), verdict)
 
 
 def outside(standing: Standing, step: Step, tools: list[str], declared: list[str]) -> Finding:
@@ -101,15 +97,14 @@ def unexplained(standing: Standing, step: Step, actions: dict[str, str], usual: 
     stands = bool(telling) and usual <= budget
     if not stands and not (standing.get(UNEXPLAINED, (0, False))[1] and not telling):
         return None
-    finding = _finding(standing, UNEXPLAINED, step, stands=stands)
+    verdict = Verdict(1.0 - usual, usual, "own history", budget)
+    finding = _judged(_finding(standing, UNEXPLAINED, step, stands=stands), verdict)
     names = sorted(set(telling.values()))
     finding.title = "A cloud action of an agent that none of its tool calls explains"
-    finding.severity = Verdict(1.0 - usual, usual, "own history", budget).severity
     finding.sentence = (
         f"In a session of {step.actor}, {_cut(', '.join(names))} was done with its credential, and no tool call that "
         f"was in flight explains it; {usual:.2%} of its sessions have that."
     )
-    finding.score, finding.p_value, finding.model = 1.0 - usual, usual, "own history"
     finding.entries = list(dict.fromkeys([step.event_id, *telling]))[:32]
     finding.details = {"actions": ", ".join(names)}
     finding.frameworks = ["ASI03", "AML.T0086"]
@@ -133,6 +128,12 @@ def _finding(standing: Standing, detection: str, step: Step, *, stands: bool) ->
         session=step.session,
         entries=[step.event_id],
     )
+
+
+def _judged(finding: Finding, verdict: Verdict) -> Finding:
+    finding.severity, finding.score = verdict.severity, round(verdict.score, 4)
+    finding.p_value, finding.model = verdict.p_value, verdict.model
+    return finding
 
 
 def _foreign(flow: Flow) -> list[Value]:

@@ -67,6 +67,16 @@ def test_a_line_that_is_no_run_is_named(tmp_path, line, reason):
         assert reason in told.output
 
 
+def test_a_file_that_breaks_off_or_is_not_there_is_named(tmp_path):
+    file = tmp_path / "a.jsonl.gz"
+    written(file, runs(3))
+    file.write_bytes(file.read_bytes()[:-20])
+    for name, reason in ((file, "a.jsonl.gz:36: expected an agent run"), (tmp_path / "none.gz", "no such file")):
+        told = runner.invoke(app, ["evaluate", "agent-runs", str(name)])
+        assert told.exit_code
+        assert reason in str(told.exception or "") + told.output
+
+
 def test_a_model_that_is_not_there_is_named(tmp_path):
     file = written(tmp_path / "a.jsonl", runs(1))
     told = runner.invoke(app, ["evaluate", "agent-runs", file, "--model", str(tmp_path / "none.json")])
