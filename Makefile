@@ -23,7 +23,7 @@ demo: install ## Run everything on this machine and reconstruct a bundled incide
 	@$(BIN)/whodid demo $(ARGS)
 
 test: install ## Run the tests
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 lint: install ## Style, types, and which package may import which
 	$(BIN)/ruff check .
