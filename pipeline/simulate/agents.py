@@ -80,6 +80,8 @@ class Run:
     time: int
     scenario: str
     malicious: bool = False
+    #: Which version of the agent it is, where it says so.
+    version: str = ""
 
     @property
     def prompt(self) -> str:
@@ -99,7 +101,8 @@ class Run:
             "gen_ai.operation.name": operation, "gen_ai.agent.id": self.agent, "gen_ai.agent.name": self.agent,
             "gen_ai.conversation.id": self.session,
         }  # fmt: skip
-        return {**stated, **({"user.id": self.human} if self.human else {}), **more}
+        version = {"gen_ai.agent.version": self.version} if self.version else {}
+        return {**stated, **({"user.id": self.human} if self.human else {}), **version, **more}
 
     def span(
         self, name: str, parent: str, start: int, end: int, attributes: dict[str, str], truths: list[Truth]
@@ -144,27 +147,29 @@ def agent_task(world: World, time: int, agent: str = "", scenario: str = "agent"
     yield from work(run, chance.randint(2, 9))
 
 
-def launch(run: Run) -> Told:
+def launch(run: Run, role: str = "agent-runtime", address: str = "192.0.2.40") -> Told:
     """The platform starts an agent with a role session named after the conversation, which the agent acts with."""
     world, key = run.world, run.world.ids.key("ASIA")
     launcher = Doer(shapes.web_identity(PROVIDER, "system:serviceaccount:agents:launcher"), Truth("", ""), "192.0.2.10")
     issued = Truth("", "", launcher.identity["principalId"], scenario=run.scenario)
     run.doer = Doer(
-        shapes.role_identity("agent-runtime", run.session, key),
-        Truth("", "", run.agent, run.human, run.session, [f"aws:{key}"]), "192.0.2.40",
+        shapes.role_identity(role, run.session, key),
+        Truth("", "", run.agent, run.human, run.session, [f"aws:{key}"]), address,
     )  # fmt: skip
     return trail(world, run.time + SECOND // 2, "sts", "AssumeRoleWithWebIdentity", launcher, issued,
-                 **shapes.assume_role("agent-runtime", run.session, key, run.time + HOUR))  # fmt: skip
+                 **shapes.assume_role(role, run.session, key, run.time + HOUR))  # fmt: skip
 
 
-def shared_agent_task(world: World, time: int) -> Iterator[Told]:
+def shared_agent_task(
+    world: World, time: int, agent: str = "", tools: tuple[Tool, ...] = (), people: list[str] | None = None
+) -> Iterator[Told]:
     """One of five agents that share one access key, which was made before anybody kept logs."""
-    run = begin(world, time, f"shared-{world.chance.randrange(5)}", "shared credential")
+    run = begin(world, time, agent or f"shared-{world.chance.randrange(5)}", "shared credential", people)
     identity = shapes.user_identity("legacy-agents", world.shared_key)
     run.doer = Doer(
         identity, Truth("", "", run.agent, run.human, run.session, [f"aws:{world.shared_key}"]), "192.0.2.50"
     )
-    yield from work(run, world.chance.randint(2, 8))
+    yield from work(run, world.chance.randint(2, 8), tools)
 
 
 def begin(world: World, time: int, agent: str, scenario: str, people: list[str] | None = None) -> Run:
@@ -224,9 +229,9 @@ def _sub_agent(run: Run, at: int) -> Iterator[Told]:
         start += SECOND
 
 
-def vendor_agent(world: World, time: int) -> Iterator[Told]:
+def vendor_agent(world: World, time: int, agent: str = "", people: list[str] | None = None) -> Iterator[Told]:
     """An agent hosted by a vendor: it shows what it answered, not which tools it used."""
-    run = begin(world, time, f"vendor-{world.chance.randrange(3)}", "vendor-hosted")
+    run = begin(world, time, agent or f"vendor-{world.chance.randrange(3)}", "vendor-hosted", people)
     answered = run.attributes("invoke_agent", **{"gen_ai.output.messages": json.dumps([
         {"role": "assistant", "parts": [{"type": "text", "content": "Done."}]}
     ])})  # fmt: skip

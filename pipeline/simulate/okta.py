@@ -59,10 +59,13 @@ class Login:
         return log(self.world, time, event, self.truth(), Source(self.party, self.address, self.session), **more)
 
 
-def login(world: World, time: int, person: str, scenario: str) -> tuple[Login, list[Told], int]:
+def login(
+    world: World, time: int, person: str, scenario: str, name: str = "", address: str = ""
+) -> tuple[Login, list[Told], int]:
     """A person signs in with a second factor, which now and then fails; returns the session, its records, its start."""
     chance, at = world.chance, time
-    session = Login(world, person, scenario, f"trs{world.ids.hexadecimal(22)}", world.address(person))
+    name = name or f"trs{world.ids.hexadecimal(22)}"
+    session = Login(world, person, scenario, name, address or world.address(person))
     rule = [_party(f"00p{1:017}", "PolicyEntry", "unknown", "Everybody"),
             _party(f"0pr{1:017}", "PolicyRule", "unknown", "Second factor")]  # fmt: skip
     told = [session.tell(at, "policy.evaluate_sign_on", target=rule, outcome=("CHALLENGE", None))]
@@ -90,9 +93,11 @@ def okta_work(world: World, time: int) -> Iterator[Told]:
         yield session.tell(at + int(chance.uniform(1, 60) * SECOND), "user.session.end")
 
 
-def okta_agent(world: World, time: int) -> Iterator[Told]:
+def okta_agent(
+    world: World, time: int, who: str = "", tools: tuple[agents.Tool, ...] = (), people: list[str] | None = None
+) -> Iterator[Told]:
     """A person signs in to an agent, which exchanges that for a token of its own to act for them, and goes to work."""
-    run = agents.begin(world, time, f"wlp{world.chance.randrange(8):017}", "okta agent", world.at_okta)
+    run = agents.begin(world, time, who or f"wlp{world.chance.randrange(8):017}", "okta agent", people or world.at_okta)
     session, told, at = login(world, time, run.human, run.scenario)
     yield from told
     app = "Desk agent"
@@ -115,7 +120,7 @@ def okta_agent(world: World, time: int) -> Iterator[Told]:
         at += SECOND // 2
     run.time = at + int(world.chance.uniform(1, 20) * SECOND)
     yield agents.launch(run)
-    yield from agents.work(run, world.chance.randint(2, 7))
+    yield from agents.work(run, world.chance.randint(2, 7), tools)
 
 
 def _opened(session: Login, time: int, app: str, mode: str = "SAML_2_0") -> Told:
@@ -127,26 +132,34 @@ def _opened(session: Login, time: int, app: str, mode: str = "SAML_2_0") -> Told
 
 def _in_aws(session: Login, at: int) -> tuple[list[Told], int]:
     """A person opens AWS and works there; returns the records and when they are done."""
+    world = session.world
+    told, doer, at = enter_aws(session, at, world.chance.choice(AWS))
+    made, at = clicks(world, at + 3 * SECOND, doer, world.chance.randint(1, 5))
+    return told + made, at
+
+
+def enter_aws(
+    session: Login, at: int, entrance: tuple[str, str, bool], key: str = "", seconds: int = 3600
+) -> tuple[list[Told], Doer, int]:
+    """A person opens AWS and is given a role; returns the records, who they are there, and since when."""
     world, person = session.world, session.person
-    app, role, sends = world.chance.choice(AWS)
+    app, role, sends = entrance
     told = [_opened(session, at, app)]
     at += int(world.chance.uniform(0.5, 3) * SECOND)
-    key = world.ids.key("ASIA")
+    key = key or world.ids.key("ASIA")
     identity = {
         "type": "SAMLUser", "principalId": f"{OKTA_SAML}:{person}", "userName": person, "identityProvider": OKTA_SAML,
     }  # fmt: skip
     true = session.truth()
     true.actor = identity["principalId"]
-    issued = shapes.assume_role(role, person, key, at + HOUR)
+    issued = shapes.assume_role(role, person, key, at + seconds * SECOND, seconds)
     issued["requestParameters"] |= {"principalArn": OKTA_SAML, "sAMLAssertionID": f"_{world.ids.uuid()}"}
     acts = shapes.role_identity(role, person, key)
     if sends:
         issued["requestParameters"]["sourceIdentity"] = issued["responseElements"]["sourceIdentity"] = person
         acts["sessionContext"]["sourceIdentity"] = person
     told.append(trail(world, at, "sts", "AssumeRoleWithSAML", Doer(identity, true, session.address), **issued))
-    doer = Doer(acts, msgspec.structs.replace(true, credential_chain=[f"aws:{key}"]), session.address)
-    made, at = clicks(world, at + 3 * SECOND, doer, world.chance.randint(1, 5))
-    return told + made, at
+    return told, Doer(acts, msgspec.structs.replace(true, credential_chain=[f"aws:{key}"]), session.address), at
 
 
 def log(

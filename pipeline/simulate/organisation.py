@@ -83,16 +83,23 @@ def tell(seed: int, events: int, skew: float = 0.0) -> Iterator[Told]:
 
 
 def write(folder: Path, events: int, seed: int, faults: Faults, progress: Callable[[int], None]) -> Counter[str]:
+    """The folder of so many events of a busy day; see `record`."""
+    return record(folder, tell(seed, events, faults.skew), seed, faults, progress)
+
+
+def record(
+    folder: Path, story: Iterator[Told], seed: int, faults: Faults, progress: Callable[[int], None]
+) -> Counter[str]:
     """A file of native records per public topic in order of arrival, and `truth.jsonl`; returns what was written.
 
-    `progress` is called with the number of events just written. Constant memory.
+    `story` is told in the order of time. `progress` is called with the number of events just written. Constant memory.
     """
     folder.mkdir(parents=True, exist_ok=True)
     counts: Counter[str] = Counter()
     with ExitStack() as stack:
         files = {topic: stack.enter_context((folder / f"{topic}.jsonl").open("wb")) for topic in PUBLIC}
         truths = stack.enter_context((folder / "truth.jsonl").open("wb"))
-        for told in arrivals(tell(seed, events, faults.skew), faults, seed):
+        for told in arrivals(story, faults, seed):
             delivered = not told.truths or told.truths[0].delivered
             if delivered:
                 files[told.topic].write(told.value + b"\n")

@@ -116,14 +116,14 @@ def cloudtrail(
     )
 
 
-def assume_role(role: str, session: str, key: str, expires: int) -> dict[str, Any]:
-    """Request and answer of the AssumeRole family."""
+def assume_role(role: str, session: str, key: str, expires: int, seconds: int = 3600) -> dict[str, Any]:
+    """Request and answer of the AssumeRole family: until `expires`, which was asked for as so many seconds."""
     expiration = datetime.fromtimestamp(expires / 1_000_000, UTC).strftime("%b %d, %Y, %I:%M:%S %p")
     return {
         "requestParameters": {
             "roleArn": f"arn:aws:iam::{ACCOUNT}:role/{role}",
             "roleSessionName": session,
-            "durationSeconds": 3600,
+            "durationSeconds": seconds,
         },
         "responseElements": {
             "credentials": {

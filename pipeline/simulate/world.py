@@ -68,6 +68,17 @@ class Doer:
     identity: dict[str, Any]
     truth: Truth
     address: str
+    #: User agent and region of its calls, where they are not the usual ones.
+    agent: str = ""
+    region: str = ""
+
+    def stated(self) -> dict[str, str]:
+        """What its records state besides, as fields of CloudTrail."""
+        return {name: text for name, text in (("userAgent", self.agent), ("awsRegion", self.region)) if text}
+
+
+#: Calls that issue credentials beside those of the AssumeRole family.
+_ISSUING = ("CreateAccessKey", "CreateServiceSpecificCredential")
 
 
 def trail(
@@ -75,9 +86,9 @@ def trail(
 ) -> Told:
     """One CloudTrail record. The log is written some minutes later."""
     event_id = world.ids.uuid()
-    issuing = action.startswith("AssumeRole") or action == "CreateAccessKey"
+    issuing = action.startswith("AssumeRole") or action in _ISSUING
     true = truth or doer.truth
-    value = shapes.cloudtrail(event_id, time, service, action, doer.identity, doer.address, **more)
+    value = shapes.cloudtrail(event_id, time, service, action, doer.identity, doer.address, **(doer.stated() | more))
     stated = Truth(
         event_id, "token_issuance" if issuing else "cloud_audit", true.actor, true.human, true.session,
         true.credential_chain, true.tool_call, true.prompt, true.scenario, true.malicious,
