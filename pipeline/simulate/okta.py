@@ -31,6 +31,8 @@ class Source:
     actor: dict[str, Any]
     address: str
     session: str = "unknown"
+    #: What tokens that it is granted are for.
+    scopes: str = "openid"
 
 
 @dataclass
@@ -183,7 +185,8 @@ def log(
         "outcome": {"result": outcome[0], "reason": outcome[1]}, "target": target,
         "transaction": {"type": "WEB", "id": request, "detail": {}},
         "debugContext": {"debugData": {
-            "requestId": request, "dtHash": "-", **({"grantType": grant, "grantedScopes": "openid"} if grant else {}),
+            "requestId": request, "dtHash": "-",
+            **({"grantType": grant, "grantedScopes": source.scopes} if grant else {}),
         }},
     })  # fmt: skip
     arrives = time + int(world.chance.uniform(1, 60) * SECOND)

@@ -46,19 +46,24 @@ def organisation(seed: int, days: int, scale: float = 1.0, skew: float = 0.0) ->
 
     for number in many("people"):
         _person(office, number)
-    _each(office, many("services"), lambda at: Service.hired(office, f"svc-{_word(at)}", at))
+    _each(office, "services", many("services"), lambda at: Service.hired(office, f"svc-{_word(at)}", at))
     # A key that is not rotated outlives its use.
-    _each(office, range(2), lambda at: Service.hired(office, f"svc-{_word(at)}-old", at + 2))
-    _each(office, many("leasers"), lambda at: Leaser.hired(office, f"{_word(at + 3)}-lease", at))
-    _each(office, many("repositories"), lambda at: Repository.hired(office, f"app-{at:02}", at))
-    _each(office, many("pods"), lambda at: Pod.hired(office, f"{_word(at + 7)}-worker", at))
-    _each(office, many("cluster pods"), lambda at: ClusterPod.hired(office, f"{_word(at + 5)}-api", at))
-    _each(office, many("batch"), lambda at: Batch.hired(office, f"{_word(at + 11)}-nightly"))
-    _each(office, many("scaling"), lambda at: Scaling(f"group-{at}", rate=office.dice(f"group/{at}").uniform(1, 9)))
+    _each(office, "old", range(2), lambda at: Service.hired(office, f"svc-{_word(at)}-old", at + 2))
+    _each(office, "leasers", many("leasers"), lambda at: Leaser.hired(office, f"{_word(at + 3)}-lease", at))
+    _each(office, "repositories", many("repositories"), lambda at: Repository.hired(office, f"app-{at:02}", at))
+    _each(office, "pods", many("pods"), lambda at: Pod.hired(office, f"{_word(at + 7)}-worker", at))
+    _each(office, "cluster pods", many("cluster pods"), lambda at: ClusterPod.hired(office, f"{_word(at + 5)}-api", at))
+    _each(office, "batch", many("batch"), lambda at: Batch.hired(office, f"{_word(at + 11)}-nightly"))
+    _each(
+        office,
+        "scaling",
+        many("scaling"),
+        lambda at: Scaling(f"group-{at}", rate=office.dice(f"group/{at}").uniform(1, 9)),
+    )
     for way, name in (("own", "agent"), ("shared", "helper-bot"), ("mcp", "desk"), ("vendor", "hosted")):
-        _each(office, many(way), partial(_assistant, office, way, name))
+        _each(office, way, many(way), partial(_assistant, office, way, name))
     if office.at_okta:
-        _each(office, many("okta"), lambda at: Assistant.hired(office, f"wlp{at:017}", "okta", at))
+        _each(office, "okta", many("okta"), lambda at: Assistant.hired(office, f"wlp{at:017}", "okta", at))
     office.standing = {one.name: one.key for one in office.of(Service)}
     _turnover(office)
     return office
@@ -72,9 +77,9 @@ def _word(number: int) -> str:
     return _WORDS[number % len(_WORDS)] + (f"-{number // len(_WORDS)}" if number >= len(_WORDS) else "")
 
 
-def _each(office: Office, numbers: range, hire: Callable[[int], Habits]) -> None:
+def _each(office: Office, what: str, numbers: range, hire: Callable[[int], Habits]) -> None:
     for number in numbers:
-        office.roll(f"hire/{len(office.staff)}/{number}")
+        office.roll(f"hire/{what}/{number}")
         office.staff.append(hire(number))
 
 

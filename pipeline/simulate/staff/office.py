@@ -18,11 +18,11 @@ from pipeline.simulate.world import HOUR, SECOND, Doer, World, trail
 
 DAY = 24 * HOUR
 MINUTE = 60 * SECOND
-#: Monday 2026-01-05, 00:00 UTC: the first of the days.
-FIRST = 1_767_571_200 * SECOND
+#: Monday 2025-09-01, 00:00 UTC: the first of the days. The last possible one is before the day that `tell` tells of.
+FIRST, LONGEST = 1_756_684_800 * SECOND, 180
 _FAR = 1_000_000
 
-Bad = TypeVar("Bad", bound="Habits")
+Kind = TypeVar("Kind", bound="Habits")
 #: What happens in the organisation at a time; activities that need no more than a World are such too.
 Happening = Callable[["Office", int], Iterator[Told]]
 
@@ -44,6 +44,8 @@ class Office(World):
     staff: list[Habits] = field(init=False, default_factory=list)
     #: Who has been a victim already: attacks take others as long as there are any.
     taken: set[str] = field(init=False, default_factory=set)
+    #: What had to happen for something that is injected, e.g. that somebody signs in.
+    besides: list[Told] = field(init=False, default_factory=list)
     #: Where somebody usually comes from.
     usual: dict[str, str] = field(init=False, default_factory=dict)
 
@@ -69,12 +71,17 @@ class Office(World):
         """The number of the day, from 0."""
         return (time - self.start) // DAY
 
-    def of(self, kind: type[Bad], time: int = -1) -> list[Bad]:
-        """Everybody of a kind, or those of them who are there at a time."""
-        found = [one for one in self.staff if isinstance(one, kind)]
-        return found if time < 0 else [one for one in found if one.there(self.day_of(time))]
+    @property
+    def end(self) -> int:
+        """When the days are over."""
+        return self.start + self.days * DAY
 
-    def victim(self, found: list[Bad]) -> Bad:
+    def of(self, kind: type[Kind], time: int = -1) -> list[Kind]:
+        """Everybody of a kind; or those of them who are there at a time, if anybody is."""
+        found = [one for one in self.staff if isinstance(one, kind)]
+        return [one for one in found if time < 0 or one.there(self.day_of(time))] or found
+
+    def victim(self, found: list[Kind]) -> Kind:
         """One of them whom nothing has happened to yet, if there is any."""
         chosen = self.chance.choice([one for one in found if one.name not in self.taken] or found)
         self.taken.add(chosen.name)

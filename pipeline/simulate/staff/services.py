@@ -22,7 +22,9 @@ LIBRARIES = (
     "aws-sdk-go-v2/1.{minor}.{patch} os/linux lang/go#1.24", "aws-sdk-nodejs/3.{minor}.{patch} linux/v22",
     "aws-cli/2.{minor}.{patch} os/linux", "Fluent-Bit/3.{minor}.{patch} Linux",
 )  # fmt: skip
-SERVICES = tuple("s3 dynamodb sqs sns logs ses athena glue states cloudwatch ec2 kms ssm".split())
+SERVICES = (
+    "s3", "dynamodb", "sqs", "sns", "logs", "ses", "athena", "glue", "states", "cloudwatch", "ec2", "kms", "ssm",
+)  # fmt: skip
 
 
 def library(chance: random.Random) -> str:
@@ -80,6 +82,8 @@ class Service(Habits):
     mistakes: float = 0.003
     #: Whether it invokes models as a part of its job.
     models: bool = False
+    #: Keys that it was given later: since when it uses each, and what made it, from the key on.
+    later: list[tuple[int, list[str]]] = field(default_factory=list)
 
     @classmethod
     def hired(cls, office: Office, name: str, number: int) -> Service:
@@ -90,11 +94,11 @@ class Service(Habits):
         return cls(name, key=office.ids.key("AKIA"), host=f"192.0.2.{100 + number % 60}", agent=library(chance),
                    jobs=jobs, mistakes=chance.uniform(0, 0.006), models=models)  # fmt: skip
 
-    def doer(self, scenario: str = "standing key", address: str = "", key: str = "") -> Doer:
-        """The account as its records show it."""
-        key = key or self.key
-        identity = shapes.user_identity(self.name, key)
-        true = Truth("", "", identity["arn"], "", "", [f"aws:{key}"], scenario=scenario)
+    def doer(self, time: int, scenario: str = "standing key", address: str = "") -> Doer:
+        """The account as its records show it at a time."""
+        chain = next((made for since, made in reversed(self.later) if since <= time), [f"aws:{self.key}"])
+        identity = shapes.user_identity(self.name, chain[0].removeprefix("aws:"))
+        true = Truth("", "", identity["arn"], "", "", chain, scenario=scenario)
         return Doer(identity, true, address or self.host, self.agent)
 
     def day(self, office: Office, day: int) -> list[Bout]:
@@ -107,7 +111,7 @@ class Service(Habits):
 
     def run(self, job: Job, world: World, time: int, rounds: int = 0, doer: Doer | None = None) -> Iterator[Told]:
         """One run of a job."""
-        chance, at, doer = world.chance, time, doer or self.doer()
+        chance, at, doer = world.chance, time, doer or self.doer(time)
         for _ in range(rounds or max(1, fans(chance, job.rounds, 0.3))):
             number = chance.choice(job.numbers)
             for call in job.calls:
