@@ -53,8 +53,8 @@ class CanonicalEvent(BaseModel):
     attributes: dict[Name, Name] = Field(
         default={},
         max_length=64,
-        description="Anything else, as text. `revokes`, `restores` and, with `expires`, `renews` name a credential that is "
-        "no longer good, is good again, or is good for longer.",
+        description="Anything else, as text. `revokes`, `restores` and, with `expires`, `renews` name a credential "
+        "that is no longer good, is good again, or is good for longer.",
     )
 
 

@@ -19,6 +19,8 @@ from pipeline.correlate.keys import CREDENTIAL
 from schemas.batch import Attribution, Turn
 from schemas.event import RENEWS, RESTORES, REVOKES, Event
 
+#: Attributes that tell of one.
+TURNS = frozenset((REVOKES, RESTORES, RENEWS))
 #: Turns of one credential that are remembered: the latest.
 REMEMBERED = 64
 #: Credentials that one event may revoke.
