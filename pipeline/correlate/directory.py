@@ -298,14 +298,14 @@ class Directory(Tracing):
             return
         first, last = span
         shown = [one for one in self.holding.of(name, first) if one[1].emitted and first <= one[1].time <= last]
-        if not shown and key.until < first:
+        if not shown and key.latest < first:
             return
         key.generation += 1
         self._keys.put(name, key)
         for event_id, held in shown:
             self.holding.touch(name, event_id)
             self._by_credential(key, head_of(held.event), held, name)
-        if key.until >= first:
+        if key.latest >= first:
             self._recall_within(name, key, *passed_within(key, first, last))
 
     def _log_in(self, name: str) -> None:

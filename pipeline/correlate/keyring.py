@@ -53,6 +53,11 @@ class Key(msgspec.Struct, array_like=True, gc=False):
     until: int = 0
 
     @property
+    def latest(self) -> int:
+        """The same, or the end of the latest slot, where an earlier version of the program kept the key."""
+        return self.until or ((max(self.slots) + 1) * SLOT - 1 if self.slots else 0)
+
+    @property
     def sealed(self) -> bool:
         """Most keys rest between two uses; as bytes they take a quarter of the memory."""
         return True
@@ -125,7 +130,7 @@ def passed_within(key: Key, first: int, last: int) -> tuple[tuple[int, int] | No
     """The same, or all of them where those of the stretch are no longer counted apart."""
     if key.released > sum(key.slots.values()) and first // SLOT < min(key.slots, default=0):
         return None, key.released
-    return released_within(key, first, min(last, key.until))
+    return released_within(key, first, min(last, key.latest))
 
 
 def least_revision(generation: int) -> int:

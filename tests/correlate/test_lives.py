@@ -130,6 +130,16 @@ def test_of_a_busy_credential_whatever_cannot_be_counted_by_its_time_comes_again
     assert (recall.events, recall.span) == (100, None)
 
 
+def test_a_key_that_an_earlier_version_kept_has_no_time_of_what_it_passed_on():
+    hop = Hop()
+    hop.feed(issuance(0, "C1", actor="ben"), call(100, "C1", "y"))
+    key = hop.directory._keys.of("credential:C1")
+    earlier = msgspec.msgpack.decode(msgspec.msgpack.encode(key))[:-3]
+    hop.directory._keys.put("credential:C1", msgspec.msgpack.decode(msgspec.msgpack.encode(earlier), type=type(key)))
+    (recall,) = recalled(hop.feed(turn(90, "t")))
+    assert recall.events == 1
+
+
 def test_turns_survive_a_restart():
     hop = Hop()
     hop.feed(issuance(0, "C1", actor="ben"), turn(10, "t"))
