@@ -47,6 +47,7 @@ class Directory(Tracing):
         self._meeting = Meeting(state)
         #: What a binding says of an event that states nothing itself, by the binding's link key: most events are such.
         self._plain: dict[str, tuple[Bind, Attribution]] = {}
+        self._dated = lives.Dated()
         #: Calls that were heard of in this batch, by the credential that they may have used.
         self._crews: dict[str, list[Call]] = {}
 
@@ -213,7 +214,7 @@ class Directory(Tracing):
         """`sure`: an event that waits goes on only if its attribution is hardly going to change."""
         attribution = self._attribute(key, event, held, name)
         if key.life:
-            attribution = lives.dated(attribution, key.life, event.time)
+            attribution = self._dated.at(name, attribution, key.life, event.time)
         if sure and not held.emitted and not _sure(attribution):
             return
         # A correction outranks what it corrects, and a change of the binding both.

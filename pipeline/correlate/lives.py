@@ -26,6 +26,8 @@ REMEMBERED = 64
 #: Credentials that one event may revoke.
 MOST = 64
 FOREVER = 2**62
+#: Credentials whose last attribution is kept ready.
+READY = 2_000
 Span = tuple[int, int]
 
 
@@ -83,12 +85,24 @@ def live(key: Key, before: list[Stage]) -> Span | None:
     return starts[differing[0]], starts[end] - 1 if end < len(starts) else FOREVER
 
 
-def dated(attribution: Attribution, life: list[Stage], time: int) -> Attribution:
-    """An attribution with what was true of the credential at this event time."""
-    _, expires, revoked = _at(life, time)
-    if (attribution.credential_expires, attribution.credential_revoked) == (expires, revoked):
-        return attribution
-    return msgspec.structs.replace(attribution, credential_expires=expires, credential_revoked=revoked)
+class Dated:
+    """Attributions with what was true of their credential; the last one of each is kept ready, since most are alike."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[Attribution, Stage, Attribution]] = {}
+
+    def at(self, name: str, attribution: Attribution, life: list[Stage], time: int) -> Attribution:
+        """The attribution of an event of this time, of a credential by its link key."""
+        stage = _at(life, time)
+        known = self._known.get(name)
+        if known is not None and known[0] is attribution and known[1] == stage:
+            return known[2]
+        _, expires, revoked = stage
+        found = msgspec.structs.replace(attribution, credential_expires=expires, credential_revoked=revoked)
+        if len(self._known) >= READY:
+            self._known.clear()
+        self._known[name] = attribution, stage, found
+        return found
 
 
 def _at(life: list[Stage], time: int) -> Stage:
