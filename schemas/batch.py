@@ -30,6 +30,9 @@ class Attribution(msgspec.Struct, array_like=True, gc=False, kw_only=True):
     unbound: str = ""
     #: Whether the credential chain ends in an issuance that needed no earlier credential.
     rooted: bool = False
+    #: Of the credential that the event used, as in Entry.
+    credential_expires: int = 0
+    credential_revoked: int = 0
 
 
 class Use(msgspec.Struct, array_like=True, gc=False, tag="use"):
@@ -160,7 +163,23 @@ class Recall(msgspec.Struct, array_like=True, gc=False):
     kept: list[str] = []
 
 
-Item = Use | Bind | Own | Leave | Mention | Ask | Heard
+class Turn(msgspec.Struct, array_like=True, gc=False, tag="turn"):
+    """A turn in the life of a credential."""
+
+    #: `credential:…`
+    key: str
+    event_id: str
+    #: Event time, microseconds.
+    time: int
+    #: `revokes`, `restores` or `renews`.
+    what: str
+    #: Until when it is good now, if it was renewed.
+    expires: int = 0
+    #: 1 if the event is a correction, which replaces what it corrects.
+    revision: int = 0
+
+
+Item = Use | Bind | Own | Leave | Mention | Ask | Heard | Turn
 #: What goes to the second hop.
 SECOND_HOP = (Own, Leave)
 

@@ -50,7 +50,12 @@ class CanonicalEvent(BaseModel):
     region: Name | None = Field(None, description="Region of the service.")
     resources: list[Name] = Field(default=[], max_length=64, description="What it was done to.")
     policy: Name | None = Field(None, description="Policy that allowed or denied it.")
-    attributes: dict[Name, Name] = Field(default={}, max_length=64, description="Anything else, as text.")
+    attributes: dict[Name, Name] = Field(
+        default={},
+        max_length=64,
+        description="Anything else, as text. `revokes`, `restores` and, with `expires`, `renews` name a credential "
+        "that is no longer good, is good again, or is good for longer.",
+    )
 
 
 class PromptEvent(CanonicalEvent):

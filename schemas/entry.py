@@ -55,14 +55,26 @@ class Entry(Attributed, array_like=True, gc=False, kw_only=True):
     """One timeline row. The row with the highest revision per event id is the current one."""
 
     event: Event
+    #: When the credential that was used was to expire, as it stood at the time of this event, and since when it was
+    #: revoked then: microseconds, 0 = not stated, not revoked. Behind the event, since fields are only ever added at
+    #: the end of what travels.
+    credential_expires: int = 0
+    credential_revoked: int = 0
+
+
+#: What of an Entry is not its event, in the order in which it travels.
+FOUND_FIELDS = tuple(name for name in Entry.__struct_fields__ if name != "event")
 
 
 class PackedEntry(Attributed, array_like=True, gc=False, kw_only=True):
     """An Entry as it travels: the event stays as it was encoded. The encoded form is that of an Entry."""
 
     event: msgspec.Raw
+    #: As in Entry.
+    credential_expires: int = 0
+    credential_revoked: int = 0
 
     def unpacked(self) -> Entry:
         """With its event decoded. Raises msgspec.ValidationError when the bytes are no event."""
-        found = {name: getattr(self, name) for name in Attributed.__struct_fields__}
+        found = {name: getattr(self, name) for name in FOUND_FIELDS}
         return Entry(event=unpacked(self.event), **found)

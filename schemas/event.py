@@ -28,6 +28,9 @@ MENTIONS = 12
 DELEGATION = "delegation"
 #: Attribute of an event in which a person, out of a login session, signs on to a cloud that issues sessions itself.
 SIGNS_ON = "signsOn"
+#: Attributes of an event after which a credential is no longer good, is good again, or is good for longer (until
+#: `issued_expires`): the credential's id; where there are several, one a line.
+REVOKES, RESTORES, RENEWS = "revokes", "restores", "renews"
 
 
 class Argument(msgspec.Struct, array_like=True, gc=False):

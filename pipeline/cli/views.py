@@ -16,6 +16,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, Literal, TextIO
 
@@ -29,7 +30,8 @@ Shape = Mapping[str, Any]
 CSV_COLUMNS = (
     "time", "actor", "actor_kind", "actor_name", "human", "on_behalf_of", "action", "outcome", "resources", "link",
     "confidence", "unbound", "tool_call", "prompt_event", "session", "credential", "credential_chain", "issued",
-    "address", "policy", "kind", "format", "revision", "event_id", "record_id",
+    "address", "policy", "kind", "format", "revision", "event_id", "record_id", "credential_expires",
+    "credential_revoked",
 )  # fmt: skip
 DEAD_LETTER_COLUMNS = (
     "time", "stage", "reason", "format", "topic", "partition", "offset", "size", "rejected_id",
@@ -61,9 +63,32 @@ def dead_letter(row: Shape, format: Format, out: TextIO) -> None:
 def event(row: Shape, format: Format, out: TextIO) -> None:
     """One timeline row with every field that is not empty."""
     if format == "table":
-        pairs([(name, written(value)) for name, value in row.items() if value not in ("", [], {}, None)], out)
+        found = [(name, written(value)) for name, value in row.items() if value not in ("", [], {}, None)]
+        pairs([(name, value + _after(row, name)) for name, value in found], out)
     else:
         listing([row], format, out, _TIMELINE, CSV_COLUMNS)
+
+
+def _after(row: Shape, name: str) -> str:
+    """What an event says of the time of its use: that its credential was no longer good, and since when."""
+    words = {"credential_expires": "used {} after it expired", "credential_revoked": "revoked {} before"}.get(name)
+    if words is None:
+        return ""
+    try:
+        passed = datetime.fromisoformat(row["time"]) - datetime.fromisoformat(row[name])
+    except ValueError:
+        # A time that is out of any calendar.
+        return ""
+    return f" ({words.format(_lasting(passed))})" if passed > timedelta(0) else ""
+
+
+def _lasting(passed: timedelta) -> str:
+    """A duration in the largest unit that it has at least two of: 40 s, 12 min, 3 h, 2 days."""
+    seconds = passed.total_seconds()
+    for size, unit in ((86_400, "days"), (3_600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds // size:.0f} {unit}"
+    return f"{seconds:.0f} s" if seconds >= 1 else "less than 1 s"
 
 
 def status(report: Shape, format: Format, out: TextIO) -> None:

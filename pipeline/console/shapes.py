@@ -8,7 +8,8 @@ An entry is flat. Its keys are the columns of the table `entries`, none is ever 
 * how sure: `link` (method of the actor link), `confidence` (0 to 1), `unbound` (why nothing could be bound), `links`
   (`target`, `method`, `confidence`, `evidence`, `candidates`)
 * because of: `tool_call`, `tool_call_event`, `prompt_event`, `session`, `parent_session`
-* with what: `credential`, `credential_chain`, `issued`, `issued_kind`, `issued_expires` (time or null), …
+* with what: `credential`, `credential_chain`; when it was to expire, and since when it was revoked at the time of this
+  event: `credential_expires`, `credential_revoked` (time or null); `issued`, `issued_kind`, `issued_expires`, …
 * what the source itself said: `stated_actor`, `stated_human`, `stated_session`, …
 * under which policy: `policy`; of a cloud event or an issuance whose source says none, that it says none
 * and the rest of the event: `resources`, `address`, `text`, `arguments` (`path`, `value`, `origin`), `attributes`, …
@@ -56,6 +57,8 @@ def entry(item: Entry) -> dict[str, Any]:
     shape = {name: values.pop(name) for name in _FIRST} | values
     shape["time"] = iso(item.event.time)
     shape["issued_expires"] = iso(item.event.issued_expires) if item.event.issued_expires else None
+    shape["credential_expires"] = iso(item.credential_expires) if item.credential_expires else None
+    shape["credential_revoked"] = iso(item.credential_revoked) if item.credential_revoked else None
     if item.event.kind in ("cloud_audit", "token_issuance"):
         shape["policy"] = item.event.policy or NO_POLICY
     shape["links"] = [msgspec.structs.asdict(link) for link in item.links]

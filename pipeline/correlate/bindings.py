@@ -32,17 +32,17 @@ def attribute(event: Head, before: Attribution, bind: Bind | None) -> Attributio
     bound = bind.attribution
     if bind.event_id == INFERRED:
         links = list(bound.links)
-        return _bound(event, before, bound, links)
+        return _bound(event, before, bound, links, bind.expires)
     named = [link for link in bound.links if link.target == "actor" and link.method == "session-name"]
     # A chain is as sure as what its first link is known by; unless a session says who acts.
     doubt = next((link for link in bound.links if link.target == "actor" and link.method != "session-name"), None)
     confidence = doubt.confidence if doubt is not None and not named else 1.0
     links = [Link("actor", "credential", confidence, [bind.event_id])]
     links += [link for link in bound.links if link.target != "actor"] + named
-    return _bound(event, before, bound, links)
+    return _bound(event, before, bound, links, bind.expires)
 
 
-def _bound(event: Head, before: Attribution, bound: Attribution, links: list[Link]) -> Attribution:
+def _bound(event: Head, before: Attribution, bound: Attribution, links: list[Link], expires: int) -> Attribution:
     return Attribution(
         actor=bound.actor or event.actor,
         actor_kind=bound.actor_kind,
@@ -55,6 +55,7 @@ def _bound(event: Head, before: Attribution, bound: Attribution, links: list[Lin
         tool_call=before.tool_call or event.tool_call,
         links=links,
         rooted=bound.rooted,
+        credential_expires=expires,
     )
 
 
@@ -181,6 +182,11 @@ def best(binds: Iterable[Bind]) -> Bind | None:
     if len(known) == 1:
         return known[0]
     return min(known, key=_rank, default=None)
+
+
+def says(bind: Bind) -> tuple[Attribution, str]:
+    """What of a binding shows in a timeline, whenever its credential was used; for its expiry see `lives`."""
+    return bind.attribution, bind.event_id
 
 
 def _rank(bind: Bind) -> tuple[bool, int, int, str]:

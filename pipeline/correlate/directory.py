@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import msgspec
 
-from pipeline.correlate import bindings, crew, keyring, logins, station, traces, tracing
+from pipeline.correlate import bindings, crew, keyring, lives, logins, station, traces, tracing
 from pipeline.correlate.conflicts import rejection
 from pipeline.correlate.crew import Meeting
 from pipeline.correlate.held import Held
-from pipeline.correlate.keyring import Key, Keyring, Passed, least_revision, released_within
+from pipeline.correlate.keyring import Key, Keyring, Passed, least_revision, passed_within, released_within
 from pipeline.correlate.keys import CREDENTIAL, LOGIN, SESSION, TRACE
 from pipeline.correlate.seen import Said, Seen, said_by
 from pipeline.correlate.tracing import Tracing
 from pipeline.correlate.watermark import ENDED
 from pipeline.kit.state import PartitionState
-from schemas.batch import Ask, Attribution, Batch, Bind, Call, Heard, Item, Mention, Recall, Use
+from schemas.batch import Ask, Attribution, Batch, Bind, Call, Heard, Item, Mention, Recall, Turn, Use
 from schemas.event import Head, head_of, unpacked
 
 #: Bindings whose attribution is kept ready.
@@ -47,6 +47,7 @@ class Directory(Tracing):
         self._meeting = Meeting(state)
         #: What a binding says of an event that states nothing itself, by the binding's link key: most events are such.
         self._plain: dict[str, tuple[Bind, Attribution]] = {}
+        self._dated = lives.Dated()
         #: Calls that were heard of in this batch, by the credential that they may have used.
         self._crews: dict[str, list[Call]] = {}
 
@@ -64,6 +65,8 @@ class Directory(Tracing):
                 self._out += self._meeting.ask(item)
             elif type(item) is Heard:
                 self._heard(item)
+            elif type(item) is Turn:
+                self._turn(item)
         self._resolve_traces()
         self._resolve_crews()
         self._expire()
@@ -154,13 +157,12 @@ class Directory(Tracing):
                 if any(crew.near(call, held.time) for call in calls):
                     self.holding.touch(name, event_id)
                     self._by_credential(key, head_of(held.event), held, name, sure=True)
-            self._recall_near(name, key, calls)
+            self._recall_within(name, key, *released_within(key, *crew.span_of(*calls)))
         self._crews = {}
 
-    def _recall_near(self, name: str, key: Key, calls: list[Call]) -> None:
+    def _recall_within(self, name: str, key: Key, span: lives.Span | None, events: int) -> None:
         """Ask for those that are no longer kept. What this batch passed on counts, being of an earlier generation."""
         # Not even when their grace is not over by the watermark: that falls back when who sends marks starts again.
-        span, events = released_within(key, *crew.span_of(*calls))
         if events:
             self._out.append(Recall(name, events, least_revision(key.generation), span, self._kept(name)))
 
@@ -211,6 +213,8 @@ class Directory(Tracing):
     def _by_credential(self, key: Key, event: Head, held: Held, name: str, *, sure: bool = False) -> None:
         """`sure`: an event that waits goes on only if its attribution is hardly going to change."""
         attribution = self._attribute(key, event, held, name)
+        if key.life:
+            attribution = self._dated.at(name, attribution, key.life, event.time)
         if sure and not held.emitted and not _sure(attribution):
             return
         # A correction outranks what it corrects, and a change of the binding both.
@@ -260,25 +264,50 @@ class Directory(Tracing):
             return
         if bind.event_id == bindings.INFERRED and not bind.attribution.session:
             return
-        before = bindings.best(key.binds.values())
+        before, life = bindings.best(key.binds.values()), lives.stages_of(key)
         # A session has one announcer, whose newest word counts; a credential may have several issuances in the logs.
         slot = "" if bind.key.startswith(SESSION) else bind.event_id
         known = key.binds.get(slot)
         if known is not None and known.revision > bind.revision:
             return
         key.binds[slot] = bind
+        span = lives.live(key, life) if bind.key.startswith(CREDENTIAL) else None
         self._keys.put(bind.key, key)
         after = bindings.best(key.binds.values())
-        if after is None or (before is not None and _says(before) == _says(after)):
+        if after is None or (before is not None and bindings.says(before) == bindings.says(after)):
+            self._revise_within(bind.key, key, span)
             return
         if bind.key.startswith(SESSION):
             self._announce(key, after)
         elif bind.key.startswith(CREDENTIAL):
             key.generation += 1
             self._revise(bind.key)
-            if key.released:
-                kept = self._kept(bind.key)
-                self._out.append(Recall(bind.key, key.released, least_revision(key.generation), kept=kept))
+            self._recall_within(bind.key, key, None, key.released)
+
+    def _turn(self, turn: Turn) -> None:
+        """A credential was revoked, restored or renewed: what was done with it after that looks different."""
+        key = self._keys.of(turn.key)
+        self._keys.note(turn.key, key, turn.time)
+        news, span = lives.turn(key, turn)
+        if news:
+            self._keys.put(turn.key, key)
+        self._revise_within(turn.key, key, span)
+
+    def _revise_within(self, name: str, key: Key, span: lives.Span | None) -> None:
+        """Look again at events of a stretch of time that went on already; most turns are told before what follows."""
+        if span is None:
+            return
+        first, last = span
+        shown = [one for one in self.holding.of(name, first) if one[1].emitted and first <= one[1].time <= last]
+        if not shown and key.latest < first:
+            return
+        key.generation += 1
+        self._keys.put(name, key)
+        for event_id, held in shown:
+            self.holding.touch(name, event_id)
+            self._by_credential(key, head_of(held.event), held, name)
+        if key.latest >= first:
+            self._recall_within(name, key, *passed_within(key, first, last))
 
     def _log_in(self, name: str) -> None:
         """Send on a person's issuances of which nothing, or another login, was known before."""
@@ -363,11 +392,6 @@ class Directory(Tracing):
         if self._recalls and head_of(held.event).kind != "token_issuance":
             self.holding.release(key, event_id)
             self._release(key, event_id, held, counts=True)
-
-
-def _says(bind: Bind) -> tuple[Attribution, str]:
-    """What of a binding shows in a timeline."""
-    return bind.attribution, bind.event_id
 
 
 def _sure(attribution: Attribution) -> bool:

@@ -25,6 +25,10 @@ class Passed(msgspec.Struct, array_like=True, gc=False):
     changed: int = 0
 
 
+#: From which event time on a credential was to expire when, and was revoked since when (microseconds, 0 = not).
+Stage = tuple[int, int, int]
+
+
 class Key(msgspec.Struct, array_like=True, gc=False):
     """What is known of one credential or session."""
 
@@ -41,6 +45,17 @@ class Key(msgspec.Struct, array_like=True, gc=False):
     inferred: bool = False
     #: Event time (microseconds) as of which it is noted for being forgotten; it was used little later.
     noted: int = 0
+    #: What happened to a credential, by event id: revision, time, what, and until when it was renewed (`batch.Turn`).
+    turns: dict[str, tuple[int, int, str, int]] = {}
+    #: What follows from it and from the issuances (see `lives`); empty where there is but the expiry of the best one.
+    life: list[Stage] = []
+    #: Latest event time of those that were passed on and are no longer kept.
+    until: int = 0
+
+    @property
+    def latest(self) -> int:
+        """The same, or the end of the latest slot, where an earlier version of the program kept the key."""
+        return self.until or ((max(self.slots) + 1) * SLOT - 1 if self.slots else 0)
 
     @property
     def sealed(self) -> bool:
@@ -61,7 +76,7 @@ class Keyring:
 
     def of(self, name: str) -> Key:
         """The key of this name; a new one, not yet kept, if there is none."""
-        return self._state.get("k/" + name, Key) or Key({}, {}, slots={})
+        return self._state.get("k/" + name, Key) or Key({}, {}, slots={}, turns={})
 
     def put(self, name: str, key: Key) -> None:
         """Keep a key as it is now."""
@@ -70,6 +85,7 @@ class Keyring:
     def release(self, name: str, key: Key, time: int) -> None:
         """Count an event of this time that was passed on and is no longer kept."""
         key.released += 1
+        key.until = max(key.until, time)
         key.slots[time // SLOT] = key.slots.get(time // SLOT, 0) + 1
         if len(key.slots) > SLOTS:
             del key.slots[min(key.slots)]
@@ -92,7 +108,7 @@ class Keyring:
             key = self.of(name)
             if key.noted > limit - self._window // PART:
                 continue
-            expires = max([bind.expires for bind in key.binds.values()], default=0)
+            expires = _expires(key)
             if expires > limit:
                 self._fade(name, key, expires)
             elif not _stands(name, key) and not kept(name):
@@ -110,12 +126,26 @@ def released_within(key: Key, first: int, last: int) -> tuple[tuple[int, int], i
     return (low * SLOT, (high + 1) * SLOT - 1), sum(count for slot, count in key.slots.items() if low <= slot <= high)
 
 
+def passed_within(key: Key, first: int, last: int) -> tuple[tuple[int, int] | None, int]:
+    """The same, or all of them where those of the stretch are no longer counted apart."""
+    if key.released > sum(key.slots.values()) and first // SLOT < min(key.slots, default=0):
+        return None, key.released
+    return released_within(key, first, min(last, key.latest))
+
+
 def least_revision(generation: int) -> int:
     """The lowest revision of an entry whose event was passed on as of this generation of its credential."""
     return 2 * generation * REVISIONS
 
 
+def _expires(key: Key) -> int:
+    """The latest time to which it was issued or renewed."""
+    renewed = (expires for _, _, _, expires in key.turns.values())
+    return max([*(bind.expires for bind in key.binds.values()), *renewed], default=0)
+
+
 def _stands(name: str, key: Key) -> bool:
-    """Whether a credential was issued without an end."""
+    """Whether a credential was issued without an end, or is revoked and would have had none."""
     issued = [bind for bind in key.binds.values() if bind.event_id != INFERRED]
-    return name.startswith(CREDENTIAL) and any(not bind.expires for bind in issued)
+    revoked = bool(key.life) and key.life[-1][2] > 0 and not _expires(key)
+    return name.startswith(CREDENTIAL) and (revoked or any(not bind.expires for bind in issued))

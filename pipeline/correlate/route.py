@@ -7,6 +7,7 @@ from msgspec import Raw
 
 from pipeline.correlate.bindings import by_identity, issue
 from pipeline.correlate.keys import CREDENTIAL, LOGIN, TRACE, owner_of
+from pipeline.correlate.lives import TURNS, turns_of
 from pipeline.correlate.logins import is_issued_on, sign_on
 from schemas.batch import Attribution, Item, Own, Use
 from schemas.event import DELEGATION, SIGNS_ON, Event, Head, packed
@@ -18,14 +19,16 @@ ADDENDUM = "addendum"
 
 def route(event: Event) -> list[Item]:
     """First items for one normalized event; stateless, so it runs where events are made."""
-    items = _route(event)
+    revision = 1 if event.attributes and ADDENDUM in event.attributes else 0
+    items = _route(event, revision)
+    if event.attributes and not TURNS.isdisjoint(event.attributes):
+        items += turns_of(event, revision)
     if event.attributes and SIGNS_ON in event.attributes and event.session and event.outcome == "success":
         items.append(sign_on(event))
     return items
 
 
-def _route(event: Event) -> list[Item]:
-    revision = 1 if event.attributes and ADDENDUM in event.attributes else 0
+def _route(event: Event, revision: int) -> list[Item]:
     raw = packed(event)
     stated = _NOTHING
     if event.attributes and DELEGATION in event.attributes:

@@ -363,6 +363,8 @@ def entry_of(event: msgspec.Raw, attribution: Attribution, revision: int) -> Pac
         tool_call=attribution.tool_call,
         links=links,
         unbound=attribution.unbound,
+        credential_expires=attribution.credential_expires,
+        credential_revoked=attribution.credential_revoked,
     )
 
 

@@ -106,6 +106,8 @@ def inherit(trace: Trace, event: Head, before: Attribution) -> tuple[Attribution
         links=links,
         unbound="" if agent_plane else before.unbound,
         rooted=before.rooted,
+        credential_expires=before.credential_expires,
+        credential_revoked=before.credential_revoked,
     )
     return attribution, not missing and bool(session) and not session.startswith(TRACE_SESSION)
 

@@ -2,9 +2,9 @@
 
 Source: CloudTrail record contents and userIdentity element, AWS documentation. Links: `userIdentity.accessKeyId` is the
 credential used; `responseElements.credentials.accessKeyId` the one issued; `roleSessionName` and `sourceIdentity` are
-names that travel with it. `addendum.originalEventID` replaces the event it corrects. Copies of one call in trails of
-two accounts have one `sharedEventID` and different event ids: both are kept. `errorMessage` may name the type of policy
-that denied a call.
+names that travel with it; `requestParameters.accessKeyId` is the key that is deleted or set inactive.
+`addendum.originalEventID` replaces the event it corrects. Copies of one call in trails of two accounts have one
+`sharedEventID` and different event ids: both are kept. `errorMessage` may name the type of policy that denied a call.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from pipeline.kit.failures import Invalid
-from pipeline.normalize.aws_issuance import ISSUING, Issued, issued_by
+from pipeline.normalize.aws_issuance import ISSUING, REVOKING, Issued, issued_by, revoked_by
 from pipeline.normalize.aws_policy import denied_by, session_policy
 from pipeline.normalize.context import Context
 from pipeline.normalize.delegation import delegation
@@ -132,6 +132,9 @@ def normalize(value: bytes, context: Context) -> list[Event]:
     granted = Issued()
     if is_issuing and issuing is not None and outcome == "success":
         granted = issued_by(issuing, asked, mapping(trail.responseElements))
+    attributes = _attributes(trail, identity, session)
+    if trail.eventName in REVOKING and outcome == "success":
+        attributes |= revoked_by(trail.eventName, trail.eventSource or "", asked)
     actor = identity.arn or identity.invokedBy or identity.principalId or identity.userName or identity.accountId or ""
     return [
         Event(
@@ -160,7 +163,7 @@ def normalize(value: bytes, context: Context) -> list[Event]:
             user_agent=(trail.userAgent or "")[:512],
             region=trail.awsRegion or "",
             policy=_policy(trail, asked, outcome, is_issuing, context),
-            attributes=_attributes(trail, identity, session),
+            attributes=attributes,
             mentions=mentions(islice(strings(asked), LEAVES), context) if asked else [],
         )
     ]

@@ -1,4 +1,4 @@
-"""Which AWS calls issue credentials, and where their answers say what was issued.
+"""Which AWS calls issue credentials and revoke them, and where the record says which.
 
 Source: AWS STS, IAM, IAM Identity Center and Cognito API references.
 """
@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from pipeline.normalize.documents import mapping, string
+from schemas.event import RESTORES, REVOKES
 
 
 class Issuing(msgspec.Struct, frozen=True):
@@ -58,6 +59,24 @@ ISSUING = {
     "GetCredentialsForIdentity": Issuing(("cognito-identity.amazonaws.com",), "session", subject=()),
     "ConsoleLogin": Issuing(("signin.amazonaws.com",), "login", ()),
 }  # fmt: skip
+
+
+#: Calls of IAM that end a credential or set its status, with the parameter that names it.
+REVOKING = {
+    "DeleteAccessKey": "accessKeyId", "UpdateAccessKey": "accessKeyId",
+    "DeleteServiceSpecificCredential": "serviceSpecificCredentialId",
+    "UpdateServiceSpecificCredential": "serviceSpecificCredentialId",
+}  # fmt: skip
+_STATUS = {"Inactive": REVOKES, "Active": RESTORES}
+
+
+def revoked_by(name: str, source: str, asked: dict[str, Any]) -> dict[str, str]:
+    """What a successful call did to which credential, as attributes of its event."""
+    if source not in _IAM:
+        return {}
+    what = REVOKES if name.startswith("Delete") else _STATUS.get(string(asked.get("status")), "")
+    credential = string(asked.get(REVOKING[name]))
+    return {what: f"aws:{credential}"} if what and credential else {}
 
 
 def issued_by(call: Issuing, asked: dict[str, Any], answered: dict[str, Any]) -> Issued:

@@ -16,7 +16,7 @@ from pipeline.normalize.mask import preview
 from pipeline.normalize.origin import tokens
 from pipeline.normalize.times import checked
 from schemas.canonical import Canonical, CanonicalEvent, TokenIssuanceEvent, ToolCallEvent
-from schemas.event import Event
+from schemas.event import REVOKES, Event
 
 FORMAT: Final = "canonical"
 _KINDS = ("prompt", "tool_call", "token_issuance", "cloud_audit")
@@ -69,6 +69,9 @@ def normalize(value: bytes, context: Context) -> list[Event]:
         policy=model.policy or "",
         attributes={**model.attributes, **delegation([actor.id if actor else "", *model.on_behalf_of])},
     )
+    # The inventory has taken `revoked` for it from the beginning.
+    if "revoked" in event.attributes:
+        event.attributes.setdefault(REVOKES, event.attributes["revoked"])
     _text(event, string(getattr(model, "text", "")), context)
     if isinstance(model, ToolCallEvent):
         event.tool = event.action = model.tool

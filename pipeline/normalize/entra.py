@@ -3,7 +3,8 @@
 Source: Microsoft Graph documentation, resource types signIn (also of service principals, managed identities and agents)
 and directoryAudit; the same in Azure Monitor's envelope under `properties`. Links: `uniqueTokenIdentifier` is the token
 issued, the claim `uti` of whoever uses it, and case-sensitive; `sessionId` the login session. A key added to an
-application (`KeyIdentifier`) is the credential that `servicePrincipalCredentialKeyId` names at its sign-ins.
+application (`KeyIdentifier`) is the credential that `servicePrincipalCredentialKeyId` names at its sign-ins; one that
+is not among the new value of a change is revoked.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ from pipeline.normalize.context import Context
 from pipeline.normalize.delegation import delegation
 from pipeline.normalize.documents import identify, mapping, sequence, string, text_of, typed
 from pipeline.normalize.times import instant
-from schemas.event import Event
+from schemas.event import REVOKES, Event
 
 _SIGN_INS: Final = "SignInLogs"
 _KEY = re.compile(r"KeyIdentifier=([0-9a-fA-F-]{36})")
+#: Keys that one change removes of which all are named.
+_REMOVED = 32
 _KEPT = (
     "appId", "appDisplayName", "resourceId", "resourceDisplayName", "incomingTokenType", "authenticationProtocol",
     "clientCredentialType", "conditionalAccessStatus", "riskLevelDuringSignIn", "originalTransferMethod", "userId",
@@ -167,7 +170,11 @@ def _audit(record: Record, stated: SignIn, context: Context) -> Event:
         resources=[text for text in map(_target, targets) if text][:16],
         address=string(user.get("ipAddress")) or record.callerIpAddress or "",
     )
-    added = [(key, target) for target in targets for key in _added(target)]
+    changed = [(target, *_keys(target)) for target in targets]
+    added = [(key, target) for target, before, after in changed for key in after if key not in before]
+    removed = [key for _, before, after in changed for key in before if key not in after]
+    if removed and outcome == "success":
+        event.attributes[REVOKES] = "\n".join(f"entra:key/{key}" for key in removed[:_REMOVED])
     if added:
         event.kind, event.issued_kind = "token_issuance", "access-key"
         event.issued_subject = string(added[0][1].get("id"))
@@ -215,10 +222,9 @@ def _target(target: dict[str, Any]) -> str:
     return string(target.get("userPrincipalName")) or string(target.get("id")) or string(target.get("displayName"))
 
 
-def _added(target: dict[str, Any]) -> list[str]:
-    """Identifiers of the keys that a change added: those that its old value does not name."""
+def _keys(target: dict[str, Any]) -> tuple[list[str], list[str]]:
+    """Identifiers of the keys that an object had before a change and has after it; none, if the change was no such."""
     for changed in map(mapping, sequence(target.get("modifiedProperties"))):
         if changed.get("displayName") == "KeyDescription":
-            before = set(_KEY.findall(string(changed.get("oldValue"))))
-            return [key for key in _KEY.findall(string(changed.get("newValue"))) if key not in before]
-    return []
+            return _KEY.findall(string(changed.get("oldValue"))), _KEY.findall(string(changed.get("newValue")))
+    return [], []

@@ -2,9 +2,10 @@
 
 Source: Google Cloud documentation, LogEntry, AuditLog, AuthenticationInfo and AuthorizationInfo; Example logs for
 service accounts and for Workload Identity Federation. Links: `serviceAccountKeyName` is the credential used, a new
-key's name the one issued. No log names an access token, so one that GenerateAccessToken or ExchangeToken issued links
-by its subject only. `serviceAccountDelegationInfo` is in the order in which authority was passed on; whoever calls is
-`principalEmail`, so the chain is that, then the list from its end. GKE puts Kubernetes' annotations into the labels.
+key's name the one issued, the resource of its deletion the one revoked. No log names an access token, so one that
+GenerateAccessToken or ExchangeToken issued links by its subject only. `serviceAccountDelegationInfo` is in the order in
+which authority was passed on; whoever calls is `principalEmail`, so the chain is that, then the list from its end. GKE
+puts Kubernetes' annotations into the labels.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from pipeline.normalize.documents import content_id, mapping, sequence, string, 
 from pipeline.normalize.mask import without
 from pipeline.normalize.mentions import mentions
 from pipeline.normalize.times import expiry, instant
-from schemas.event import Event
+from schemas.event import RESTORES, REVOKES, Event
 
 FORMAT: Final = "gcp.audit"
 #: Methods that issue a credential, with its kind.
@@ -30,6 +31,13 @@ _ISSUING = {
     "GenerateAccessToken": "session", "GenerateIdToken": "session", "SignJwt": "session", "SignBlob": "session",
     "ExchangeToken": "session", "CreateServiceAccountKey": "access-key", "UploadServiceAccountKey": "access-key",
     "CreateKey": "api-key", "io.k8s.core.v1.serviceaccounts.token.create": "session",
+}  # fmt: skip
+#: Methods that end or suspend a key that they name as their resource, or undo that, by service.
+_REVOKING = {
+    ("iam.googleapis.com", "DeleteServiceAccountKey"): REVOKES,
+    ("iam.googleapis.com", "DisableServiceAccountKey"): REVOKES,
+    ("iam.googleapis.com", "EnableServiceAccountKey"): RESTORES,
+    ("apikeys.googleapis.com", "DeleteKey"): REVOKES, ("apikeys.googleapis.com", "UndeleteKey"): RESTORES,
 }  # fmt: skip
 _KEY = re.compile(r".*/keys/([A-Za-z0-9_-]+)")
 _OWNER = re.compile(r"(?:projects|organizations|folders|billingAccounts)/([^/]+)/")
@@ -155,6 +163,9 @@ def normalize(value: bytes, context: Context) -> list[Event]:
         attributes=_attributes(entry, payload, who),
     )
     event.attributes.update(delegation([actor, *chain]))
+    revoking, key = _REVOKING.get((payload.serviceName or "", method)), _KEY.fullmatch(payload.resourceName or "")
+    if revoking and key and event.outcome == "success" and event.phase != "start":
+        event.attributes[revoking] = f"gcp:key/{key[1]}"
     if event.kind == "token_issuance":
         _issue(event, entry, payload, _ISSUING[method])
     return [event]

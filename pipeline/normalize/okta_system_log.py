@@ -2,7 +2,8 @@
 
 Source: Okta developer documentation, System Log API (LogEvent) and Event Types; of token grants, what orgs log. Links:
 `authenticationContext.externalSessionId` is the login session; `transaction.detail.requestApiTokenId` the API token
-used; of a grant, the hash, else the id, of the token among `target` is the credential issued, to `detailEntry.subject`.
+used; of a grant, the hash, else the id, of the token among `target` is the credential issued, to `detailEntry.subject`;
+of a revocation, the one revoked.
 Along an exchange for an agent (ID-JAG) the actor changes from the person to the agent, and the person is a target: both
 are stated as a chain. Okta writes `unknown` and `-` for what it does not know. Event hooks, EventBridge are unwrapped.
 """
@@ -21,7 +22,7 @@ from pipeline.normalize.documents import few, identify, string, text_of, too_dee
 from pipeline.normalize.mask import without
 from pipeline.normalize.mentions import mentions
 from pipeline.normalize.times import expiry, instant
-from schemas.event import SIGNS_ON, Event
+from schemas.event import REVOKES, SIGNS_ON, Event
 
 FORMAT: Final = "okta.system-log"
 _ISSUING = re.compile(
@@ -247,9 +248,14 @@ def _issue(event: Event, what: str, targets: list[Party]) -> None:
     detail = (token.detailEntry if token else None) or {}
     chain = [event.actor, *_actors(detail), event.human]
     event.attributes.update(delegation(chain))
-    if token is None or event.outcome in ("failure", "denied") or "revoke" in what:
+    if token is None or event.outcome in ("failure", "denied"):
         return
     identifier = _known(text_of(detail.get("hash"))) or _known(token.id)
+    if "revoke" in what:
+        hashed = "hash" in detail or what.startswith("system.api_token")
+        if identifier and hashed and event.outcome == "success":
+            event.attributes[REVOKES] = f"okta:{identifier}"
+        return
     event.issued = f"okta:{identifier}" if identifier else ""
     event.issued_kind = "api-key" if what.startswith("system.api_token") else "session"
     event.issued_expires = expiry(detail.get("expires"))

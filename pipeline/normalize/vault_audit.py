@@ -3,8 +3,9 @@
 Source: Vault documentation, Audit devices, Audit log entry schema (OpenBao's is the same). Links: the accessor, else
 the token, of `request` is the credential used, that of `response.auth` the one issued; both are HMACs under a salt of
 the audit device, so they link within one device's log. A wrapped answer issues `response.wrap_info`, a dynamic secret
-its lease; the AWS secrets engine issues an AWS key where `access_key` is exempt from hashing. `policy_results` names
-the policies that granted a request. A request and its response are two events; what is raw (`log_raw`) is not kept.
+its lease; revocations name accessors, leases, or whoever asks. The AWS secrets engine issues an AWS key where
+`access_key` is exempt from hashing. `policy_results` names the policies that granted a request. A request and its
+response are two events; what is raw (`log_raw`) is not kept.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pipeline.normalize.documents import identify, mapping, sequence, string, te
 from pipeline.normalize.mask import label
 from pipeline.normalize.mentions import mentions
 from pipeline.normalize.times import expiry, instant
-from schemas.event import Event
+from schemas.event import RENEWS, REVOKES, Event
 
 FORMAT: Final = "vault.audit"
 _TYPES = ("request", "response")
@@ -30,6 +31,9 @@ _LOGIN = re.compile(r"auth/(?:[^/]+/)+login(?:/|$)")
 _ISSUING = re.compile(
     r"auth/token/(?:create|renew|revoke)|sys/(?:leases/(?:renew|revoke)|wrapping/unwrap)|[^/].*/(?:creds|sts)/"
 )
+#: Paths whose data name what is revoked. Revoking by prefix names none.
+_LEASES: Final = "sys/leases/revoke"
+_REVOKING = ("auth/token/revoke-accessor", "auth/token/revoke", "auth/token/revoke-orphan", _LEASES)
 _AWS_KEY = re.compile(r"A[KS]IA[A-Z0-9]{12,124}")
 #: Longest time to live that is believed, in seconds.
 _TTL = 100 * 366 * 86_400
@@ -78,6 +82,7 @@ class Request(msgspec.Struct, gc=False):
     namespace: dict[str, Any] | None = None
     headers: dict[str, Any] | None = None
     policy_override: bool | None = None
+    data: msgspec.Raw = msgspec.Raw()
 
 
 class Wrap(msgspec.Struct, gc=False):
@@ -156,8 +161,10 @@ def normalize(value: bytes, context: Context) -> list[Event]:
         mentions=mentions(_named(path), context),
         attributes=_attributes(entry, request, auth),
     )
-    if entry.response is not None and event.outcome == "success":
-        _issue(event, entry.response, context)
+    if entry.type == "response" and event.outcome == "success":
+        _issue(event, entry.response or Response(), context)
+        if revoked := _revoked(path, request, event.credential, context):
+            event.attributes[REVOKES] = revoked
     return [event]
 
 
@@ -261,8 +268,28 @@ def _issue(event: Event, response: Response, context: Context) -> None:
         event.issued_expires = _expires(wrap.creation_time, wrap.ttl)
     if event.issued:
         event.kind = "token_issuance"
-    if event.issued == event.credential:
+    if event.issued and event.issued == event.credential:
+        event.attributes[RENEWS] = event.issued
         event.issued, event.issued_subject = "", ""
+
+
+def _revoked(path: str, request: Request, own: str, context: Context) -> str:
+    """What a request revoked: the token that asked, a token by its accessor, or a lease where its id is in clear.
+
+    A token that is revoked by itself, not by its accessor, is known if it is the one that asked.
+    """
+    if path == "auth/token/revoke-self":
+        return own
+    if path not in _REVOKING:
+        lease = path.removeprefix(f"{_LEASES}/")
+        return f"vault:{lease}" if lease and lease != path else ""
+    data = mapping(msgspec.json.decode(request.data)) if bytes(request.data) else {}
+    if path == "auth/token/revoke-accessor":
+        return _credential(string(data.get("accessor")), None, context)
+    if path == _LEASES:
+        lease = string(data.get("lease_id"))
+        return f"vault:{lease}" if lease and not lease.startswith(_HASHED) else ""
+    return own if data.get("token") and data["token"] == request.client_token else ""
 
 
 def _expires(since: str | None, seconds: int | None) -> int:

@@ -5,7 +5,7 @@
         - {action: "iam:CreateAccessKey", actor: ana, issued: AKIA1, issued_kind: access-key}
         - {action: "s3:GetObject", credential: AKIA1, after: 1d, resources: ["s3://b/{n}"], repeat: 40, every: 1s}
 
-In:     Example: mappings of field names of Event and of Attributed to values
+In:     Example: mappings of field names of Event and of Entry to values
 Out:    Entries in the order in which they are written
 Fails:  Invalid, which names the example, the entry and the field
 
@@ -25,7 +25,7 @@ import msgspec
 
 from pipeline.kit.failures import Invalid
 from pipeline.score.definition import Example
-from schemas.entry import Attributed, Entry, Link
+from schemas.entry import Entry, Link
 from schemas.event import Argument, Event
 
 #: When an example begins that does not say so (2026-03-02T08:00:00Z, a Monday), in microseconds.
@@ -40,7 +40,9 @@ _UNITS = {"ms": 1_000, "s": SECOND, "m": 60 * SECOND, "h": 3600 * SECOND, "d": 8
 _SPAN = re.compile(r"(\d{1,9})(ms|s|m|h|d|w)")
 
 _EVENT = {field.name: field for field in msgspec.structs.fields(Event) if field.name not in _HIDDEN}
-_ATTRIBUTED = {field.name: field for field in msgspec.structs.fields(Attributed) if field.name not in _HIDDEN}
+_ATTRIBUTED = {field.name: field for field in msgspec.structs.fields(Entry) if field.name not in _HIDDEN}
+#: Times that are told as texts too.
+_MOMENTS = {"issued_expires", "credential_expires", "credential_revoked"}
 
 
 def entries_of(example: Example) -> list[Entry]:
@@ -108,7 +110,7 @@ class _Written:
         where = f"{self.where}: {name}"
         if field.name == "arguments":
             return list(_arguments(value, where, number))
-        if field.name == "issued_expires" and isinstance(value, str):
+        if field.name in _MOMENTS and isinstance(value, str):
             return _moment(value, where)
         try:
             return msgspec.convert(_numbered(value, number), field.type)

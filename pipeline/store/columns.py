@@ -11,13 +11,12 @@ from typing import Any
 
 import msgspec
 
-from schemas.entry import Attributed, Entry, Link, PackedEntry
+from schemas.entry import FOUND_FIELDS, Entry, Link, PackedEntry
 from schemas.event import Argument, Event, packed, unpacked
 
 #: Column of each Event field. What the Entry found out has the plain name, what the source said is `stated_…`.
 _STATED = ("actor", "actor_kind", "actor_name", "human", "session", "parent_session", "tool_call")
 EVENT_FIELDS = Event.__struct_fields__
-FOUND_FIELDS = Attributed.__struct_fields__
 COLUMNS = (
     *(f"stated_{name}" if name in _STATED else name for name in EVENT_FIELDS), *FOUND_FIELDS, "link", "confidence",
 )  # fmt: skip
@@ -59,7 +58,8 @@ def row(item: Entry | PackedEntry) -> bytes:
     found = (
         item.revision, item.actor, item.actor_kind, item.actor_name, item.human, item.on_behalf_of,
         item.credential_chain, item.session, item.parent_session, item.tool_call, item.tool_call_event,
-        item.prompt_event, item.unbound, item.links, method, confidence,
+        item.prompt_event, item.unbound, item.links, item.credential_expires, item.credential_revoked, method,
+        confidence,
     )  # fmt: skip
     return data[3:] + _encode(found)[len(_FOUND_HEADER) :]
 
@@ -92,9 +92,8 @@ def entry(row: Sequence[Any]) -> Entry:
 
 def named(item: Entry) -> dict[str, Any]:
     """The values of one row by column, without fingerprints."""
-    values = dict(
-        zip(COLUMNS, (*msgspec.structs.astuple(item.event), *msgspec.structs.astuple(item)[:-1]), strict=False)
-    )
+    found = attrgetter(*FOUND_FIELDS)(item)
+    values = dict(zip(COLUMNS, (*msgspec.structs.astuple(item.event), *found), strict=False))
     link = actor_link(item.links)
     values["link"], values["confidence"] = (link.method, link.confidence) if link else ("none", 0.0)
     return {name: value for name, value in values.items() if name not in _NOT_KEPT}

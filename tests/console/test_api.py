@@ -70,13 +70,15 @@ def test_an_entry_has_every_column_as_json(browser, store):
         arguments=[Argument("to", "x@example.com", "result")], argument_tokens=[[1, 2]], attributes={"k": "v"},
         issued_expires=1_700_000_001_000_000,
     )  # fmt: skip
+    links = [Link("actor", "trace", 0.8, ["i"], ["other"])]
     store.write_entries(
-        [Entry(event=event, links=[Link("actor", "trace", 0.8, ["i"], ["other"])], unbound="no issuance")]
+        [Entry(event=event, links=links, unbound="no issuance", credential_revoked=1_700_000_000_000_000)]
     )
     found = browser.get("/v1/events/e%2F1%3Fx%23y").json()
     assert {*found} == {*columns.COLUMNS} - {"tokens", "argument_tokens"}
     assert found["time"] == "2023-11-14T22:13:20.123456Z"
     assert found["issued_expires"] == "2023-11-14T22:13:21Z"
+    assert (found["credential_expires"], found["credential_revoked"]) == (None, "2023-11-14T22:13:20Z")
     assert found["arguments"] == [{"path": "to", "value": "x@example.com", "origin": "result"}]
     assert found["links"] == [
         {"target": "actor", "method": "trace", "confidence": 0.8, "evidence": ["i"], "candidates": ["other"]}

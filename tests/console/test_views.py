@@ -113,6 +113,33 @@ def test_a_row_says_who_for_whom_how_sure_and_because_of_what():
         assert text in output
 
 
+@pytest.mark.parametrize(
+    ("expires", "revoked", "said"),
+    [
+        (-720, 0, ["(used 12 min after it expired)"]),
+        (60, -180, ["(revoked 3 min before)"]),
+        (-7200, -0.25, ["(used 2 h after it expired)", "(revoked less than 1 s before)"]),
+        (-200_000, -119, ["(used 2 days after it expired)", "(revoked 119 s before)"]),
+        (60, 0, []),
+        (0, 0, []),
+    ],
+)
+def test_an_event_says_how_long_after_its_credentials_end_it_was(expires, revoked, said):
+    item = entry("a", credential="k")
+    item.credential_expires = item.event.time + int(expires * 1e6) if expires else 0
+    item.credential_revoked = item.event.time + int(revoked * 1e6) if revoked else 0
+    output = " ".join(shown(views.event, shapes.entry(item), "table").split())
+    assert [text for text in ("(used", "(revoked") if text in output] == [text.split()[0] for text in said]
+    assert all(text in output for text in said)
+    assert ("credential_expires" in output, "credential_revoked" in output) == (expires != 0, revoked != 0)
+
+
+def test_a_time_out_of_any_calendar_is_told_as_it_is():
+    item = entry("a", credential="k")
+    item.credential_expires = 2**62
+    assert "credential_expires" in shown(views.event, shapes.entry(item), "table")
+
+
 def test_colour_is_for_terminals_only(monkeypatch):
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.delenv("NO_COLOR", raising=False)

@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.normalize.context import Context
 from pipeline.normalize.stage import process
+from schemas.event import RENEWS, RESTORES, REVOKES
 from schemas.rejected import Record
 
 NOW = 1_795_000_000_000_000
@@ -29,6 +30,12 @@ def events(document, name=""):
     results = process(Record(document if isinstance(document, bytes) else json.dumps(document).encode(), name), CONTEXT)
     assert [one.rejected for one in results] == [None] * len(results)
     return [event for one in results for event in one.events]
+
+
+def turns(document):
+    """What the event of one document revokes, restores and renews."""
+    (event,) = events(document)
+    return {what: event.attributes[what] for what in (REVOKES, RESTORES, RENEWS) if what in event.attributes}
 
 
 def reason(document, name=""):

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.normalize.common import events, reason, shared
+from tests.normalize.common import events, reason, shared, turns
 
 CALL = {
     "eventVersion": "1.09", "eventTime": "2026-01-31T09:00:04Z", "eventSource": "s3.amazonaws.com",
@@ -65,6 +65,25 @@ def test_a_new_access_key_belongs_to_its_user():
     })  # fmt: skip
     assert (event.issued, event.issued_kind) == ("aws:AKIAEXAMPLE123456789", "access-key")
     assert event.issued_subject == "arn:aws:iam::123456789012:user/backup"
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "said"),
+    [
+        ("DeleteAccessKey", {"accessKeyId": "AKIA2"}, {"revokes": "aws:AKIA2"}),
+        ("UpdateAccessKey", {"accessKeyId": "AKIA2", "status": "Inactive"}, {"revokes": "aws:AKIA2"}),
+        ("UpdateAccessKey", {"accessKeyId": "AKIA2", "status": "Active"}, {"restores": "aws:AKIA2"}),
+        ("UpdateAccessKey", {"accessKeyId": "AKIA2", "status": ["Inactive"]}, {}),
+        ("DeleteServiceSpecificCredential", {"serviceSpecificCredentialId": "ACCA2"}, {"revokes": "aws:ACCA2"}),
+        ("DeleteAccessKey", {}, {}),
+        ("DeleteUser", {"accessKeyId": "AKIA2"}, {}),
+    ],
+)
+def test_a_key_that_is_deleted_or_inactive_is_revoked(name, asked, said):
+    record = {**CALL, "eventSource": "iam.amazonaws.com", "eventName": name, "requestParameters": asked}
+    assert turns(record) == said
+    assert turns({**record, "errorCode": "AccessDenied"}) == {}
+    assert turns({**record, "eventSource": "example.amazonaws.com"}) == {}
 
 
 def test_an_empty_access_key_id_is_no_credential():

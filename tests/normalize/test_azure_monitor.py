@@ -9,7 +9,7 @@ from pipeline.normalize.azure_monitor import recognizes
 from pipeline.normalize.stage import process
 from schemas.rejected import Record
 from tests.normalize import test_kubernetes_audit as kubernetes
-from tests.normalize.common import CONTEXT, events, outcomes, reason, vendor_rows
+from tests.normalize.common import CONTEXT, events, outcomes, reason, turns, vendor_rows
 
 UPN = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn"
 SUBSCRIPTION = "/subscriptions/3f2504e0-4f89-41d3-9a0c-0305e82c3301"
@@ -120,6 +120,22 @@ def test_a_change_without_a_new_key_issues_nothing():
     changed["oldValue"] = changed["newValue"]
     (event,) = events(record)
     assert (event.kind, event.issued) == ("cloud_audit", "")
+
+
+def test_a_key_that_a_change_removes_is_revoked():
+    record = copy.deepcopy(ADDED)
+    changed = record["properties"]["targetResources"][0]["modifiedProperties"][0]
+    other = KEY.replace("3f25", "4f25")
+    both = changed["newValue"] + changed["newValue"].replace(KEY, other)
+    changed["oldValue"], changed["newValue"] = both, "[]"
+    assert turns(record) == {"revokes": f"entra:key/{KEY}\nentra:key/{other}"}
+    changed["newValue"] = both.replace(KEY, KEY.replace("3f25", "5f25"))
+    (event,) = events(record)
+    assert (event.kind, event.issued, event.attributes["revokes"]) == (
+        "token_issuance", f"entra:key/{KEY.replace('3f25', '5f25')}", f"entra:key/{KEY}",
+    )  # fmt: skip
+    record["properties"]["result"] = "failure"
+    assert turns(record) == {}
 
 
 def test_a_refused_sign_in_issues_nothing_and_names_the_policy_that_refused():

@@ -8,7 +8,7 @@ import pytest
 from pipeline.normalize.gcp_audit import recognizes
 from pipeline.normalize.stage import process
 from schemas.rejected import Record
-from tests.normalize.common import CONTEXT, events, outcomes, reason, vendor_rows
+from tests.normalize.common import CONTEXT, events, outcomes, reason, turns, vendor_rows
 
 SA, OTHER = "pay@proj-1.iam.gserviceaccount.com", "deploy@proj-1.iam.gserviceaccount.com"
 KEY = "0a1b2c3d4e5f60718293a4b5c6d7e8f901234567"
@@ -79,6 +79,25 @@ def test_a_new_key_is_the_one_that_is_used_and_its_secret_is_not_kept():
     assert (event.issued, event.issued_kind) == (events(GET)[0].credential, "access-key")
     assert (event.issued_subject, event.human, event.actor_kind) == (SA, "ana@example.com", "human")
     assert b"plainprivatekeydata1" not in one.record.value
+
+
+@pytest.mark.parametrize(
+    ("service", "method", "said"),
+    [
+        ("iam", "google.iam.admin.v1.DeleteServiceAccountKey", "revokes"),
+        ("iam", "google.iam.admin.v1.DisableServiceAccountKey", "revokes"),
+        ("iam", "google.iam.admin.v1.EnableServiceAccountKey", "restores"),
+        ("apikeys", "google.api.apikeys.v2.ApiKeys.DeleteKey", "revokes"),
+        ("recaptchaenterprise", "google.cloud.recaptchaenterprise.v1.RecaptchaEnterpriseService.DeleteKey", ""),
+    ],
+)
+def test_a_key_that_is_deleted_or_disabled_is_revoked(service, method, said):
+    done = entry(serviceName=f"{service}.googleapis.com", methodName=method,
+                 resourceName=f"projects/-/serviceAccounts/1/keys/{KEY}")  # fmt: skip
+    assert turns(done) == ({said: f"gcp:key/{KEY}"} if said else {})
+    assert turns({**done, "operation": {"id": "o", "first": True}}) == {}
+    done["protoPayload"]["status"] = {"code": 5}
+    assert turns(done) == {}
 
 
 def test_delegates_are_a_chain_from_the_identity_that_calls_to_the_person_it_began_with():

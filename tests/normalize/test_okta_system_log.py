@@ -8,7 +8,7 @@ import pytest
 from pipeline.normalize.okta_system_log import recognizes
 from pipeline.normalize.stage import process
 from schemas.rejected import Record
-from tests.normalize.common import CONTEXT, events, outcomes, reason, vendor_rows
+from tests.normalize.common import CONTEXT, events, outcomes, reason, turns, vendor_rows
 
 ANA = {"id": "00u1ana", "type": "User", "alternateId": "ana@example.com", "displayName": "Ana", "detailEntry": None}
 AGENT = {"id": "wlp1pay", "type": "AI Agent", "alternateId": "unknown", "displayName": "Invoice agent"}
@@ -90,6 +90,23 @@ def test_an_api_token_is_the_same_when_made_and_when_used():
     (used,) = events(changed(LOGIN, eventType="user.lifecycle.create", transaction=transaction))
     assert (made.issued, made.issued_kind) == (used.credential, "api-key")
     assert used.kind == "cloud_audit"
+
+
+def test_a_token_is_revoked_under_the_name_that_it_was_issued_with():
+    token = {"id": "00T1", "type": "Token", "displayName": "ci"}
+    assert turns(changed(LOGIN, eventType="system.api_token.revoke", target=[token])) == {"revokes": "okta:00T1"}
+    granted = {
+        "id": "AT.1",
+        "type": "access_token",
+        "detailEntry": {"expires": "2026-01-31T09:05:04.000Z", "hash": "aH"},
+    }
+    revoked = changed(LOGIN, eventType="app.oauth2.as.token.revoke", target=[granted])
+    assert turns(revoked) == {"revokes": "okta:aH"}
+    assert turns({**revoked, "outcome": {"result": "FAILURE"}}) == {}
+    of_a_client = changed(
+        LOGIN, eventType="app.oauth2.token.revoke.implicit.client", target=[{"id": "c", "type": "client"}]
+    )
+    assert turns(of_a_client) == {}
 
 
 def test_an_evaluation_names_its_policy_and_rule_and_other_events_have_none():

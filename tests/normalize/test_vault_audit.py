@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.normalize.stage import process
 from schemas.rejected import Record
-from tests.normalize.common import CONTEXT, events, reason
+from tests.normalize.common import CONTEXT, events, reason, turns
 
 HASH = "hmac-sha256:"
 AUTH = {
@@ -70,6 +70,30 @@ def test_a_child_token_is_issued_with_its_parent_and_a_renewed_one_is_not_issued
     assert (event.credential, event.issued) == (f"vault:{HASH}bb01", f"vault:{HASH}bb02")
     (event,) = events(changed(READ, request={**path, "path": "auth/token/renew-self"}, response={"auth": AUTH}))
     assert (event.kind, event.issued) == ("token_issuance", "")
+    assert (event.attributes["renews"], event.issued_expires) == (f"vault:{HASH}bb01", 1_769_853_600_000_000)
+
+
+@pytest.mark.parametrize(
+    ("path", "data", "revoked"),
+    [
+        ("auth/token/revoke-self", None, HASH + "bb01"),
+        ("auth/token/revoke-accessor", {"accessor": HASH + "bb02"}, HASH + "bb02"),
+        ("auth/token/revoke", {"token": HASH + "aa02"}, None),
+        ("auth/token/revoke", {"token": HASH + "aa01"}, HASH + "bb01"),
+        ("auth/token/revoke-accessor", "none", None),
+        ("sys/leases/revoke", {"lease_id": "aws/sts/deploy/x1"}, "aws/sts/deploy/x1"),
+        ("sys/leases/revoke", {"lease_id": HASH + "ff01"}, None),
+        ("sys/leases/revoke/aws/sts/deploy/x1", None, "aws/sts/deploy/x1"),
+        ("sys/leases/revoke-prefix/aws/sts", None, None),
+        ("auth/token/tidy", None, None),
+    ],
+)
+def test_what_is_revoked_is_named_as_it_was_issued_or_not_at_all(path, data, revoked):
+    request = {**READ["request"], "operation": "update", "path": path, **({} if data is None else {"data": data})}
+    entry = {**READ, "request": request, "response": None}
+    assert turns(entry) == ({"revokes": f"vault:{revoked}"} if revoked else {})
+    assert turns({**entry, "error": "1 error occurred"}) == {}
+    assert turns({**entry, "type": "request"}) == {}
 
 
 def test_an_aws_key_that_is_exempt_from_hashing_is_the_one_that_cloudtrail_shows():

@@ -3,6 +3,7 @@
 import gzip
 import itertools
 import json
+import uuid
 from collections import Counter
 
 import msgspec
@@ -73,6 +74,29 @@ def test_chains_cross_the_logs_of_different_vendors(settings):
     assert found["kubernetes:get secrets"] == ("system:serviceaccount:agent:pay", [pod, "kubernetes:X509SHA256=ab12"])
     assert found["storage:storage.objects.get"] == (gcp.SA, [f"gcp:key/{gcp.KEY}"])
     assert found["azure:Microsoft.KeyVault/vaults/write"] == ("ana@example.com", ["entra:Uti_One1"])
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_use_after_expiry_and_revocation_says_so_whatever_came_first(settings, order):
+    asked, token = vault.READ["request"], vault.READ["request"]["client_token_accessor"]
+    revoking = {
+        **asked, "id": str(uuid.UUID(int=1)), "operation": "update", "path": "auth/token/revoke-accessor",
+        "client_token_accessor": vault.HASH + "bb09", "data": {"accessor": token},
+    }  # fmt: skip
+    late = {**asked, "id": str(uuid.UUID(int=2)), "path": "kv/late"}
+    told = [
+        vault.READ,
+        {**vault.READ, "time": "2026-01-31T10:00:01Z", "request": late},
+        {**vault.READ, "time": "2026-01-31T09:30:00Z", "request": revoking, "response": None},
+        vault.LOGIN,
+    ]
+    records = [Record(json.dumps(value).encode(), "", "f", 0, n) for n, value in enumerate(told[::order])]
+    sql = "SELECT resources[1], credential_expires, credential_revoked FROM entries FINAL WHERE credential LIKE '%bb01'"
+    nine = 1_769_850_000_000_000
+    assert sorted(investigate(settings, records, sql)[1]) == [
+        ("kv/late", nine + 3_600_000_000, nine + 1_800_000_000),
+        ("secret/data/db", nine + 3_600_000_000, 0),
+    ]
 
 
 def test_on_invictus_every_event_whose_key_was_issued_in_the_file_is_bound_to_its_issuance(settings):

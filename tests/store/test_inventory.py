@@ -283,6 +283,15 @@ def test_a_key_is_revoked_when_an_event_says_so(store):
     assert sorted(listed(store, "credentials")) == ["aws:AKIAIOSFODNN7EXAMPLE", "jti-7", "okta:00T7"]
 
 
+def test_what_the_sources_say_is_revoked_for_good_is_revoked(store):
+    both = entry("a", 5, attributes={"revokes": "entra:key/1\nentra:key/2", "revoked": "entra:key/1"})
+    inactive = entry("b", 6, attributes={"revokes": "aws:AKIAIOSFODNN7EXAMPLE"})
+    inactive.event.action = "iam:UpdateAccessKey"
+    store.write_entries([both, inactive])
+    assert [one(store, "credentials", f"entra:key/{n}").revocations for n in (1, 2)] == [["a"], ["a"]]
+    assert sorted(listed(store, "credentials")) == ["entra:key/1", "entra:key/2"]
+
+
 # Sessions
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pipeline.store import columns, queries, timeline
 from schemas.batch import RawRecord
-from schemas.entry import Attributed, Entry, Link, PackedEntry
+from schemas.entry import FOUND_FIELDS, Attributed, Entry, Link, PackedEntry
 from schemas.event import MENTIONS, Argument, Event, packed
 from tests.store.entries import entry
 
@@ -103,12 +103,31 @@ def test_a_path_that_is_no_unicode_does_not_stop_the_block(store):
 def test_an_event_of_an_earlier_version_is_taken(store):
     item = entry("a", resources=["r"], attributes={"k": "v"})
     whole = msgspec.msgpack.decode(packed(item.event))
-    found = {name: getattr(item, name) for name in Attributed.__struct_fields__}
+    found = {name: getattr(item, name) for name in FOUND_FIELDS}
     shorter = PackedEntry(event=msgspec.Raw(msgspec.msgpack.encode(whole[:-2])), **found)
     store.write_entries([shorter, entry("b")])
     assert queries.event(store, "a") == item
     assert queries.event(store, "b")
     assert columns.told(shorter) == columns.told(item)
+
+
+def test_an_entry_of_an_earlier_version_is_taken_and_says_nothing_of_its_credentials_life(store):
+    item = entry("a", credential="k")
+    item.credential_expires, item.credential_revoked = 7, 8
+    data = msgspec.msgpack.decode(msgspec.msgpack.encode(item))
+    assert data[len(Attributed.__struct_fields__)] == msgspec.msgpack.decode(packed(item.event))
+    assert data[-2:] == [7, 8]
+    earlier = msgspec.msgpack.decode(msgspec.msgpack.encode(data[:-2]), type=PackedEntry)
+    store.write_entries([earlier])
+    assert queries.event(store, "a") == msgspec.structs.replace(item, credential_expires=0, credential_revoked=0)
+    store.write_entries([msgspec.structs.replace(item, revision=1)])
+    assert queries.event(store, "a").credential_revoked == 8
+
+
+def test_a_row_of_before_the_columns_reads_as_not_stated(store):
+    store.command("INSERT INTO entries (event_id, time, format, actor) SELECT 'old', now64(6, 'UTC'), 'test', 'bot'")
+    read = queries.event(store, "old")
+    assert (read.credential_expires, read.credential_revoked) == (0, 0)
 
 
 def test_fingerprints_are_taken_and_not_kept(store):
