@@ -1,0 +1,263 @@
+"""A folder of rules, kept in memory and evaluated on Entries.
+
+In:     a folder, Entries, the state of their partition
+Out:    Matches
+Fails:  `load` raises Invalid; `refresh` never: what is wrong is in `trouble`, and the last good rules stay
+
+A rule is asked only about events whose format, kind and action it may fit. Which those are is found once per
+combination, by what its condition says of them alone, and remembered.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from pipeline.kit.failures import Invalid
+from pipeline.kit.state import PartitionState
+from pipeline.score import definition
+from pipeline.score.definition import Definition
+from pipeline.score.rules import mapping, reading
+from pipeline.score.rules.correlation import STATE, Asked, Correlator
+from pipeline.score.rules.fields import Getter
+from pipeline.score.rules.reading import MOST_RULES, Item, Script, Signature
+from pipeline.score.rules.sigma import SCORES, Correlation, Rule
+from schemas.entry import Entry
+
+__all__ = ["STATE", "Match", "Rulebook"]
+#: Combinations of format, kind and action that are remembered.
+_REMEMBERED = 20_000
+#: Seconds between two looks at the folder.
+LOOK_EVERY = 3.0
+
+
+class Match(NamedTuple):
+    """A rule that an entry fits, or that it completes."""
+
+    rule: str
+    definition: Definition
+    score: float
+    #: Event ids, the latest first.
+    entries: list[str]
+    #: For the sentence.
+    values: dict[str, str]
+    #: What it speaks of: `field=value, …` of a correlation, else the session or the actor, else the event.
+    group: str
+
+
+class _Book(NamedTuple):
+    """What a folder said at one time."""
+
+    rules: dict[str, Rule]
+    correlations: list[Correlator]
+    scripts: dict[str, Script]
+    #: Rules that only correlations speak of.
+    silent: frozenset[str]
+
+
+class Rulebook:
+    """The rules of a folder; without one there are none."""
+
+    def __init__(self, folder: Path | None, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.folder = folder
+        #: What is wrong with the folder since its last good rules were read; empty if nothing.
+        self.trouble = ""
+        self._clock = clock
+        self._looked = clock()
+        self._signature: dict[Path, Signature] = {}
+        self._read: dict[Signature, list[Item]] = {}
+        self._book = _Book({}, [], {}, frozenset())
+        self._candidates: dict[tuple[str, str, str], list[Rule]] = {}
+
+    @classmethod
+    def load(cls, folder: Path | None, *, clock: Callable[[], float] = time.monotonic) -> Rulebook:
+        """The rules of a folder. Raises Invalid, which names the file."""
+        made = cls(folder, clock=clock)
+        made.reload()
+        return made
+
+    @property
+    def definitions(self) -> dict[str, Definition]:
+        """By the name of the rule, in the order of names."""
+        book = self._book
+        found = {name: rule.definition for name, rule in book.rules.items()}
+        found |= {one.said.name: one.said.definition for one in book.correlations}
+        return dict(sorted((found | {name: one.definition for name, one in book.scripts.items()}).items()))
+
+    @property
+    def scripts(self) -> dict[str, Script]:
+        """Rules with code, which the engine of the built-in detections runs."""
+        return self._book.scripts
+
+    def reload(self) -> None:
+        """Read what has changed. Raises Invalid; the rules are as they were then."""
+        if self.folder is None:
+            return
+        try:
+            self._signature = reading.signatures(self.folder)
+            if not self.folder.is_dir():
+                raise Invalid(str(self.folder), "a folder with rules (WHODID_RULES)")
+            self._take(self._signature)
+        except OSError as error:
+            raise Invalid(str(self.folder), f"a folder that can be read ({error.strerror or error})") from error
+
+    def refresh(self) -> bool:
+        """Read the folder if it changed, at most every LOOK_EVERY seconds; whether there are other rules now."""
+        now = self._clock()
+        if self.folder is None or now - self._looked < LOOK_EVERY:
+            return False
+        self._looked = now
+        before = self._book
+        try:
+            if reading.signatures(self.folder) == self._signature:
+                return False
+            self.reload()
+            self.trouble = ""
+        except (Invalid, OSError) as error:
+            self.trouble = str(error)
+        return self._book is not before
+
+    def apply(self, entry: Entry, state: PartitionState) -> list[Match]:
+        """What an entry fits or completes. `state` has the types of STATE."""
+        event, book = entry.event, self._book
+        key = (event.format, event.kind, event.action)
+        candidates = self._candidates.get(key)
+        if candidates is None:
+            candidates = self._chosen(key, entry)
+        fitting = [rule for rule in candidates if rule.test.holds(entry)]
+        if not fitting:
+            return []
+        found = [_match(rule, entry) for rule in fitting if rule.name not in book.silent]
+        reached = {rule.name for rule in fitting}
+        # They are in such an order that one that is about others comes after those.
+        for one in book.correlations:
+            for name in reached & one.asked.keys():
+                if (made := one.take(state, entry, name)) is not None:
+                    reached = reached | {one.said.name}
+                    if one.said.name not in book.silent:
+                        found.append(_completed(one.said, entry, made.group, made.entries, made.number))
+        return found
+
+    def sweep(self, state: PartitionState) -> int:
+        """Forget the state of correlations that are no more (after `refresh` said so); how many keys that were."""
+        kept = {one.key for one in self._book.correlations}
+        gone = [key for key in state.keys("r/") if key.rpartition("/")[0] not in kept]
+        for key in gone:
+            state.delete(key)
+        return len(gone)
+
+    def _chosen(self, key: tuple[str, str, str], entry: Entry) -> list[Rule]:
+        found = [rule for rule in self._book.rules.values() if rule.test.early(entry) is not False]
+        if len(self._candidates) >= _REMEMBERED:
+            self._candidates.clear()
+        self._candidates[key] = found
+        return found
+
+    def _take(self, signature: dict[Path, Signature]) -> None:
+        read: dict[Signature, list[Item]] = {}
+        for path, told in signature.items():
+            if path.suffix != ".py":
+                # The code beside it is a part of it.
+                both = (*told, *signature.get(path.with_suffix(".py"), ()))
+                read[both] = self._read.get(both) or reading.items(path)
+        self._book = _bound([item for held in read.values() for item in held])
+        self._read, self._candidates = read, {}
+
+
+def _bound(items: list[Item]) -> _Book:
+    """Rules by name, and correlations with the rules that they are about. Raises Invalid."""
+    if len(items) > MOST_RULES:
+        raise Invalid("rules", f"at most {MOST_RULES} rules", len(items))
+    named: dict[str, Item] = {}
+    for item in items:
+        if item.name in named:
+            raise Invalid(item.name, "a name that only one rule of the folder has")
+        named[item.name] = item
+    known: dict[str, Item] = {}
+    for item in items:
+        for other in () if isinstance(item, Script) else item.known_as:
+            known.setdefault(other, item)
+    ordered = _ordered([item for item in items if isinstance(item, Correlation)], known | named)
+    silent = {
+        _about(one, reference, known | named).name for one in ordered if not one.generate for reference in one.rules
+    }
+    return _Book(
+        {name: item for name, item in named.items() if isinstance(item, Rule)},
+        [_correlator(one, known | named) for one in ordered],
+        {name: item for name, item in named.items() if isinstance(item, Script)},
+        frozenset(silent),
+    )
+
+
+def _about(said: Correlation, reference: str, known: dict[str, Item]) -> Rule | Correlation:
+    found = known.get(reference)
+    if found is None or isinstance(found, Script):
+        raise Invalid(f"{said.name}: correlation.rules", "names or ids of Sigma rules in the folder", reference)
+    return found
+
+
+def _ordered(correlations: list[Correlation], known: dict[str, Item]) -> list[Correlation]:
+    """Those that are about others after those. Raises Invalid where they go round in a circle."""
+    done: dict[str, Correlation] = {}
+    left = correlations
+    while left:
+        free = [one for one in left if all(_is_ready(_about(one, other, known), done) for other in one.rules)]
+        if not free:
+            raise Invalid(f"{left[0].name}: correlation.rules", "no circle of correlations that are about one another")
+        done |= {one.name: one for one in free}
+        left = [one for one in left if one.name not in done]
+    return list(done.values())
+
+
+def _is_ready(about: Rule | Correlation, done: dict[str, Correlation]) -> bool:
+    return isinstance(about, Rule) or about.name in done
+
+
+def _correlator(said: Correlation, known: dict[str, Item]) -> Correlator:
+    asked: dict[str, list[Asked]] = {}
+    for place, reference in enumerate(said.rules):
+        about = _about(said, reference, known)
+        look = _first(about, known).view.getter
+        group = tuple(_field(said, reference, name, look, "group-by") for name in said.group_by)
+        counted = tuple(_field(said, reference, name, look, "condition.field") for name in said.counted)
+        asked.setdefault(about.name, []).append(Asked(place, group, counted))
+    return Correlator(said, asked)
+
+
+def _first(about: Rule | Correlation, known: dict[str, Item]) -> Rule:
+    """The rule whose log source says what its fields are called."""
+    return about if isinstance(about, Rule) else _first(_about(about, about.rules[0], known), known)
+
+
+def _field(said: Correlation, reference: str, name: str, look: Callable[[str], Getter], where: str) -> Getter:
+    field = said.aliases.get(name, {}).get(reference, name)
+    try:
+        return look(field)
+    except Invalid as error:
+        raise Invalid(
+            f"{said.name}: correlation.{where}: {error.field}", str(error).partition("expected ")[2]
+        ) from error
+
+
+def _match(rule: Rule, entry: Entry) -> Match:
+    event = entry.event
+    actor = entry.actor or event.actor
+    group = f"session={entry.session}" if entry.session else f"actor={actor}" if actor else f"event={event.event_id}"
+    said = rule.definition
+    return Match(rule.name, said, SCORES[said.severity], [event.event_id], _values(said, entry, 1), group)
+
+
+def _completed(said: Correlation, entry: Entry, group: str, entries: list[str], count: int) -> Match:
+    values = _values(said.definition, entry, count) | {"group": group}
+    return Match(said.name, said.definition, SCORES[said.definition.severity], entries, values, group or "all")
+
+
+def _values(said: Definition, entry: Entry, count: int) -> dict[str, str]:
+    found = {"count": str(count)}
+    look = mapping.own().getter
+    for name in definition.fields_of(said.sentence):
+        if name != "count":
+            found[name] = ", ".join(map(str, look(name).of(entry)))
+    return found

@@ -1,0 +1,210 @@
+"""A folder of rules: what is read, what is found, and what happens when it changes."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from pipeline.kit.failures import Invalid
+from pipeline.kit.state import PartitionState
+from pipeline.score.rules.rulebook import LOOK_EVERY, STATE, Rulebook
+from tests.score.rules.making import OWN, SIGMA, book, entry, found, trail
+
+CODE = "def score(act, past, parameters):\n    return None\n"
+SCRIPTED = OWN[: OWN.index("when:")]
+
+
+class Clock:
+    def __init__(self):
+        self.now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+def test_a_rule_of_ones_own_finds_what_it_says(tmp_path):
+    rules = book(tmp_path, own=OWN)
+    (match,) = found(rules, entry(action="iam:CreateUser", actor="ana", outcome="success", address="192.0.2.1"))
+    assert match.rule == "own"
+    assert match.definition.say(match.values) == "iam:CreateUser by ana from 192.0.2.1"
+    assert (match.entries, match.group, match.score) == (["e"], "actor=ana", 0.8)
+    assert not found(rules, entry(action="iam:CreateUser", actor="Terraform", outcome="success"))
+    assert not found(rules, entry(action="iam:CreateUser", actor="ana", outcome="denied"))
+    assert not found(rules, entry(action="s3:GetObject", actor="ana", outcome="success"))
+
+
+def test_a_sigma_rule_is_taken_as_it_is(tmp_path):
+    rules = book(tmp_path, sigma=SIGMA)
+    (match,) = found(rules, trail("cloudtrail:StopLogging", actor="ana", session="s1"))
+    assert (match.rule, match.group) == ("sigma", "session=s1")
+    said = match.definition
+    assert (said.title, said.severity, said.family, said.frameworks) == ("Trail stopped", "high", "own", ["T1562.008"])
+    assert said.runbook == ["May be harmless: maintenance"]
+    assert said.say(match.values) == "Trail stopped: cloudtrail:StopLogging by ana"
+    assert not found(rules, entry(action="cloudtrail:StopLogging", format="gcp.audit"))
+    assert not found(rules, trail("iam:StopLogging"))
+
+
+def test_an_event_that_no_rule_speaks_of_asks_no_rule(tmp_path, monkeypatch):
+    named = {f"r{n}": SIGMA.replace("StopLogging", f"Stop{n}").replace("DeleteTrail", f"Gone{n}") for n in range(200)}
+    rules = book(tmp_path, **named)
+    asked = []
+    for name, rule in rules._book.rules.items():
+        test = rule.test._replace(holds=lambda one, name=name, holds=rule.test.holds: asked.append(name) or holds(one))
+        rules._book.rules[name] = rule._replace(test=test)
+    assert not found(rules, *(trail("s3:GetObject", str(number)) for number in range(50)))
+    assert asked == []
+    assert [match.rule for match in found(rules, trail("cloudtrail:Stop7"), trail("cloudtrail:Gone9"))] == ["r7", "r9"]
+    assert asked == ["r7", "r9"]
+
+
+def test_what_a_rule_says_of_an_action_by_not_is_not_lost(tmp_path):
+    text = OWN.replace('{action|startswith: "iam:", outcome: success}', "{outcome: success}").replace(
+        "filter: {actor: terraform}", 'filter: {action|startswith: "s3:"}'
+    )
+    rules = book(tmp_path, own=text)
+    assert found(rules, entry(action="iam:x", outcome="success"))
+    assert not found(rules, entry(action="s3:x", outcome="success"))
+
+
+def test_a_folder_that_changes_is_read_again(tmp_path):
+    clock = Clock()
+    rules = Rulebook.load(tmp_path, clock=clock)
+    (tmp_path / "own.yml").write_text(OWN)
+    assert not rules.refresh()
+    clock.now += LOOK_EVERY
+    assert rules.refresh()
+    assert list(rules.definitions) == ["own"]
+    clock.now += LOOK_EVERY
+    assert not rules.refresh()
+    (tmp_path / "own.yml").unlink()
+    clock.now += LOOK_EVERY
+    assert rules.refresh()
+    assert not rules.definitions
+
+
+def test_a_folder_that_became_invalid_keeps_its_last_good_rules(tmp_path):
+    clock = Clock()
+    (tmp_path / "own.yml").write_text(OWN)
+    rules = Rulebook.load(tmp_path, clock=clock)
+    act = entry(action="iam:CreateUser", actor="ana", outcome="success")
+    (tmp_path / "bad.yml").write_text(OWN.replace("outcome: success", "outcoem: success"))
+    clock.now += LOOK_EVERY
+    assert not rules.refresh()
+    assert "bad.yml: outcoem" in rules.trouble
+    assert found(rules, act)
+    clock.now += LOOK_EVERY
+    assert not rules.refresh()
+    assert rules.trouble
+    (tmp_path / "bad.yml").unlink()
+    clock.now += LOOK_EVERY
+    rules.refresh()
+    assert not rules.trouble
+    (tmp_path / "own.yml").unlink()
+    tmp_path.rmdir()
+    clock.now += LOOK_EVERY
+    assert not rules.refresh()
+    assert "a folder with rules" in rules.trouble
+    assert found(rules, act)
+
+
+def test_a_rule_with_code_is_loaded_if_only_its_owner_can_write_it(tmp_path):
+    (tmp_path / "own.py").write_text(CODE)
+    (tmp_path / "own.py").chmod(0o644)
+    tmp_path.chmod(0o755)
+    rules = book(tmp_path, own=SCRIPTED)
+    assert rules.scripts["own"].score(None, None, {}) is None
+    assert list(rules.definitions) == ["own"]
+    (tmp_path / "own.py").chmod(0o666)
+    with pytest.raises(Invalid, match=r"own\.py: expected only its owner .*chmod go-w"):
+        Rulebook.load(tmp_path)
+    (tmp_path / "own.py").chmod(0o644)
+    tmp_path.chmod(0o777)
+    with pytest.raises(Invalid, match="only its owner"):
+        Rulebook.load(tmp_path)
+
+
+def test_the_code_of_a_rule_is_read_again_when_it_changes(tmp_path):
+    tmp_path.chmod(0o755)
+    (tmp_path / "own.py").write_text(CODE)
+    rules = book(tmp_path, own=SCRIPTED)
+    (tmp_path / "own.py").write_text(CODE.replace("None", "'other'"))
+    rules.reload()
+    assert rules.scripts["own"].score(None, None, {}) == "other"
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("def score(:", "SyntaxError"),
+        ("1 / 0", "ZeroDivisionError"),
+        ("score = 5", "a function `score"),
+        ("#" * 300_000, "262144 bytes"),
+    ],
+)
+def test_code_that_cannot_be_loaded_says_so(tmp_path, code, says):
+    tmp_path.chmod(0o755)
+    (tmp_path / "own.py").write_text(code)
+    with pytest.raises(Invalid, match=says):
+        book(tmp_path, own=SCRIPTED)
+
+
+def test_a_link_out_of_the_folder_is_held_against_what_it_points_to(tmp_path):
+    away = tmp_path / "away.txt"
+    away.write_text(CODE)
+    away.chmod(0o666)
+    rules = tmp_path / "rules"
+    rules.mkdir(mode=0o755)
+    (rules / "own.py").symlink_to(away)
+    with pytest.raises(Invalid, match="only its owner"):
+        book(rules, own=SCRIPTED)
+
+
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        ({"a": ""}, "a.yml: expected a rule, but it is empty"),
+        ({"a": "- x"}, "a.yml: expected a mapping"),
+        ({"a": SCRIPTED}, "a.yml: expected `when`, or the code"),
+        ({"a": OWN + "\n---\n" + OWN}, "a.yml: expected one document"),
+        ({"a": OWN.replace("{address}", "{adress}")}, "a.yml: sentence: expected fields .* {adress}"),
+        ({"a": OWN.replace("condition: selection and not filter", "condition: selection and")}, "a.yml: rule: .*Sigma"),
+        ({"a": OWN.replace("condition: selection and not filter", "condition: ")}, "a.yml: condition"),
+        ({"a": SIGMA.replace("aws", "windows")}, "a.yml: logsource: expected one of whodid/, aws/cloudtrail.*windows"),
+        ({"a": SIGMA.replace("eventName", "eventNaem")}, "a.yml: eventNaem: expected a field of aws/cloudtrail"),
+        ({"a": SIGMA.replace("condition: selection", "timeframe: 5m\n  condition: selection")}, "correlation rule"),
+        ({"a": SIGMA.replace("condition: selection", "condition: selection | count() > 5")}, "correlations"),
+    ],
+)
+def test_a_wrong_file_is_named_with_the_field(tmp_path, files, says):
+    with pytest.raises(Invalid, match=says):
+        book(tmp_path, **files)
+
+
+def test_two_rules_of_one_name_are_refused(tmp_path):
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "own.yml").write_text(OWN)
+    with pytest.raises(Invalid, match="own: expected a name that only one"):
+        book(tmp_path, own=OWN)
+
+
+def test_what_is_hidden_is_not_read(tmp_path):
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git" / "x.yml").write_text("{")
+    (tmp_path / ".x.yml").write_text("{")
+    assert not Rulebook.load(tmp_path).definitions
+
+
+def test_more_than_fits_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("pipeline.score.rules.reading.MOST_BYTES", 100)
+    with pytest.raises(Invalid, match="at most"):
+        book(tmp_path, own=OWN)
+
+
+def test_no_folder_has_no_rules():
+    rules = Rulebook.load(None)
+    assert not rules.refresh()
+    assert not rules.apply(entry(action="x"), PartitionState(STATE))
+    with pytest.raises(Invalid, match="a folder with rules"):
+        Rulebook.load(__import__("pathlib").Path(os.devnull))
