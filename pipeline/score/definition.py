@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -48,7 +48,7 @@ class Concern(_Strict):
 
     @cached_property
     def _action(self) -> Any:  # noqa: ANN401
-        return re2.compile("(?is)" + "|".join(_pattern(action) for action in self.actions))
+        return pattern(self.actions)
 
     def __call__(self, event: Event) -> bool:
         """Whether this event concerns it."""
@@ -182,8 +182,9 @@ def _given(fault: Mapping[str, Any]) -> object:
     return None if fault["type"] in ("missing", "extra_forbidden", "value_error") else fault["input"]
 
 
-def _pattern(action: str) -> str:
-    return ".*".join(map(re2.escape, action.split("*")))
+def pattern(texts: Iterable[str]) -> Any:  # noqa: ANN401  (re2 has no types)
+    """What fits one of these texts as a whole, whatever the case; `*` stands for anything in them."""
+    return re2.compile("(?is)" + "|".join(".*".join(map(re2.escape, text.split("*"))) for text in texts))
 
 
 def _cut(text: str) -> str:

@@ -25,8 +25,8 @@ from pipeline.score.rules.sigma import Correlation, Rule
 MOST_RULES, MOST_BYTES, MOST_LEVELS = 10_000, 64 * 1024 * 1024, 6
 #: Bytes of a rule's code.
 MOST_CODE = 256 * 1024
-#: Path, time of change (ns), size and inode: what says that a file is the same.
-Signature = tuple[str, int, int, int]
+#: Path, time of change (ns), size and inode: what says that a file is the same; twice where there is code beside it.
+Signature = tuple[str | int, ...]
 
 
 class Script(NamedTuple):

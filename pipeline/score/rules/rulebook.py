@@ -24,13 +24,12 @@ from pipeline.score.rules.correlation import STATE, Asked, Correlator
 from pipeline.score.rules.fields import Getter
 from pipeline.score.rules.reading import MOST_RULES, Item, Script, Signature
 from pipeline.score.rules.sigma import SCORES, Correlation, Rule
+from pipeline.score.rules.watched import Watched
 from schemas.entry import Entry
 
 __all__ = ["STATE", "Match", "Rulebook"]
 #: Combinations of format, kind and action that are remembered.
 _REMEMBERED = 20_000
-#: Seconds between two looks at the folder.
-LOOK_EVERY = 3.0
 
 
 class Match(NamedTuple):
@@ -57,16 +56,12 @@ class _Book(NamedTuple):
     silent: frozenset[str]
 
 
-class Rulebook:
+class Rulebook(Watched[dict[Path, Signature]]):
     """The rules of a folder; without one there are none."""
 
     def __init__(self, folder: Path | None, *, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(clock)
         self.folder = folder
-        #: What is wrong with the folder since its last good rules were read; empty if nothing.
-        self.trouble = ""
-        self._clock = clock
-        self._looked = clock()
-        self._signature: dict[Path, Signature] = {}
         self._read: dict[Signature, list[Item]] = {}
         self._book = _Book({}, [], {}, frozenset())
         self._candidates: dict[tuple[str, str, str], list[Rule]] = {}
@@ -91,33 +86,24 @@ class Rulebook:
         """Rules with code, which the engine of the built-in detections runs."""
         return self._book.scripts
 
-    def reload(self) -> None:
-        """Read what has changed. Raises Invalid; the rules are as they were then."""
+    def signature(self) -> dict[Path, Signature]:
+        """The files of the folder."""
         if self.folder is None:
-            return
-        try:
-            self._signature = reading.signatures(self.folder)
-            if not self.folder.is_dir():
-                raise Invalid(str(self.folder), "a folder with rules (WHODID_RULES)")
-            self._take(self._signature)
-        except OSError as error:
-            raise Invalid(str(self.folder), f"a folder that can be read ({error.strerror or error})") from error
+            return {}
+        if not self.folder.is_dir():
+            raise Invalid(str(self.folder), "a folder with rules (WHODID_RULES)")
+        return reading.signatures(self.folder)
 
-    def refresh(self) -> bool:
-        """Read the folder if it changed, at most every LOOK_EVERY seconds; whether there are other rules now."""
-        now = self._clock()
-        if self.folder is None or now - self._looked < LOOK_EVERY:
-            return False
-        self._looked = now
-        before = self._book
-        try:
-            if reading.signatures(self.folder) == self._signature:
-                return False
-            self.reload()
-            self.trouble = ""
-        except (Invalid, OSError) as error:
-            self.trouble = str(error)
-        return self._book is not before
+    def take(self, signature: dict[Path, Signature]) -> None:
+        """Read what has changed."""
+        read: dict[Signature, list[Item]] = {}
+        for path, told in signature.items():
+            if path.suffix != ".py":
+                # The code beside it is a part of it.
+                both = (*told, *signature.get(path.with_suffix(".py"), ()))
+                read[both] = self._read.get(both) or reading.items(path)
+        self._book = _bound([item for held in read.values() for item in held])
+        self._read, self._candidates = read, {}
 
     def apply(self, entry: Entry, state: PartitionState) -> list[Match]:
         """What an entry fits or completes. `state` has the types of STATE."""
@@ -154,16 +140,6 @@ class Rulebook:
             self._candidates.clear()
         self._candidates[key] = found
         return found
-
-    def _take(self, signature: dict[Path, Signature]) -> None:
-        read: dict[Signature, list[Item]] = {}
-        for path, told in signature.items():
-            if path.suffix != ".py":
-                # The code beside it is a part of it.
-                both = (*told, *signature.get(path.with_suffix(".py"), ()))
-                read[both] = self._read.get(both) or reading.items(path)
-        self._book = _bound([item for held in read.values() for item in held])
-        self._read, self._candidates = read, {}
 
 
 def _bound(items: list[Item]) -> _Book:
