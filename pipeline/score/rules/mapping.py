@@ -47,6 +47,7 @@ class Source(BaseModel):
     aliases: list[str] = []
     formats: list[str] = []
     action: str = ""
+    besides: str = ""
     fields: dict[str, str | Place] = {}
 
 
@@ -99,8 +100,15 @@ def _views() -> dict[str, View]:
 def _concerns(source: Source) -> Test | None:
     if not source.formats:
         return None
-    formats, begins = frozenset(source.formats), source.action
-    return fixed(lambda entry: entry.event.format in formats and entry.event.action.startswith(begins))
+    formats, begins, besides = frozenset(source.formats), source.action, source.besides
+
+    def concerns(entry: Entry) -> bool:
+        action = entry.event.action
+        if entry.event.format not in formats or not action.startswith(begins):
+            return False
+        return not besides or not action.startswith(besides)
+
+    return fixed(concerns)
 
 
 def _getter(name: str, source: Source) -> Callable[[str], Getter]:
