@@ -11,6 +11,7 @@ import re
 import string
 from collections.abc import Iterable, Mapping
 from functools import cached_property
+from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -137,6 +138,12 @@ def load(folder: Path | Traversable) -> dict[str, Definition]:
         if file.name.endswith(".yml"):
             found[name_of(file)] = read(file)
     return found
+
+
+def built_in() -> dict[str, Definition]:
+    """Those that come with the program."""
+    folder = files("pipeline.score").joinpath("detections")
+    return load(folder) if folder.is_dir() else {}
 
 
 def name_of(file: Path | Traversable) -> str:

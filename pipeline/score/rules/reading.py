@@ -55,8 +55,12 @@ def signatures(folder: Path) -> dict[Path, Signature]:
 
 def items(path: Path) -> list[Item]:
     """What a `.yml` file holds. Raises Invalid; OSError."""
-    name = definition.name_of(path)
     given = [one for one in safeyaml.documents(safeyaml.read(path), path.name) if one is not None]
+    return held(given, definition.name_of(path), path)
+
+
+def held(given: list[Any], name: str, path: Path) -> list[Item]:
+    """What the documents of a file are, as rules of this name. Raises Invalid; OSError."""
     if not given:
         raise Invalid(path.name, "a rule, but it is empty")
     if not all(isinstance(one, dict) for one in given):

@@ -11,7 +11,7 @@ combination, by what its condition says of them alone, and remembered.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -81,6 +81,11 @@ class Rulebook(Watched[dict[Path, Signature]]):
         found |= {one.said.name: one.said.definition for one in book.correlations}
         return dict(sorted((found | {name: one.definition for name, one in book.scripts.items()}).items()))
 
+    def kind(self, name: str) -> str:
+        """`rule`, `correlation`, or `code`."""
+        book = self._book
+        return "rule" if name in book.rules else "code" if name in book.scripts else "correlation"
+
     @property
     def scripts(self) -> dict[str, Script]:
         """Rules with code, which the engine of the built-in detections runs."""
@@ -102,7 +107,7 @@ class Rulebook(Watched[dict[Path, Signature]]):
                 # The code beside it is a part of it.
                 both = (*told, *signature.get(path.with_suffix(".py"), ()))
                 read[both] = self._read.get(both) or reading.items(path)
-        self._book = _bound([item for held in read.values() for item in held])
+        self._book = bound([item for held in read.values() for item in held])
         self._read, self._candidates = read, {}
 
     def apply(self, entry: Entry, state: PartitionState) -> list[Match]:
@@ -126,6 +131,13 @@ class Rulebook(Watched[dict[Path, Signature]]):
                         found.append(_completed(one.said, entry, made.group, made.entries, made.number))
         return found
 
+    def finds(self, name: str, entries: Iterable[Entry]) -> bool:
+        """Whether a rule is found in some entries, also one that only correlations speak of."""
+        rule, state = self._book.rules.get(name), PartitionState(STATE)
+        if rule is not None:
+            return any(rule.test.holds(entry) for entry in entries)
+        return any(match.rule == name for entry in entries for match in self.apply(entry, state))
+
     def sweep(self, state: PartitionState) -> int:
         """Forget the state of correlations that are no more (after `refresh` said so); how many keys that were."""
         kept = {one.key for one in self._book.correlations}
@@ -142,7 +154,7 @@ class Rulebook(Watched[dict[Path, Signature]]):
         return found
 
 
-def _bound(items: list[Item]) -> _Book:
+def bound(items: list[Item]) -> _Book:
     """Rules by name, and correlations with the rules that they are about. Raises Invalid."""
     if len(items) > MOST_RULES:
         raise Invalid("rules", f"at most {MOST_RULES} rules", len(items))

@@ -55,8 +55,10 @@ OKTA = {
     "securityContext": {"isProxy": True}, "debugContext": {"debugData": {"behaviors": "{New IP=POSITIVE}"}},
 }  # fmt: skip
 GITHUB = {
-    "action": "org.disable_two_factor_requirement", "@timestamp": 1769850000000, "_document_id": "abcdefghijklmnopqrstu",
-    "actor": "octo", "actor_is_bot": False, "org": "acme", "repo": "acme/pay",
+    "action": "org.disable_two_factor_requirement", "@timestamp": 1769850000000,
+    "_document_id": "abcdefghijklmnopqrstu",
+    "actor": "octo", "actor_is_bot": False,
+    "org": "acme", "repo": "acme/pay",
 }  # fmt: skip
 ACTIVITY = {
     "time": "2026-01-31T08:00:00Z", "operationName": "MICROSOFT.AUTHORIZATION/ELEVATEACCESS/ACTION",
