@@ -7,6 +7,7 @@ What both an event and its attribution have (`actor`, `session`, …) is the att
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import NamedTuple
 
 import msgspec
@@ -42,6 +43,7 @@ class Getter(NamedTuple):
     static: bool = False
 
 
+@cache
 def getter(name: str) -> Getter:
     """What is under a name. Raises Invalid for one that there is not."""
     head, _, rest = name.partition(".")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
@@ -129,22 +129,23 @@ def _placed(place: str | Place) -> Getter:
         return fields.getter(place)
     ours = [place.field] if isinstance(place.field, str) else place.field
     getters = [fields.getter(name) for name in ours]
-    change = _change(place)
+    # The same actions come again and again.
+    change = lru_cache(2048)(_change(place))
     otherwise: Values = (place.otherwise,) if place.otherwise else ()
 
     def get(entry: Entry) -> Values:
         for one in getters:
-            if (found := one.of(entry)) and (made := tuple(change(found))):
+            if (found := one.of(entry)) and (made := change(found)):
                 return made
         return otherwise
 
     return Getter(get, static=all(one.static for one in getters))
 
 
-def _change(place: Place) -> Callable[[Values], Iterator[Value]]:
+def _change(place: Place) -> Callable[[Values], Values]:
     shape: Any = re2.compile(place.pattern) if place.pattern else None
 
-    def change(found: Values) -> Iterator[Value]:
+    def changed(found: Values) -> Iterator[Value]:
         for value in found:
             for text in str(value).split(place.each) if place.each else (str(value),):
                 part = text
@@ -155,7 +156,7 @@ def _change(place: Place) -> Callable[[Values], Iterator[Value]]:
                     part = match[1]
                 yield place.before + place.call.get(part, part) + place.after
 
-    return change
+    return lambda found: tuple(changed(found))
 
 
 def _told(place: Place) -> str:

@@ -25,7 +25,13 @@ from schemas.entry import Entry
 
 #: Parts that one rule's condition may have, and levels of nesting.
 MOST_PARTS, MOST_DEPTH = 5_000, 64
+#: Sets of needs that are remembered of one condition.
+_MOST_NEEDS = 8
 Fits = Callable[[Value], bool]
+
+
+#: A field that format, kind and action alone say, and a text that it must be.
+Need = tuple[Getter, str]
 
 
 class Test(NamedTuple):
@@ -35,6 +41,13 @@ class Test(NamedTuple):
     holds: Callable[[Entry], bool]
     #: The same by its format, kind and action alone; None where they do not say.
     early: Callable[[Entry], bool | None]
+    #: Of each of these sets at least one must hold. Rules are found by one of them.
+    needs: tuple[frozenset[Need], ...] = ()
+
+
+def folded(value: Value) -> str:
+    """A value as texts are compared."""
+    return value.lower() if type(value) is str else str(value)
 
 
 def compiled(tree: Any, getter: Callable[[str], Getter]) -> Test:  # noqa: ANN401  (pySigma's tree)
@@ -83,7 +96,8 @@ class _Compiler:
             wanted = bool(value)
             return _test(found, lambda entry: bool(found.of(entry)) is wanted)
         fits = fitting(value, name)
-        return _test(found, lambda entry: any(map(fits, found.of(entry))))
+        test = _test(found, lambda entry: any(map(fits, found.of(entry))))
+        return test._replace(needs=_needs(found, value)) if found.static else test
 
 
 def fitting(value: types.SigmaType, name: str) -> Fits:
@@ -108,12 +122,18 @@ def _test(found: Getter, holds: Callable[[Entry], bool]) -> Test:
     return Test(holds, holds if found.static else _unknown)
 
 
+def _needs(found: Getter, value: types.SigmaType) -> tuple[frozenset[Need], ...]:
+    if type(value) is not types.SigmaString or len(value.s) != 1 or not isinstance(value.s[0], str):
+        return ()
+    return (frozenset({(found, folded(value.s[0]))}),)
+
+
 def _unknown(entry: Entry) -> None:
     """Its action alone does not say."""
 
 
 def _not(part: Test) -> Test:
-    holds, early = part
+    holds, early = part.holds, part.early
 
     def earlier(entry: Entry) -> bool | None:
         said = early(entry)
@@ -124,12 +144,15 @@ def _not(part: Test) -> Test:
 
 def _all(parts: list[Test]) -> Test:
     holds, early = [part.holds for part in parts], [part.early for part in parts]
-    return Test(lambda entry: all(one(entry) for one in holds), lambda entry: _decided(early, entry, False))
+    needs = tuple(need for part in parts for need in part.needs)[:_MOST_NEEDS]
+    return Test(lambda entry: all(one(entry) for one in holds), lambda entry: _decided(early, entry, False), needs)
 
 
 def _any(parts: list[Test]) -> Test:
     holds, early = [part.holds for part in parts], [part.early for part in parts]
-    return Test(lambda entry: any(one(entry) for one in holds), lambda entry: _decided(early, entry, True))
+    least = [min(part.needs, key=len) for part in parts if part.needs]
+    needs = (frozenset[Need]().union(*least),) if len(least) == len(parts) else ()
+    return Test(lambda entry: any(one(entry) for one in holds), lambda entry: _decided(early, entry, True), needs)
 
 
 def _decided(early: list[Callable[[Entry], bool | None]], entry: Entry, by: bool) -> bool | None:
@@ -159,8 +182,8 @@ def _same(one: Getter, other: Getter, how: types.SigmaFieldReference) -> Test:
         compare = str.__contains__ if contains else str.startswith if how.starts_with else str.endswith  # type: ignore[assignment]
 
     def holds(entry: Entry) -> bool:
-        wanted = [_folded(value) for value in other.of(entry)]
-        return any(compare(_folded(value), part) for value in one.of(entry) for part in wanted)
+        wanted = [folded(value) for value in other.of(entry)]
+        return any(compare(folded(value), part) for value in one.of(entry) for part in wanted)
 
     return Test(holds, holds if one.static and other.static else _unknown)
 
@@ -168,15 +191,11 @@ def _same(one: Getter, other: Getter, how: types.SigmaFieldReference) -> Test:
 _MANY, _ONE = types.SpecialChars.WILDCARD_MULTI, types.SpecialChars.WILDCARD_SINGLE
 
 
-def _folded(value: Value) -> str:
-    return value.lower() if type(value) is str else str(value)
-
-
 def _text(wanted: types.SigmaString, name: str) -> Fits:
     if any(isinstance(part, types.Placeholder) for part in wanted.s):
         raise Invalid(name, "no placeholder (the modifier `expand` needs values that are not in the rule)")
     cased = isinstance(wanted, types.SigmaCasedString)
-    fold: Callable[[Value], str] = str if cased else _folded
+    fold: Callable[[Value], str] = str if cased else folded
     parts = [part if isinstance(part, types.SpecialChars) else fold(str(part)) for part in wanted.s]
     match parts:
         case [str(text)]:
@@ -235,7 +254,7 @@ def _number(wanted: types.SigmaNumber, name: str) -> Fits:
 
 def _bool(wanted: types.SigmaBool, name: str) -> Fits:
     text = "true" if wanted.boolean else "false"
-    return lambda value: _folded(value) == text
+    return lambda value: folded(value) == text
 
 
 def _compared(wanted: types.SigmaCompareExpression, name: str) -> Fits:

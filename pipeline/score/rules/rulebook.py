@@ -11,6 +11,7 @@ combination, by what its condition says of them alone, and remembered.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -19,9 +20,10 @@ from pipeline.kit.failures import Invalid
 from pipeline.kit.state import PartitionState
 from pipeline.score import definition
 from pipeline.score.definition import Definition
-from pipeline.score.rules import mapping, reading
-from pipeline.score.rules.correlation import STATE, Asked, Correlator
+from pipeline.score.rules import fields, reading
+from pipeline.score.rules.correlation import STATE, Asked, Correlator, Found
 from pipeline.score.rules.fields import Getter
+from pipeline.score.rules.matching import Need, folded
 from pipeline.score.rules.reading import MOST_RULES, Item, Script, Signature
 from pipeline.score.rules.sigma import SCORES, Correlation, Rule
 from pipeline.score.rules.watched import Watched
@@ -54,6 +56,12 @@ class _Book(NamedTuple):
     scripts: dict[str, Script]
     #: Rules that only correlations speak of.
     silent: frozenset[str]
+    #: Rules by a text that a field must be, the fields that are asked for, and the rules that need none.
+    needed: dict[Need, list[Rule]]
+    asked: list[Getter]
+    free: list[Rule]
+    #: What the sentence of a rule needs.
+    says: dict[str, list[tuple[str, Getter]]]
 
 
 class Rulebook(Watched[dict[Path, Signature]]):
@@ -63,7 +71,7 @@ class Rulebook(Watched[dict[Path, Signature]]):
         super().__init__(clock)
         self.folder = folder
         self._read: dict[Signature, list[Item]] = {}
-        self._book = _Book({}, [], {}, frozenset())
+        self._book = bound([])
         self._candidates: dict[tuple[str, str, str], list[Rule]] = {}
 
     @classmethod
@@ -120,7 +128,7 @@ class Rulebook(Watched[dict[Path, Signature]]):
         fitting = [rule for rule in candidates if rule.test.holds(entry)]
         if not fitting:
             return []
-        found = [_match(rule, entry) for rule in fitting if rule.name not in book.silent]
+        found = [_match(rule, entry, book.says[rule.name]) for rule in fitting if rule.name not in book.silent]
         reached = {rule.name for rule in fitting}
         # They are in such an order that one that is about others comes after those.
         for one in book.correlations:
@@ -128,7 +136,7 @@ class Rulebook(Watched[dict[Path, Signature]]):
                 if (made := one.take(state, entry, name)) is not None:
                     reached = reached | {one.said.name}
                     if one.said.name not in book.silent:
-                        found.append(_completed(one.said, entry, made.group, made.entries, made.number))
+                        found.append(_completed(one.said, entry, book.says[one.said.name], made))
         return found
 
     def finds(self, name: str, entries: Iterable[Entry]) -> bool:
@@ -147,7 +155,11 @@ class Rulebook(Watched[dict[Path, Signature]]):
         return len(gone)
 
     def _chosen(self, key: tuple[str, str, str], entry: Entry) -> list[Rule]:
-        found = [rule for rule in self._book.rules.values() if rule.test.early(entry) is not False]
+        book = self._book
+        asked = [(getter, folded(value)) for getter in book.asked for value in getter.of(entry)]
+        near = [rule for need in asked for rule in book.needed.get(need, ())]
+        named = {rule.name: rule for rule in [*near, *book.free] if rule.test.early(entry) is not False}
+        found = [named[name] for name in sorted(named)]
         if len(self._candidates) >= _REMEMBERED:
             self._candidates.clear()
         self._candidates[key] = found
@@ -171,12 +183,29 @@ def bound(items: list[Item]) -> _Book:
     silent = {
         _about(one, reference, known | named).name for one in ordered if not one.generate for reference in one.rules
     }
+    rules = {name: item for name, item in named.items() if isinstance(item, Rule)}
+    needed = _needed(rules.values())
     return _Book(
-        {name: item for name, item in named.items() if isinstance(item, Rule)},
+        rules,
         [_correlator(one, known | named) for one in ordered],
         {name: item for name, item in named.items() if isinstance(item, Script)},
         frozenset(silent),
+        needed,
+        list(dict.fromkeys(getter for getter, _ in needed)),
+        [rule for rule in rules.values() if not rule.test.needs],
+        {item.name: _says(item.definition) for item in items},
     )
+
+
+def _needed(rules: Iterable[Rule]) -> dict[Need, list[Rule]]:
+    """Rules by what they need: of several sets by the one that the fewest other rules have in theirs."""
+    shared = Counter(need for rule in rules for needs in rule.test.needs for need in needs)
+    found: dict[Need, list[Rule]] = {}
+    for rule in rules:
+        if rule.test.needs:
+            for need in min(rule.test.needs, key=lambda needs: sum(shared[need] for need in needs)):
+                found.setdefault(need, []).append(rule)
+    return found
 
 
 def _about(said: Correlation, reference: str, known: dict[str, Item]) -> Rule | Correlation:
@@ -229,23 +258,25 @@ def _field(said: Correlation, reference: str, name: str, look: Callable[[str], G
         ) from error
 
 
-def _match(rule: Rule, entry: Entry) -> Match:
+def _says(said: Definition) -> list[tuple[str, Getter]]:
+    """Getters of the values that a sentence has; of a rule with code its own code gives them."""
+    known = {*fields.ATTRIBUTED, *fields.EVENT}
+    return [(name, fields.getter(name)) for name in definition.fields_of(said.sentence) if name in known]
+
+
+def _match(rule: Rule, entry: Entry, says: list[tuple[str, Getter]]) -> Match:
     event = entry.event
     actor = entry.actor or event.actor
     group = f"session={entry.session}" if entry.session else f"actor={actor}" if actor else f"event={event.event_id}"
     said = rule.definition
-    return Match(rule.name, said, SCORES[said.severity], [event.event_id], _values(said, entry, 1), group)
+    return Match(rule.name, said, SCORES[said.severity], [event.event_id], _values(says, entry, 1), group)
 
 
-def _completed(said: Correlation, entry: Entry, group: str, entries: list[str], count: int) -> Match:
-    values = _values(said.definition, entry, count) | {"group": group}
-    return Match(said.name, said.definition, SCORES[said.definition.severity], entries, values, group or "all")
+def _completed(said: Correlation, entry: Entry, says: list[tuple[str, Getter]], made: Found) -> Match:
+    values = _values(says, entry, made.number) | {"group": made.group}
+    score = SCORES[said.definition.severity]
+    return Match(said.name, said.definition, score, made.entries, values, made.group or "all")
 
 
-def _values(said: Definition, entry: Entry, count: int) -> dict[str, str]:
-    found = {"count": str(count)}
-    look = mapping.own().getter
-    for name in definition.fields_of(said.sentence):
-        if name != "count":
-            found[name] = ", ".join(map(str, look(name).of(entry)))
-    return found
+def _values(says: list[tuple[str, Getter]], entry: Entry, count: int) -> dict[str, str]:
+    return {"count": str(count), **{name: ", ".join(map(str, getter.of(entry))) for name, getter in says}}

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline.kit.failures import Invalid
 from pipeline.score.rules import mapping, sigma
+from pipeline.score.rules.matching import folded
 from tests.score.rules.making import entry, trail
 
 OWN = mapping.own()
@@ -178,6 +179,8 @@ def test_closures_say_what_the_specification_says(tree, given_):
     assert test.holds(made) is naive(tree, values)
     # What the action alone says is never wrong.
     assert test.early(made) in (None, test.holds(made))
+    for needs in test.needs if test.holds(made) else ():
+        assert any(text in map(folded, getter.of(made)) for getter, text in needs)
 
 
 @pytest.mark.parametrize(
