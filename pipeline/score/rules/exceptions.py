@@ -163,6 +163,8 @@ class Exceptions(Watched[tuple[int, int, int]]):
         if self.file is None:
             return (0, 0, 0)
         told = self.file.stat()
+        if not self.file.is_file():
+            raise Invalid(str(self.file), "a file (WHODID_EXCEPTIONS)")
         return (told.st_mtime_ns, told.st_size, told.st_ino)
 
     def take(self, signature: tuple[int, int, int]) -> None:

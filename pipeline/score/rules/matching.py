@@ -25,6 +25,8 @@ from schemas.entry import Entry
 
 #: Parts that one rule's condition may have, and levels of nesting.
 MOST_PARTS, MOST_DEPTH = 5_000, 64
+#: Bytes that RE2 may use for one expression: a larger one is refused.
+_EXPRESSION_MEMORY = 1 << 17
 #: Sets of needs that are remembered of one condition.
 _MOST_NEEDS = 8
 Fits = Callable[[Value], bool]
@@ -240,7 +242,7 @@ def expression(shape: str) -> Any:  # noqa: ANN401
 
 def _options() -> Any:  # noqa: ANN401
     found = re2.Options()
-    found.max_mem, found.log_errors = 1 << 20, False
+    found.max_mem, found.log_errors = _EXPRESSION_MEMORY, False
     return found
 
 

@@ -46,6 +46,9 @@ def signatures(folder: Path) -> dict[Path, Signature]:
     size = 0
     for path in _files(folder):
         told = path.stat()
+        if not stat.S_ISREG(told.st_mode):
+            # Opening a pipe would wait for whoever writes into it.
+            raise Invalid(str(path), "a file")
         size += told.st_size
         found[path] = (str(path), told.st_mtime_ns, told.st_size, told.st_ino)
         if len(found) > 2 * MOST_RULES or size > MOST_BYTES:
@@ -106,7 +109,9 @@ def _concern(said: Definition) -> Test:
 def _files(folder: Path) -> Iterator[Path]:
     for base, below, names in os.walk(folder, followlinks=False):
         depth = len(Path(base).relative_to(folder).parts)
-        below[:] = sorted(one for one in below if not one.startswith(".") and depth < MOST_LEVELS)
+        below[:] = sorted(one for one in below if not one.startswith("."))
+        if depth >= MOST_LEVELS and below:
+            raise Invalid(str(Path(base) / below[0]), f"at most {MOST_LEVELS} folders inside one another")
         for name in sorted(names):
             if name.endswith((".yml", ".yaml", ".py")) and not name.startswith("."):
                 yield Path(base) / name

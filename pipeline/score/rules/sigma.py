@@ -28,6 +28,8 @@ from pipeline.score.rules.matching import Test, both, compiled, expression
 
 #: Characters of a condition, brackets inside brackets, stars in a pattern of names, and texts of one rule.
 MOST_CONDITION, MOST_BRACKETS, MOST_STARS = 4096, 8, 8
+#: Regular expressions, and texts that become one, of one rule.
+MOST_EXPRESSIONS = 200
 #: Events, values or rules that a correlation may ask for.
 MOST_LEAST = 1000
 #: How sure a rule of this severity is taken to be.
@@ -118,6 +120,10 @@ def _checked(given: dict[str, Any], view: View, file: str) -> Test:
         _bounded(one, f"{file}: condition")
     if any(name.count("*") > MOST_STARS or len(name) > 100 for name in given):
         raise Invalid(f"{file}: detection", "names of at most 100 characters")
+    if _expressions(given) > MOST_EXPRESSIONS:
+        raise Invalid(
+            f"{file}: detection", f"at most {MOST_EXPRESSIONS} regular expressions and texts with several stars"
+        )
     found: SigmaDetections = _parsed(lambda: SigmaDetections.from_dict(given, policy=_POLICY), file)
     if len(found.parsed_condition) != 1:
         raise Invalid(f"{file}: condition", "one condition", f"{len(found.parsed_condition)} conditions")
@@ -126,6 +132,16 @@ def _checked(given: dict[str, Any], view: View, file: str) -> Test:
         return compiled(tree, view.getter)
     except Invalid as error:
         raise _in_file(error, file) from error
+
+
+def _expressions(given: Any, key: str = "") -> int:  # noqa: ANN401
+    """How many expressions a detection has to be compiled to."""
+    if isinstance(given, dict):
+        return sum(_expressions(value, str(name)) for name, value in given.items())
+    if isinstance(given, list):
+        return sum(_expressions(value, key) for value in given)
+    text = str(given)
+    return int("re" in key.split("|")[1:] or "?" in text or text.strip("*").count("*") > 0)
 
 
 def _bounded(condition: object, field: str) -> None:

@@ -203,6 +203,8 @@ def test_closures_say_what_the_specification_says(tree, given_):
         {"s": {"action": "a"}, "condition": "not not not s"},
         {"s": {"action": "a"}, "condition": "1 of a*a*a*a*a*a*a*a*a*"},
         {"s": {"action": ["a"] * 6000}, "condition": "s"},
+        {"s": {"action|re": ["a"] * 201}, "condition": "s"},
+        {"s": {"action": ["a*b"] * 201}, "condition": "s"},
         {"s": {"action": "a"}, "condition": "t"},
         {"s": {"action": "a"}},
         {"condition": "s"},

@@ -225,6 +225,20 @@ def test_what_is_hidden_is_not_read(tmp_path):
     assert not Rulebook.load(tmp_path).definitions
 
 
+def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.yml")
+    with pytest.raises(Invalid, match=r"pipe\.yml: expected a file"):
+        Rulebook.load(tmp_path)
+    (tmp_path / "pipe.yml").unlink()
+    (tmp_path / "gone.yml").symlink_to(tmp_path / "nothing")
+    with pytest.raises(Invalid, match=r"gone\.yml: expected a file that can be read"):
+        Rulebook.load(tmp_path)
+    (tmp_path / "gone.yml").unlink()
+    (tmp_path / "/".join("abcdefgh")).mkdir(parents=True)
+    with pytest.raises(Invalid, match="at most 6 folders"):
+        Rulebook.load(tmp_path)
+
+
 def test_more_than_fits_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("pipeline.score.rules.reading.MOST_BYTES", 100)
     with pytest.raises(Invalid, match="at most"):
