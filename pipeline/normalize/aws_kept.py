@@ -10,7 +10,8 @@ from pipeline.normalize.documents import text_of
 #: None of them holds a secret or a name that is among the resources already.
 PATHS = (
     "requestParameters.attribute", "requestParameters.attributeName", "requestParameters.setAsDefault",
-    "requestParameters.publiclyAccessible", "requestParameters.documentName", "requestParameters.regionName",
+    "requestParameters.publiclyAccessible", "requestParameters.enable",
+    "requestParameters.documentName", "requestParameters.regionName",
     "requestParameters.status", "requestParameters.peerOwnerId", "requestParameters.VersioningConfiguration.Status",
     "requestParameters.PublicAccessBlockConfiguration.BlockPublicAcls",
     "requestParameters.PublicAccessBlockConfiguration.IgnorePublicAcls",

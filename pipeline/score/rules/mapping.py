@@ -129,8 +129,9 @@ def _placed(place: str | Place) -> Getter:
         return fields.getter(place)
     ours = [place.field] if isinstance(place.field, str) else place.field
     getters = [fields.getter(name) for name in ours]
-    # The same actions come again and again.
-    change = lru_cache(2048)(_change(place))
+    static = all(one.static for one in getters)
+    # The same actions come again and again; what else there is may be long, and always another.
+    change = lru_cache(2048)(_change(place)) if static else _change(place)
     otherwise: Values = (place.otherwise,) if place.otherwise else ()
 
     def get(entry: Entry) -> Values:
@@ -139,7 +140,7 @@ def _placed(place: str | Place) -> Getter:
                 return made
         return otherwise
 
-    return Getter(get, static=all(one.static for one in getters))
+    return Getter(get, static)
 
 
 def _change(place: Place) -> Callable[[Values], Values]:

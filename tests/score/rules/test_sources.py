@@ -18,6 +18,7 @@ CONSOLE = {
     **TRAIL, "eventSource": "signin.amazonaws.com", "eventName": "ConsoleLogin", "eventType": "AwsConsoleSignIn",
     "responseElements": {"ConsoleLogin": "Success"}, "additionalEventData": {"MFAUsed": "No", "LoginTo": "https://x"},
 }  # fmt: skip
+FAILED = {**CONSOLE, "responseElements": {"ConsoleLogin": "Failure"}, "errorMessage": "Failed authentication"}
 PUBLIC = {
     **TRAIL, "eventSource": "s3.amazonaws.com", "eventName": "PutBucketPublicAccessBlock",
     "requestParameters": {"bucketName": "b", "PublicAccessBlockConfiguration": {"BlockPublicAcls": False}},
@@ -83,6 +84,8 @@ SIGN_IN = {
 FOUND = [
     ("aws", "cloudtrail", CONSOLE, {"eventName": "ConsoleLogin", "responseElements.ConsoleLogin": "Success",
                                     "additionalEventData.MFAUsed": "NO", "eventType": "AwsConsoleSignIn"}),
+    ("aws", "cloudtrail", FAILED, {"errorMessage": "Failed authentication", "errorCode": None,
+                                   "errorMessage|contains": "*"}),
     ("aws", "cloudtrail", PUBLIC, {"eventSource": "s3.amazonaws.com", "requestParameters.bucketName": "b",
                                    "requestParameters.PublicAccessBlockConfiguration.BlockPublicAcls": "false"}),
     ("aws", "cloudtrail", DENIED, {"eventName": "AttachUserPolicy", "errorCode": "AccessDenied",
