@@ -43,3 +43,5 @@ class Finding(msgspec.Struct, array_like=True, gc=False, kw_only=True):
     details: dict[str, str] = {}
     #: Ids in public frameworks: `ASI01`, `AML.T0051`, …
     frameworks: list[str] = []
+    #: Why nobody is to be told of it, until when and who said so; empty where nobody did. It is kept all the same.
+    suppressed: str = ""

@@ -27,6 +27,7 @@ def findings(
     until: Annotated[str, typer.Option(help="ISO 8601 time.")] = "",
     limit: Annotated[int, typer.Option(help="Rows at most.", min=1)] = 100,
     exact: Annotated[bool, typer.Option("--exact", help="Under this very name only, not all of the identity.")] = False,
+    suppressed: Annotated[bool, typer.Option("--suppressed", help="Also those that an exception suppresses.")] = False,
 ) -> None:
     """Print what detections found, latest first: how severe, about whom, in which session, and what an analyst reads.
 
@@ -39,7 +40,7 @@ def findings(
     """
     given = {
         "actor": actor, "session": session, "human": human, "detection": detection, "severity": severity,
-        "since": since, "until": until, "exact": "true" if exact else "",
+        "since": since, "until": until, "exact": "true" if exact else "", "suppressed": "true" if suppressed else "",
     }  # fmt: skip
     with place.reader() as source:
         rows = source.findings({name: value for name, value in given.items() if value}, limit)

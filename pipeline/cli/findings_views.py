@@ -11,7 +11,7 @@ from pipeline.cli.views import Format, Shape
 
 CSV_COLUMNS = (
     "time", "severity", "detection", "title", "sentence", "actor", "actor_kind", "human", "session", "score", "p_value",
-    "model", "frameworks", "details", "entries", "revision", "finding_id",
+    "model", "frameworks", "suppressed", "details", "entries", "revision", "finding_id",
 )  # fmt: skip
 #: Parts of one finding that are shown below its fields.
 _PARTS = ("details", "entries", "evidence", "missing")
@@ -45,11 +45,17 @@ def _who(row: Shape) -> str:
     return "\n".join(filter(None, (row["actor"] or "unknown", row["human"] and f"for {row['human']}")))
 
 
+def _what(row: Shape) -> str:
+    # A whodid that is older does not know of it.
+    reason = row.get("suppressed", "")
+    return "\n".join(filter(None, (row["sentence"] or row["title"], reason and f"suppressed: {reason}")))
+
+
 _FINDINGS = (
     Column("Time (UTC)", lambda row: row["time"].replace("T", " ").removesuffix("Z").partition(".")[0], whole=True),
     Column("Severity", lambda row: row["severity"], whole=True),
     Column("Finding", lambda row: f"{row['detection']}\n{row['finding_id']}", weight=5),
     Column("Who", _who, weight=3),
     Column("Session", lambda row: row["session"], weight=3),
-    Column("What was found", lambda row: row["sentence"] or row["title"], weight=7),
+    Column("What was found", _what, weight=7),
 )

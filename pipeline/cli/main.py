@@ -80,6 +80,7 @@ def main() -> None:
         measure,  # noqa: F401
         outputs,  # noqa: F401
         processes,  # noqa: F401
+        rules,  # noqa: F401
     )
 
     try:

@@ -3,8 +3,10 @@
 A finding has the fields of `schemas.finding`, none is ever absent: `time` (ISO 8601, of the entry at which it was
 found), `finding_id`, `severity`, `detection`, `title`, `sentence`, `actor`, `actor_kind`, `human`, `session`, `score`
 (0 to 1, higher is worse), `p_value` (how often as much is seen where nothing is wrong), `model` (`name@version`),
-`frameworks` (ids in public frameworks), `details` (text by name: what was measured, what was usual), `entries` (ids of
-the entries that are its evidence, the most telling first) and `revision`. Those that were retracted are not shown.
+`frameworks` (ids in public frameworks), `suppressed` (why nobody is to be told of it; empty where nobody said so),
+`details` (text by name: what was measured, what was usual), `entries` (ids of the entries that are its evidence, the
+most telling first) and `revision`. Those that were retracted are not shown, and those that are suppressed only with
+`suppressed=true`.
 
 One by its id has besides: `evidence` (these entries as in a timeline, oldest first) and `missing` (ids of those that
 are not shown: not in the store, or beyond the first `MOST`). Keys may be added; none changes its meaning within `/v1`.
@@ -27,14 +29,14 @@ from pipeline.store.findings import FILTERS, finding, findings
 from pipeline.store.pivots import MAX_LIMIT, NAMING, Rows
 from schemas.finding import Finding
 
-PARAMETERS = (*FILTERS, "since", "until", "exact", "after", "limit")
+PARAMETERS = (*FILTERS, "since", "until", "exact", "suppressed", "after", "limit")
 DEFAULT_LIMIT = 100
 #: Entries that are read as the evidence of one finding.
 MOST = 200
 #: Keys that people look for come first.
 _FIRST = (
     "time", "finding_id", "severity", "detection", "title", "sentence", "actor", "actor_kind", "human", "session",
-    "score", "p_value", "model", "frameworks", "details", "entries", "revision",
+    "score", "p_value", "model", "frameworks", "suppressed", "details", "entries", "revision",
 )  # fmt: skip
 
 
@@ -52,6 +54,7 @@ def listing(store: Rows, given: Mapping[str, str]) -> dict[str, Any]:
         until=moment(given["until"], "until") if given.get("until") else None,
         after=asked.place(given["after"]) if given.get("after") else None,
         limit=asked.number(given, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT),
+        suppressed=asked.flag(given, "suppressed"),
     )
     return {
         "findings": [item(one) for one in page.findings],

@@ -48,6 +48,10 @@ class Settings(BaseSettings):
     drift_model: Path | None = None
     tool_chains: Path | None = None
 
+    #: A folder with rules of one's own and Sigma's, and a file that says what is known to be harmless (docs/rules.md).
+    rules: Path | None = None
+    exceptions: Path | None = None
+
     #: HTTP address of collector and console; loopback until told otherwise.
     host: str = "127.0.0.1"
     port: int = Field(8470, ge=0, le=65535)

@@ -16,6 +16,7 @@ import msgspec
 
 from pipeline.kit.failures import Invalid
 from pipeline.normalize.aws_issuance import ISSUING, REVOKING, Issued, issued_by, revoked_by
+from pipeline.normalize.aws_kept import kept as kept_of
 from pipeline.normalize.aws_policy import denied_by, session_policy
 from pipeline.normalize.context import Context
 from pipeline.normalize.delegation import delegation
@@ -256,6 +257,9 @@ def _attributes(trail: Trail, identity: Identity, session: SessionContext) -> di
 def _rare_attributes(kept: dict[str, str], trail: Trail, identity: Identity, session: SessionContext) -> dict[str, str]:
     if session.attributes and session.attributes.get("mfaAuthenticated") == "true":
         kept["mfa"] = "true"
+    kept.update(kept_of("requestParameters", trail.requestParameters))
+    kept.update(kept_of("responseElements", trail.responseElements))
+    kept.update(kept_of("additionalEventData", trail.additionalEventData))
     if trail.additionalEventData and mapping(trail.additionalEventData).get("callWithBearerToken"):
         kept["callWithBearerToken"] = "true"
     if identity.onBehalfOf:

@@ -22,13 +22,16 @@ from pipeline.normalize.times import instant
 from schemas.event import REVOKES, Event
 
 _SIGN_INS: Final = "SignInLogs"
+#: Of a sign-in's device and place.
+_DEVICE = ("isCompliant", "isManaged", "trustType", "deviceId")
 _KEY = re.compile(r"KeyIdentifier=([0-9a-fA-F-]{36})")
 #: Keys that one change removes of which all are named.
 _REMOVED = 32
 _KEPT = (
     "appId", "appDisplayName", "resourceId", "resourceDisplayName", "incomingTokenType", "authenticationProtocol",
     "clientCredentialType", "conditionalAccessStatus", "riskLevelDuringSignIn", "originalTransferMethod", "userId",
-    "isInteractive", "loggedByService", "operationType", "category", "correlationId",
+    "isInteractive", "loggedByService", "operationType", "category", "correlationId", "authenticationRequirement",
+    "clientAppUsed", "riskState", "crossTenantAccessType", "userType", "homeTenantId", "resourceTenantId",
 )  # fmt: skip
 
 
@@ -102,7 +105,16 @@ def normalize(value: bytes, form: str, context: Context) -> list[Event]:
     found = msgspec.json.decode(value)
     kept = mapping(found.get("properties")) or found
     event.attributes.update({name: text_of(kept[name]) for name in _KEPT if kept.get(name) not in (None, "", "none")})
+    event.attributes.update(_where(kept))
     return [event]
+
+
+def _where(stated: dict[str, Any]) -> dict[str, str]:
+    """From which device and country somebody signed in."""
+    device, place = mapping(stated.get("deviceDetail")), mapping(stated.get("location"))
+    told = {f"deviceDetail.{name}": text_of(device.get(name)) for name in _DEVICE}
+    told["country"] = text_of(place.get("countryOrRegion"))
+    return {name: text for name, text in told.items() if text}
 
 
 def _sign_in(record: Record, stated: SignIn, context: Context) -> Event:
@@ -135,6 +147,8 @@ def _sign_in(record: Record, stated: SignIn, context: Context) -> Event:
         user_agent=(stated.userAgent or "")[:512],
         policy=policy,
     )
+    if code is not None and outcome != "success":
+        event.attributes["resultType"] = text_of(code)
     if outcome == "success" and stated.uniqueTokenIdentifier:
         event.issued, event.issued_subject = f"entra:{stated.uniqueTokenIdentifier}", person or client
     if kind == "agent":
@@ -173,6 +187,8 @@ def _audit(record: Record, stated: SignIn, context: Context) -> Event:
     changed = [(target, *_keys(target)) for target in targets]
     added = [(key, target) for target, before, after in changed for key in after if key not in before]
     removed = [key for _, before, after in changed for key in before if key not in after]
+    if told := "; ".join(text for target in targets for text in _changes(target)):
+        event.attributes["targets"] = told[:1024]
     if removed and outcome == "success":
         event.attributes[REVOKES] = "\n".join(f"entra:key/{key}" for key in removed[:_REMOVED])
     if added:
@@ -220,6 +236,13 @@ def _conditional_access(stated: SignIn) -> tuple[str, bool]:
 
 def _target(target: dict[str, Any]) -> str:
     return string(target.get("userPrincipalName")) or string(target.get("id")) or string(target.get("displayName"))
+
+
+def _changes(target: dict[str, Any]) -> list[str]:
+    """What a target is called, and which of its properties became what."""
+    changed = [mapping(one) for one in sequence(target.get("modifiedProperties"))[:16]]
+    told = [f"{text_of(one.get('displayName'), 64)}: {text_of(one.get('newValue'))}" for one in changed]
+    return [text for text in (text_of(target.get("displayName")), *told) if text]
 
 
 def _keys(target: dict[str, Any]) -> tuple[list[str], list[str]]:

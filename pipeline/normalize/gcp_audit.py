@@ -272,8 +272,11 @@ def _policy(payload: Payload, labels: dict[str, Any]) -> str:
 
 def _attributes(entry: Entry, payload: Payload, who: Authentication) -> dict[str, str]:
     log = (entry.logName or "").rpartition("/")[2].rpartition("%2F")[2]
+    name = payload.methodName or ""
     kept = {
         "log": log,
+        # An action has the last part of it.
+        "methodName": name if name.rpartition(".")[2][:1].isupper() and "." in name else "",
         "principalSubject": who.principalSubject or "",
         "authoritySelector": who.authoritySelector or "",
         "oauthClientId": text_of(mapping(who.oauthInfo).get("oauthClientId")),

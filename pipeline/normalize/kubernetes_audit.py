@@ -27,6 +27,8 @@ FORMAT: Final = "kubernetes.audit"
 _AUTHENTICATION: Final = "authentication.kubernetes.io/"
 _REQUEST_STAGES = ("RequestReceived", "ResponseStarted")
 _WHERE = ("pod-name", "pod-uid", "node-name", "node-uid")
+#: Subresources that open a session in a container, or a way to it.
+_SESSIONS = ("exec", "attach", "portforward", "proxy")
 #: Requests whose bodies hold credentials in clear.
 _SECRET = ("secrets", "tokenreviews")
 _HINTS = (b'"secrets"', b'"tokenreviews"', b'"token"')
@@ -258,6 +260,10 @@ def _attributes(audit: Audit, user: User, annotations: dict[str, Any]) -> dict[s
         kept[name] = _extra(user, _AUTHENTICATION + name)
     for name in ("arn", "canonicalArn"):
         kept[name] = _extra(user, name)
+    reference, status = audit.objectRef or Reference(), audit.responseStatus or Status()
+    kept["apiGroup"], kept["code"] = reference.apiGroup or "", str(status.code or "")
+    # What is run in a container stands in the address only.
+    kept["requestURI"] = audit.requestURI or "" if reference.subresource in _SESSIONS else ""
     other = audit.impersonatedUser.username or "" if audit.impersonatedUser else ""
     kept["impersonated"] = other
     found = {name: text[:256] for name, text in kept.items() if text}

@@ -18,7 +18,7 @@ import msgspec
 from pipeline.kit.failures import Invalid
 from pipeline.normalize.context import Context
 from pipeline.normalize.delegation import chain_of, delegation
-from pipeline.normalize.documents import few, identify, string, text_of, too_deep, typed
+from pipeline.normalize.documents import few, identify, mapping, string, text_of, too_deep, typed
 from pipeline.normalize.mask import without
 from pipeline.normalize.mentions import mentions
 from pipeline.normalize.times import expiry, instant
@@ -38,7 +38,7 @@ _KINDS = {
 _OUTCOMES = {"SUCCESS": "success", "ALLOW": "success", "FAILURE": "failure", "DENY": "denied"}
 _DEBUG = (
     "grantType", "grantedScopes", "requestedScopes", "authorizationServerName", "resourceConnectionId", "dtHash",
-    "requestId", "requestUri", "threatSuspected", "privilegeGranted",
+    "requestId", "requestUri", "threatSuspected", "privilegeGranted", "behaviors", "logOnlySecurityData",
 )  # fmt: skip
 
 
@@ -97,6 +97,7 @@ class Entry(msgspec.Struct, gc=False):
     uuid: str | None = None
     published: str | None = None
     eventType: str | None = None
+    legacyEventType: str | None = None
     displayMessage: str | None = None
     actor: Party | None = None
     client: Client | None = None
@@ -104,6 +105,7 @@ class Entry(msgspec.Struct, gc=False):
     outcome: Outcome | None = None
     transaction: Transaction | None = None
     debugContext: Debug | None = None
+    securityContext: Any = None
     target: list[Party] | None = None
 
 
@@ -226,6 +228,9 @@ def _attributes(entry: Entry, actor: Party, client: Client, login: Authenticatio
         "credentialType": login.credentialType or "",
         "authenticationProvider": login.authenticationProvider or "",
         "displayMessage": entry.displayMessage or "",
+        "legacyEventType": entry.legacyEventType or "",
+        "isProxy": text_of(mapping(entry.securityContext).get("isProxy")),
+        "targets": ", ".join(one.displayName for one in entry.target or () if one.displayName),
         "result": entry.outcome.result or "" if entry.outcome else "",
         "session": "ended" if entry.eventType == "user.session.end" else "",
         SIGNS_ON: _cloud(entry) if entry.eventType == "user.authentication.sso" else "",

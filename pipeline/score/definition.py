@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
+from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -48,7 +49,7 @@ class Concern(_Strict):
 
     @cached_property
     def _action(self) -> Any:  # noqa: ANN401
-        return re2.compile("(?is)" + "|".join(_pattern(action) for action in self.actions))
+        return pattern(self.actions)
 
     def __call__(self, event: Event) -> bool:
         """Whether this event concerns it."""
@@ -139,6 +140,12 @@ def load(folder: Path | Traversable) -> dict[str, Definition]:
     return found
 
 
+def built_in() -> dict[str, Definition]:
+    """Those that come with the program."""
+    folder = files("pipeline.score").joinpath("detections")
+    return load(folder) if folder.is_dir() else {}
+
+
 def name_of(file: Path | Traversable) -> str:
     """The name of a detection by its file's. Raises Invalid."""
     name = file.name.rpartition(".")[0]
@@ -182,8 +189,9 @@ def _given(fault: Mapping[str, Any]) -> object:
     return None if fault["type"] in ("missing", "extra_forbidden", "value_error") else fault["input"]
 
 
-def _pattern(action: str) -> str:
-    return ".*".join(map(re2.escape, action.split("*")))
+def pattern(texts: Iterable[str]) -> Any:  # noqa: ANN401  (re2 has no types)
+    """What fits one of these texts as a whole, whatever the case; `*` stands for anything in them."""
+    return re2.compile("(?is)" + "|".join(".*".join(map(re2.escape, text.split("*"))) for text in texts))
 
 
 def _cut(text: str) -> str:

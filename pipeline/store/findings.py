@@ -19,11 +19,13 @@ SEVERITIES: tuple[str, ...] = get_args(Severity)
 #: Findings in one query: with ids and conditions it still fits a server's limit.
 _CHUNK = 500
 
-_SELECTED = ", ".join(
-    {"time": "toUnixTimestamp64Micro(time)", "retracted": "toBool(is_deleted)"}.get(name, name)
-    for name in Finding.__struct_fields__
-)
-_THERE = "SELECT count() FROM system.tables WHERE database = currentDatabase() AND name = 'finding_pivots'"
+_STORED = {"time": "toUnixTimestamp64Micro(time)", "retracted": "toBool(is_deleted)"}
+_SELECTED = ", ".join(_STORED.get(name, name) for name in Finding.__struct_fields__)
+#: Whether there are findings, and whether they say that they are suppressed: a store may be older than either.
+_THERE = """
+SELECT countIf(table = 'finding_pivots') > 0, countIf(table = 'findings' AND name = 'suppressed') > 0
+FROM system.columns WHERE database = currentDatabase() AND table IN ('findings', 'finding_pivots')
+"""
 _AMOUNT = "SELECT count() FROM findings FINAL"
 _ONE = f"SELECT {_SELECTED} FROM findings FINAL WHERE finding_id IN {{ids:Array(String)}}"  # noqa: S608
 #: Read backwards in the table's order when there is one value, so a page reads its own granules and no more.
@@ -56,18 +58,22 @@ def findings(
     until: int | None = None,
     after: Place | None = None,
     limit: int = 100,
+    suppressed: bool = False,
 ) -> FindingsPage:
     """Current findings whose fields have one of the values that `wanted` names for them (see `FILTERS`).
 
+    Those that are suppressed are left out unless `suppressed`.
     `since` (included) and `until` (excluded) are microseconds since 1970; `after` is the `next` of the page before.
     Raises Invalid for an unknown filter or severity, or a limit outside 1 to 10,000.
     """
     given = {name: list(values) for name, values in (wanted or {}).items()}
     _check(given, limit)
-    if not _there(store):
+    rows = _one(store)
+    if rows is None:
         return FindingsPage([], None)
+    rows += "" if suppressed else " AND suppressed = ''"
     found: list[Finding] = []
-    for one in _latest(store, given, bounds(since, until), after, limit):
+    for one in _latest(store, rows, given, bounds(since, until), after, limit):
         found.append(one)
         # One more than asked for tells whether there is a next page.
         if len(found) > limit:
@@ -78,24 +84,23 @@ def findings(
 
 def finding(store: Rows, finding_id: str) -> Finding | None:
     """One current finding; None if there is none of that id, or it was retracted."""
-    if not _there(store):
-        return None
-    return next(iter(_read(store, _ONE, {"ids": [finding_id]}).values()), None)
+    rows = _one(store)
+    return next(iter(_read(store, rows, {"ids": [finding_id]}).values()), None) if rows else None
 
 
 def amount(store: Rows) -> int:
     """How many current findings there are."""
-    return int(store.rows(_AMOUNT, {})[0][0]) if _there(store) else 0
+    return int(store.rows(_AMOUNT, {})[0][0]) if _one(store) else 0
 
 
 def _latest(
-    store: Rows, given: dict[str, list[str]], span: tuple[int, int], after: Place | None, limit: int
+    store: Rows, rows: str, given: dict[str, list[str]], span: tuple[int, int], after: Place | None, limit: int
 ) -> Iterator[Finding]:
     pivot = next((name for name in FILTERS if name in given), "any")
     values = given.get(pivot, [""])
     one = "= sipHash64({pivot:String}, {values:Array(String)}[1])"
     several = "IN (SELECT sipHash64({pivot:String}, arrayJoin({values:Array(String)})))"
-    rows = _ONE + "".join(f" AND {name} IN {{{name}:Array(String)}}" for name in given)
+    rows += "".join(f" AND {name} IN {{{name}:Array(String)}}" for name in given)
     window = min(limit + 1, MAX_LIMIT)
     while True:
         keys = _KEYS.format(matches=one if len(values) == 1 else several, before=_BEFORE if after else "")
@@ -117,9 +122,12 @@ def _read(store: Rows, sql: str, given: Mapping[str, Any]) -> dict[str, Finding]
     return {one.finding_id: one for one in made}
 
 
-def _there(store: Rows) -> bool:
-    """Whoever only reads does not bring the schema up to date, so a store may be older than findings."""
-    return bool(store.rows(_THERE, {})[0][0])
+def _one(store: Rows) -> str | None:
+    """The query for findings by id, if there are any: who only reads does not bring a schema up to date."""
+    there, current = store.rows(_THERE, {})[0]
+    if not there:
+        return None
+    return _ONE if current else _ONE.replace(", suppressed", ", '' AS suppressed")
 
 
 def _check(given: Mapping[str, list[str]], limit: int) -> None:

@@ -52,6 +52,27 @@ def filled(store):
 # The API
 
 
+def test_suppressed_findings_are_listed_for_who_asks(browser, store):
+    store.write_findings([*FOUND, finding("f5", 7, suppressed="the <b>scanner</b> (until 2026-12-31, by ana)")])
+    assert "f5" not in {one["finding_id"] for one in browser.get("/v1/findings").json()["findings"]}
+    listed = browser.get("/v1/findings", suppressed="true").json()["findings"]
+    assert {one["finding_id"]: one["suppressed"] for one in listed}["f5"].startswith("the <b>")
+    assert browser.get("/v1/findings/f5").json()["suppressed"]
+    assert "scanner" not in browser.get("/findings").text
+    page = browser.get("/findings", suppressed="true").text
+    assert "suppressed: the &lt;b&gt;scanner" in page
+    assert "checked" in page
+
+
+def test_the_command_shows_suppressed_findings_with_their_reason(store, tmp_path):
+    out = io.StringIO()
+    row = {**dict.fromkeys(findings_views.CSV_COLUMNS, ""), "time": "2026-01-31T08:00:00Z", "finding_id": "f"}
+    findings_views.listing([{**row, "sentence": "s", "suppressed": "the scanner"}], "table", out)
+    assert "suppressed: the scanner" in out.getvalue()
+    result = CliRunner().invoke(app, ["findings", "--help"])
+    assert "--suppressed" in result.output
+
+
 def test_findings_are_listed_latest_first_with_a_next_page(browser, filled):
     first = browser.get("/v1/findings", limit=2).json()
     assert [one["finding_id"] for one in first["findings"]] == ["f2", "f3"]

@@ -151,6 +151,23 @@ def test_a_store_that_is_older_than_findings_has_none(store):
     assert (findings(store).findings, finding(store, "f"), amount(store)) == ([], None, 0)
 
 
+def test_a_suppressed_finding_is_shown_to_who_asks_for_it(store):
+    kept, known = found("f", 1), found("g", 2, suppressed="the scanner (until 2026-12-31, by ana)")
+    store.write_findings([kept, known])
+    assert ids(findings(store)) == ["f"]
+    assert findings(store, suppressed=True).findings == [known, kept]
+    assert findings(store, {"session": ["s1"]}, suppressed=True, limit=1).next is not None
+    assert finding(store, "g") == known
+    store.write_findings([found("g", 2, revision=1)])
+    assert ids(findings(store)) == ["g", "f"]
+
+
+def test_a_store_that_is_older_than_suppression_has_its_findings(store):
+    store.write_findings([found("f", 1)])
+    store.command("ALTER TABLE findings DROP COLUMN suppressed")
+    assert (ids(findings(store)), finding(store, "f"), amount(store)) == (["f"], found("f", 1), 1)
+
+
 def test_a_page_reads_the_granules_of_its_own_rows(store):
     names = [f"{random.Random(n).getrandbits(128):032x}" for n in range(50_000)]
     store.write_findings([
@@ -177,7 +194,7 @@ class Watched:
         self.plans = []
 
     def rows(self, sql, parameters, binary=()):
-        if "system.tables" not in sql:
+        if "system.columns" not in sql:
             plan = self._store.rows("EXPLAIN indexes = 1, actions = 1 " + sql, parameters)
             self.plans.append("\n".join(row[0] for row in plan))
         return self._store.rows(sql, parameters, binary)

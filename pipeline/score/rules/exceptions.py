@@ -1,0 +1,244 @@
+"""What is known to be harmless, and how severe things are where: one file, applied to every Finding.
+
+    environments:
+      sandbox: {account: ["111122223333", "proj-dev-*"]}
+    exceptions:
+      - detection: new-address          # name, or a pattern with *
+        actor: "arn:aws:iam::111122223333:role/scanner"
+        address: 192.0.2.0/24
+        reason: the scanner's new egress, ticket 4711
+        until: 2026-12-31               # required, at most a year away
+        by: ana@example.com
+    severity:
+      - {detection: "*", environment: sandbox, severity: low}
+
+In:     a Finding, and the Entry at which it was found
+Out:    the Finding, with `suppressed` and `severity` as the file says; nothing is dropped
+Fails:  `load` raises Invalid; `refresh` never, see Watched
+
+An exception holds where all of its fields do. One whose time is over holds nowhere, and is listed as expired.
+"""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import time
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from pipeline.kit import safeyaml
+from pipeline.kit.failures import Invalid
+from pipeline.score import definition
+from pipeline.score.rules.watched import Watched
+from schemas.entry import Entry
+from schemas.finding import Finding, Severity
+
+Text = Annotated[str, Field(min_length=1, max_length=1000)]
+Texts = Text | list[Text]
+#: A year, and a day for those that are written in the evening of another time zone.
+LONGEST = datetime.timedelta(days=367)
+#: Exceptions, and severities, of a file.
+MOST = 2000
+_SECONDS = 1_000_000
+
+
+class Selector(BaseModel):
+    """Findings that something is said of: those that fit all that is given. Patterns, `*` stands for anything."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    detection: Texts
+    actor: Texts | None = None
+    human: Texts | None = None
+    session: Texts | None = None
+    credential: Texts | None = None
+    account: Texts | None = None
+    address: Texts | None = None
+    resource: Texts | None = None
+    environment: Texts | None = None
+
+    @field_validator("address")
+    @classmethod
+    def _networks(cls, given: Texts | None) -> Texts | None:
+        for one in _listed(given):
+            ipaddress.ip_network(one)
+        return given
+
+    @model_validator(mode="after")
+    def _narrow(self) -> Selector:
+        others = set(Selector.model_fields) - {"detection"}
+        if "*" in _listed(self.detection) and not any(getattr(self, name) for name in others):
+            raise ValueError("`detection: *` alone is everything: say more, e.g. actor or account")
+        return self
+
+    @cached_property
+    def _patterns(self) -> dict[str, Any]:
+        plain = set(Selector.model_fields) - {"address"}
+        given = {name: _listed(getattr(self, name)) for name in plain}
+        return {name: definition.pattern(texts) for name, texts in given.items() if texts}
+
+    @cached_property
+    def _within(self) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+        return [ipaddress.ip_network(one) for one in _listed(self.address)]
+
+    def fits(self, facts: dict[str, list[str]]) -> bool:
+        """Whether what is known of a finding fits."""
+        for name, pattern in self._patterns.items():
+            if not any(pattern.fullmatch(text) for text in facts.get(name, ())):
+                return False
+        return not self._within or any(_inside(text, self._within) for text in facts.get("address", ()))
+
+
+class Exception_(Selector):
+    """Known to be harmless, until when and who says so."""
+
+    reason: Text
+    until: Text
+    by: Text
+
+    @field_validator("until")
+    @classmethod
+    def _soon(cls, given: str) -> str:
+        if _moment(given) > datetime.datetime.now(datetime.UTC) + LONGEST:
+            raise ValueError("expected a date at most a year away: what is accepted is looked at again every year")
+        return given
+
+    @property
+    def ends(self) -> float:
+        """Seconds since 1970: a date holds to the end of its day, in UTC."""
+        return _moment(self.until).timestamp()
+
+
+class Graded(Selector):
+    """How severe findings are, whatever their detection says."""
+
+    severity: Severity
+
+
+class Environment(BaseModel):
+    """What belongs to it."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    account: Texts
+
+
+class File(BaseModel):
+    """The file."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    environments: dict[str, Environment] = {}
+    exceptions: Annotated[list[Exception_], Field(max_length=MOST)] = []
+    severity: Annotated[list[Graded], Field(max_length=MOST)] = []
+
+
+class Exceptions(Watched[tuple[int, int, int]]):
+    """The file as it is now; without one nothing is suppressed."""
+
+    def __init__(
+        self, file: Path | None, *, clock: Callable[[], float] = time.monotonic, now: Callable[[], float] = time.time
+    ) -> None:
+        super().__init__(clock)
+        self.file = file
+        self.said = File()
+        self._now = now
+        self._environments: dict[str, Any] = {}
+
+    @classmethod
+    def load(cls, file: Path | None, **clocks: Callable[[], float]) -> Exceptions:
+        """What a file says. Raises Invalid, which names file and field."""
+        made = cls(file, **clocks)
+        made.reload()
+        return made
+
+    def signature(self) -> tuple[int, int, int]:
+        """Time of change, size and inode."""
+        if self.file is None:
+            return (0, 0, 0)
+        told = self.file.stat()
+        if not self.file.is_file():
+            raise Invalid(str(self.file), "a file (WHODID_EXCEPTIONS)")
+        return (told.st_mtime_ns, told.st_size, told.st_ino)
+
+    def take(self, signature: tuple[int, int, int]) -> None:
+        """Read the file."""
+        if self.file is None:
+            return
+        given = safeyaml.document(safeyaml.read(self.file), self.file.name)
+        said = definition.checked(File, {} if given is None else given, self.file.name)
+        for place, one in enumerate([*said.exceptions, *said.severity], 1):
+            for name in _listed(one.environment):
+                if name not in said.environments:
+                    raise Invalid(f"{self.file.name}: {place}. environment", "one of `environments`", name)
+        self._environments = {name: definition.pattern(_listed(one.account)) for name, one in said.environments.items()}
+        self.said = said
+
+    def apply(self, finding: Finding, entry: Entry | None) -> Finding:
+        """The Finding as it is to be kept. Of `entry` are credential, account, address and resource."""
+        if not (self.said.exceptions or self.said.severity) or finding.retracted:
+            return finding
+        facts = self._facts(finding, entry)
+        graded = next((one for one in self.said.severity if one.fits(facts)), None)
+        if graded is not None and graded.severity != finding.severity:
+            details = {**finding.details, "severity_was": finding.severity}
+            finding = msgspec.structs.replace(finding, severity=graded.severity, details=details)
+        now = max(self._now(), finding.time / _SECONDS)
+        held = next((one for one in self.said.exceptions if now < one.ends and one.fits(facts)), None)
+        if held is None:
+            return finding
+        return msgspec.structs.replace(finding, suppressed=f"{held.reason} (until {held.until}, by {held.by})")
+
+    def expired(self) -> list[Exception_]:
+        """Exceptions whose time is over."""
+        now = self._now()
+        return [one for one in self.said.exceptions if one.ends <= now]
+
+    def _facts(self, finding: Finding, entry: Entry | None) -> dict[str, list[str]]:
+        facts = {
+            "detection": [finding.detection],
+            "actor": [finding.actor],
+            "human": [finding.human],
+            "session": [finding.session],
+        }
+        if entry is not None:
+            event = entry.event
+            facts["actor"].append(event.actor)
+            facts["credential"] = [event.credential, *entry.credential_chain]
+            facts["account"], facts["address"], facts["resource"] = [event.account], [event.address], event.resources
+            facts["environment"] = [
+                n for n, accounts in self._environments.items() if accounts.fullmatch(event.account)
+            ]
+        return {name: [text for text in texts if text] for name, texts in facts.items()}
+
+
+def _listed(given: Texts | None) -> list[str]:
+    return [] if given is None else [given] if isinstance(given, str) else given
+
+
+def _inside(text: str, networks: Iterable[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return any(address.version == network.version and address in network for network in networks)
+
+
+def _moment(text: str) -> datetime.datetime:
+    """When a date is over, or a time is. Raises ValueError."""
+    try:
+        if len(text) == len("2026-12-31"):
+            day = datetime.date.fromisoformat(text)
+            return datetime.datetime.combine(day, datetime.time(), datetime.UTC) + datetime.timedelta(days=1)
+        moment = datetime.datetime.fromisoformat(text)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"expected a date such as 2026-12-31, got {text!r}") from error
+    if moment.tzinfo is None:
+        raise ValueError(f"expected a date, or a time with an offset such as 2026-12-31T12:00:00Z, got {text!r}")
+    return moment
