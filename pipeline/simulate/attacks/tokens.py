@@ -284,7 +284,8 @@ def never_issued(office: Office, time: int) -> Iterator[Told]:
     doer = person.doer(office, session)
     key = office.ids.key("ASIA")
     identity = {**doer.identity, "accessKeyId": key}
-    true = replace(doer.truth, credential_chain=[f"aws:{key}"], session="")
+    # Nothing that is logged leads from it to the person whom the session is named after.
+    true = replace(doer.truth, actor=identity["arn"], human="", credential_chain=[f"aws:{key}"], session="")
     thief = stolen(office, Doer(identity, true, doer.address), "temporary credential never seen issued")
     order = [("sts:GetCallerIdentity", {}), *survey(office, chance.randint(2, 6), (1, 4), 0.2)]
     yield from play(office, at, thief, order, (0.5, 8))

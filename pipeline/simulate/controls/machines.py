@@ -97,7 +97,7 @@ def new_version(office: Office, time: int) -> Iterator[Told]:
     known = [one for one in office.of(Assistant, time) if one.way == "own"]
     agent = office.victim([one for one in known if one.version and one.more] or known or office.of(Assistant))
     version = f"{int((agent.version or '1')[0]) + 1}.0"
-    newer = other(agent, tools=[*agent.more, *agent.tools[:1]], version=version, release=0)
+    newer = other(agent, tools=[*agent.more, *agent.tools[:1]], more=[], version=version, release=0)
     at = time
     for _ in range(chance.randint(5, 15)):
         yield from newer.work(newer.begin(office, at, scenario))

@@ -7,15 +7,17 @@ from dataclasses import replace as other
 
 from msgspec.structs import replace
 
+from pipeline.simulate import shapes
+from pipeline.simulate.attacks.defences import TRAIL
 from pipeline.simulate.attacks.models import OPENING
-from pipeline.simulate.attacks.scene import Step, at_work, play, steps
+from pipeline.simulate.attacks.scene import Step, at_work, committer, play, steps
 from pipeline.simulate.controls.machines import call, harmless, terraform
-from pipeline.simulate.staff.catalog import MODELS, READS
+from pipeline.simulate.staff.catalog import MODELS, READS, WRITES
 from pipeline.simulate.staff.office import MINUTE, Office
 from pipeline.simulate.staff.people import Person, provider_address
 from pipeline.simulate.staff.services import Service
 from pipeline.simulate.truth import Told
-from pipeline.simulate.world import SECOND, Doer
+from pipeline.simulate.world import HOUR, SECOND, Doer
 
 
 def _at_work(office: Office, time: int, scenario: str, *jobs: str, clicking: bool = False) -> tuple[Person, Doer, int]:
@@ -125,6 +127,44 @@ def drill(office: Office, time: int) -> Iterator[Told]:
     for _ in range(chance.randint(80, 300)):
         yield call(office, at, doer, chance.choice(READS[chance.choice(services)]), awsRegion=person.repertoire.region)
         at += int(chance.lognormvariate(0.8, 1.0) * SECOND)
+
+
+def break_glass(office: Office, time: int) -> Iterator[Told]:
+    """In an incident an administrator takes a role that exists for that, looks around, and mends something."""
+    chance, scenario = office.chance, "control: break-glass role"
+    _, doer, at = _at_work(office, time, scenario, "administrator", "operator")
+    key, session = office.ids.key("ASIA"), f"incident-{chance.randrange(900)}"
+    taken = shapes.assume_role("break-glass", session, key, at + HOUR)
+    yield from play(office, at, doer, [("sts:AssumeRole", taken)], (1, 1))
+    true = replace(doer.truth, credential_chain=[f"aws:{key}", *doer.truth.credential_chain])
+    inside = other(doer, identity=shapes.role_identity("break-glass", session, key), truth=true)
+    for _ in range(chance.randint(10, 60)):
+        at += int(chance.lognormvariate(2.5, 0.9) * SECOND)
+        known = READS if chance.random() < 0.85 else WRITES
+        yield call(office, at, inside, chance.choice(known[chance.choice(("ec2", "rds", "ecs", "ssm", "lambda"))]))
+
+
+def logging_extended(office: Office, time: int) -> Iterator[Told]:
+    """An administrator has a trail log more than before, and turns it off and on for that."""
+    _, doer, at = _at_work(office, time, "control: logging extended", "administrator")
+    more = {"eventSelectors": [{"readWriteType": "All", "includeManagementEvents": True, "dataResources": ["s3"]}]}
+    order: list[Step] = [
+        *steps("cloudtrail:DescribeTrails cloudtrail:GetEventSelectors cloudtrail:GetTrailStatus"),
+        ("cloudtrail:PutEventSelectors", {"requestParameters": {**TRAIL, **more}}),
+        ("cloudtrail:UpdateTrail", {"requestParameters": {**TRAIL, "isMultiRegionTrail": True}}),
+        ("cloudtrail:StartLogging", {"requestParameters": TRAIL}),
+    ]
+    yield from play(office, at, doer, order, (4, 60))
+
+
+def alert_of_nothing(office: Office, time: int) -> Iterator[Told]:
+    """GitHub's secret scanning alerts of a token that is none, and its developer says so; nobody uses anything."""
+    chance, person = office.chance, committer(office, time)
+    account, repository = person.github, chance.choice(person.repositories)
+    true = account.truth("control: exposure that was none")
+    yield account.act(office, time, "secret_scanning_alert.create", true, repository)
+    later = time + int(chance.uniform(5, 300) * MINUTE)
+    yield account.act(office, later, "secret_scanning_alert.resolve", true, repository)
 
 
 def new_laptop(office: Office, time: int) -> Iterator[Told]:

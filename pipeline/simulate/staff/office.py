@@ -44,6 +44,7 @@ class Office(World):
     staff: list[Habits] = field(init=False, default_factory=list)
     #: Who has been a victim already: attacks take others as long as there are any.
     taken: set[str] = field(init=False, default_factory=set)
+    _named: dict[str, Habits] = field(init=False, default_factory=dict)
     #: What had to happen for something that is injected, e.g. that somebody signs in.
     besides: list[Told] = field(init=False, default_factory=list)
     #: Where somebody usually comes from.
@@ -80,6 +81,12 @@ class Office(World):
         """Everybody of a kind; or those of them who are there at a time, if anybody is."""
         found = [one for one in self.staff if isinstance(one, kind)]
         return [one for one in found if time < 0 or one.there(self.day_of(time))] or found
+
+    def present(self, name: str, time: int) -> bool:
+        """Whether somebody of this name is there at a time."""
+        if not self._named:
+            self._named = {one.name: one for one in self.staff}
+        return name in self._named and self._named[name].there(self.day_of(time))
 
     def victim(self, found: list[Kind]) -> Kind:
         """One of them whom nothing has happened to yet, if there is any."""

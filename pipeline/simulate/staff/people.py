@@ -150,6 +150,10 @@ class Person(Habits):
         number = 1 + fans(chance, self.rate, self.spread)
         # Lunch is in the middle; some work late.
         moments = sorted(begin + int(length * min(1.3, chance.betavariate(1.1, 1.2))) for _ in range(number))
+        if self.job in ("operator", "administrator", "developer") and chance.random() < 0.025:
+            # On call: something wakes them.
+            night = begin + int(chance.uniform(11, 20) * HOUR)
+            moments += [night + at * 7 * MINUTE for at in range(chance.randint(1, 4))]
         sessions: list[Session] = []
         ids, where = shapes.Ids(chance.getrandbits(64)), self.address(office, day)
         for at in moments:

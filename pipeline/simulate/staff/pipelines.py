@@ -45,6 +45,8 @@ class Repository(Habits):
     #: What of its token's subject names the branch or the environment.
     refs: tuple[str, ...] = ()
     runners: list[str] = field(default_factory=list)
+    #: A step that is added one day.
+    added: tuple[int, Call] = (0, STEPS[0])
 
     @classmethod
     def hired(cls, office: Office, name: str, number: int) -> Repository:
@@ -61,6 +63,7 @@ class Repository(Habits):
             nightly=chance.uniform(0, 24) if chance.random() < 0.3 else -1.0,
             # Half have runners of their own, the others any that the provider has.
             runners=runners if chance.random() < 0.5 else [f"192.0.2.{80 + number % 12}"],
+            added=(chance.randint(4, 160), chance.choice(STEPS)),
         )  # fmt: skip
 
     @property
@@ -87,23 +90,27 @@ class Repository(Habits):
         return workload_session(office, time, web, self.role, session, true, start)
 
     def run(self, world: World, time: int, rounds: int = 1) -> Iterator[Told]:
-        """One run of the pipeline: its steps, then it waits until what it deployed is there."""
+        """One run of the pipeline: its steps, then it waits until what it deployed is there; now and then for much of
+        what there is, one thing after the other."""
         chance, office = world.chance, cast(Office, world)
+        rounds = rounds if chance.random() > 0.02 else chance.randint(5, 25)
         ref = self.refs[1] if len(self.refs) > 1 and chance.random() < 0.4 else self.refs[0]
         told, doer = self.enter(office, time, ref)
         yield told
-        yield from self.deploy(world, time + 20 * SECOND, doer, rounds)
+        yield from self.deploy(office, time + 20 * SECOND, doer, rounds)
 
-    def deploy(self, world: World, at: int, doer: Doer, rounds: int = 1) -> Iterator[Told]:
+    def deploy(self, office: Office, at: int, doer: Doer, rounds: int = 1) -> Iterator[Told]:
         """The steps, so many times, with the polling that follows."""
-        chance = world.chance
-        for _ in range(rounds):
-            for call in self.steps:
+        chance = office.chance
+        since, added = self.added
+        steps = [*self.steps, added] if office.day_of(at) >= since else self.steps
+        for number in range(self.number, self.number + rounds):
+            for call in steps:
                 for _ in range(chance.choice((1, 1, 1, 2, 4)) if "Layer" in call.action else 1):
                     at += int(chance.lognormvariate(0, 0.5) * self.pace * SECOND)
                     wrong = refused(call) if chance.random() < 0.002 else {}
-                    named = asked(chance, call, self.number) if call.parameter else None
-                    yield trail(world, at, call.service, call.action, doer, requestParameters=named, **wrong)
+                    named = asked(chance, call, number % 96) if call.parameter else None
+                    yield trail(office, at, call.service, call.action, doer, requestParameters=named, **wrong)
             for _ in range(fans(chance, self.polls, 0.4)):
                 at += int(chance.gauss(15, 0.3) * SECOND)
-                yield trail(world, at, self.steps[-1].service, "DescribeServices", doer)
+                yield trail(office, at, "ecs", "DescribeServices", doer)
