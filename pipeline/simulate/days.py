@@ -1,7 +1,7 @@
 """An organisation over days and weeks: the same identities day after day, each with its habits, and what is injected.
 
-Deterministic by seed. What is injected changes nothing of what else is told, but that services whose keys are rotated
-use the new ones. Memory holds what is under way.
+Deterministic by seed. What attacks inject changes nothing of what else is told. Some controls do: from then on a
+service uses its new key, or people come from another network. Memory holds what is under way.
 """
 
 from __future__ import annotations

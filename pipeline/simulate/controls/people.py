@@ -13,7 +13,7 @@ from pipeline.simulate.attacks.models import OPENING
 from pipeline.simulate.attacks.scene import Step, at_work, committer, play, steps
 from pipeline.simulate.controls.machines import call, harmless, terraform
 from pipeline.simulate.staff.catalog import MODELS, READS, WRITES
-from pipeline.simulate.staff.office import MINUTE, Office
+from pipeline.simulate.staff.office import DAY, MINUTE, Change, Office
 from pipeline.simulate.staff.people import Person, provider_address
 from pipeline.simulate.staff.services import Service
 from pipeline.simulate.truth import Told
@@ -87,23 +87,34 @@ def _day(office: Office, person: Person, begins: int, scenario: str) -> Iterator
             yield from harmless(person.work(fresh, office, at + later + MINUTE), scenario)
 
 
+def _changed(office: Office, people: list[Person], change: Change) -> Iterator[Told]:
+    """Something is otherwise with these people. If all of them are off until it ends, some work a day all the same."""
+    until, day, busy = min(change.until, office.end), office.day_of(change.since), False
+    for person in people:
+        known = office.changes.setdefault(person.name, [])
+        # What is so for everybody is not so for whom something else is.
+        known.insert(len(known) if len(people) > 1 else 0, change)
+        moments = (at for later in range(day - 1, day + 5) for at in person.shift(office, later)[0])
+        busy = busy or any(change.since <= at < until for at in moments)
+    for person in () if busy else people[:3]:
+        yield from _day(office, person, change.since, change.scenario)
+
+
 def new_network(office: Office, time: int) -> Iterator[Told]:
-    """The company has a new VPN: a dozen people sign in again, and come from an address that nobody ever had."""
-    chance, where = office.chance, provider_address(office.chance)
+    """The VPN is another one for a day: everybody comes from an address that nobody ever had, even within a session."""
     people = [one for one in office.of(Person, time) if one.way != "key"]
-    for person in chance.sample(people, k=min(12, len(people))):
-        moved = other(person, home=where, office=where, travels=False)
-        yield from _day(
-            office, moved, time + int(chance.uniform(0, 90) * MINUTE), "control: everybody on a new network"
-        )
+    where, scenario = provider_address(office.chance), "control: everybody on a new network"
+    yield from _changed(office, people, Change(time, time + DAY, scenario, where))
+
+
+def _somebody(office: Office, time: int) -> Person:
+    return office.victim([one for one in office.of(Person, time) if one.way != "key"])
 
 
 def from_abroad(office: Office, time: int) -> Iterator[Told]:
-    """One person works from abroad for a day, as they said they would."""
-    where = provider_address(office.chance)
-    person = office.victim([one for one in office.of(Person, time) if one.way != "key"])
-    away = other(person, home=where, office=where, travels=False)
-    yield from _day(office, away, time, "control: one person from abroad")
+    """One person works from abroad for some days, as they said they would."""
+    change = Change(time, time + 4 * DAY, "control: one person from abroad", provider_address(office.chance))
+    yield from _changed(office, [_somebody(office, time)], change)
 
 
 def loop(office: Office, time: int) -> Iterator[Told]:
@@ -168,12 +179,12 @@ def alert_of_nothing(office: Office, time: int) -> Iterator[Told]:
 
 
 def new_laptop(office: Office, time: int) -> Iterator[Told]:
-    """A person has a new laptop: another browser, another command line, for a day at their usual places."""
-    chance = office.chance
-    person = office.victim([one for one in office.of(Person, time) if one.way != "key"])
-    fresh = f"aws-cli/2.{{minor}}.1 md/awscrt#0.27.2 os/macos#25.0.0 arch/arm64 lang/python#3.13.{chance.randint(1, 9)}"
-    changed = other(person, browser=person.newer, command=fresh, minor=person.minor + 5, laptop=10**6)
-    yield from _day(office, changed, time, "control: new laptop")
+    """A person has a new laptop: what they use says that it is another one, from where they usually are."""
+    fresh = office.chance.choice(
+        ("aws-cli/2.31.1 md/awscrt#0.27.6 os/macos#25.0.0 md/arch#arm64", "Boto3/1.42.0 os/macos")
+    )
+    change = Change(time, office.end + DAY, "control: new laptop", agent=fresh)
+    yield from _changed(office, [_somebody(office, time)], change)
 
 
 def back_from_leave(office: Office, time: int) -> Iterator[Told]:

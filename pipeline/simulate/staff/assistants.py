@@ -13,7 +13,7 @@ from pipeline.simulate.okta import okta_agent
 from pipeline.simulate.platforms import Connection
 from pipeline.simulate.staff.catalog import thing
 from pipeline.simulate.staff.office import DAY, Bout, Habits, Office, fans
-from pipeline.simulate.staff.services import library
+from pipeline.simulate.staff.services import LIBRARIES, library
 from pipeline.simulate.truth import Told
 from pipeline.simulate.world import HOUR, SECOND, World
 
@@ -89,6 +89,8 @@ class Assistant(Habits):
     version: str = ""
     release: int = 0
     library: str = ""
+    #: A version that is another agent than the one before: since when, with which tools, what it says it is.
+    later: tuple[int, list[Tool], str] | None = None
     server: str = "files"
 
     @classmethod
@@ -108,7 +110,7 @@ class Assistant(Habits):
             rate=chance.lognormvariate(0.9, 0.7), length=(low, low + chance.randint(1, 8)),
             begins=chance.choice((8.0, 7.0, 13.0, 9.0)), night=chance.uniform(0, 24) if chance.random() < 0.2 else -1.0,
             version=f"{chance.randint(1, 4)}.{chance.randint(0, 9)}" if chance.random() < 0.7 else "",
-            release=chance.randint(10, 150), library=library(chance),
+            release=chance.randint(10, 150), library=library(chance, LIBRARIES[:4]),
             server=chance.choice(("files", "tickets", "warehouse")),
         )  # fmt: skip
 
@@ -137,6 +139,8 @@ class Assistant(Habits):
 
     def box(self, office: Office, time: int) -> tuple[Tool, ...]:
         """Its tools at a time; its next release has one more."""
+        if self.later and self.later[0] <= time:
+            return tuple(self.later[1])
         return tuple(self.tools + self.more[: office.day_of(time) >= self.release])
 
     def served(self, office: Office, time: int) -> list[str]:
@@ -148,6 +152,10 @@ class Assistant(Habits):
         run = agents.begin(office, time, self.name, scenario, self.served(office, time))
         major = office.day_of(time) >= self.release
         run.version = f"{self.version}.{int(major)}" if self.version else ""
+        if self.later and self.later[0] <= time:
+            run.version = self.later[2]
+        if scenario == "agent":
+            run.scenario = office.changed(self.name, time, run.doer).truth.scenario or scenario
         return run
 
     def start(self, run: Run) -> Told:

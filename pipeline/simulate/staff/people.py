@@ -192,7 +192,8 @@ class Person(Habits):
         """They sign in and are given a role."""
         office = cast(Office, world)
         if self.way == "okta":
-            chosen, told, at = login(world, time, self.name, "okta", session.login, session.address)
+            usual = self.doer(office, session, True, time)
+            chosen, told, at = login(world, time, self.name, usual.truth.scenario, session.login, usual.address)
             made, _, _ = enter_aws(chosen, at + SECOND, AWS[self.number % 2], session.key, session.seconds)
             yield from (*told, *made)
             return
@@ -201,13 +202,17 @@ class Person(Habits):
             "type": "SAMLUser", "principalId": f"{provider}:{self.name}", "userName": self.name,
             "identityProvider": provider,
         }  # fmt: skip
-        true = Truth("", "", identity["principalId"], self.name, scenario=self.doer(office, session).truth.scenario)
-        doer = Doer(identity, true, session.address, self.agent(office, session, True))
+        usual = self.doer(office, session, True, time)
+        true = Truth("", "", identity["principalId"], self.name, scenario=usual.truth.scenario)
+        doer = Doer(identity, true, usual.address, usual.agent)
         issued = shapes.assume_role(self.role, self.name, session.key, session.expires, session.seconds)
         yield trail(world, time, "sts", "AssumeRoleWithSAML", doer, **issued)
 
-    def doer(self, office: Office, session: Session, clicking: bool = False) -> Doer:
-        """Who they are in AWS with what they signed in to."""
+    def doer(self, office: Office, session: Session, clicking: bool = False, time: int = 0) -> Doer:
+        """Who they are in AWS with what they signed in to, at a time."""
+        return office.changed(self.name, time or session.begins, self._usual(office, session, clicking))
+
+    def _usual(self, office: Office, session: Session, clicking: bool) -> Doer:
         region = "" if self.repertoire.region == "eu-central-1" else self.repertoire.region
         agent, chain = self.agent(office, session, clicking), [f"aws:{session.key}"]
         if self.way == "key":
@@ -230,7 +235,7 @@ class Person(Habits):
         """At the console a click is many calls; a command is one or a few; now and then somebody writes a loop."""
         office, chance = cast(Office, world), world.chance
         clicking = chance.random() < self.console
-        doer = self.doer(office, session, clicking)
+        doer = self.doer(office, session, clicking, time)
         if chance.random() < self.loops and not clicking:
             yield from self.loop(world, time, doer, chance.randint(30, 400))
             return
@@ -262,9 +267,11 @@ class Person(Habits):
 
     def pushes(self, day: int, world: World, time: int) -> Iterator[Told]:
         """Work on a repository of theirs."""
-        chance, at = world.chance, time
-        account = GitHub(self.github.name, self.number, self.address(cast(Office, world), day))
+        office, chance, at = cast(Office, world), world.chance, time
+        usual = Doer({}, self.github.truth("developer"), self.address(office, day))
+        where = office.changed(self.name, time, usual)
+        account = GitHub(self.github.name, self.number, where.address)
         repository = chance.choice(self.repositories)
         for action in MERGED if chance.random() < 0.3 else chance.choices(GIT, k=chance.randint(1, 3)):
             at += int(chance.uniform(5, 90) * SECOND)
-            yield account.act(world, at, action, account.truth("developer"), repository)
+            yield account.act(world, at, action, where.truth, repository)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import cast
@@ -27,9 +27,9 @@ SERVICES = (
 )  # fmt: skip
 
 
-def library(chance: random.Random) -> str:
+def library(chance: random.Random, known: Sequence[str] = LIBRARIES) -> str:
     """The user agent of some program."""
-    return chance.choice(LIBRARIES).format(minor=chance.randint(20, 60), patch=chance.randint(0, 120))
+    return chance.choice(known).format(minor=chance.randint(20, 60), patch=chance.randint(0, 120))
 
 
 @dataclass
@@ -115,7 +115,8 @@ class Service(Habits):
 
     def run(self, job: Job, world: World, time: int, rounds: int = 0, doer: Doer | None = None) -> Iterator[Told]:
         """One run of a job."""
-        chance, at, doer = world.chance, time, doer or self.doer(time)
+        chance, at = world.chance, time
+        doer = doer or cast(Office, world).changed(self.name, time, self.doer(time))
         for _ in range(rounds or max(1, fans(chance, job.rounds, 0.3))):
             number = chance.choice(job.numbers)
             for call in job.calls:
