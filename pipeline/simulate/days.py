@@ -1,7 +1,8 @@
 """An organisation over days and weeks: the same identities day after day, each with its habits, and what is injected.
 
-Deterministic by seed. What attacks inject changes nothing of what else is told. Some controls do: from then on a
-service uses its new key, or people come from another network. Memory holds what is under way.
+Deterministic by seed. What attacks inject changes nothing of what else is told, but that a developer whose token is
+revoked has another. Controls may last: a service uses its new key from then on, people come from another network.
+Memory holds what is under way.
 """
 
 from __future__ import annotations

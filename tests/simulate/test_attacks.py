@@ -80,6 +80,23 @@ def test_expired_and_revoked_tokens_are_used_afterwards(scenarios):
         assert max(ends) < min(one.time for one, _, truth in told if truth.malicious), name
 
 
+def test_nothing_harmless_is_done_with_what_is_expired_or_revoked_or_was_never_issued(story):
+    issued, over = {}, {}
+    for one, event, truth in story:
+        if event.issued:
+            issued[event.issued] = event.issued_expires
+        if event.action in ("vault:update token", "github:personal_access_token.access_revoked"):
+            over[event.credential] = one.time
+        if truth.malicious or not event.credential:
+            continue
+        # Whoever signed in before the first day did so where nobody can see it.
+        temporary = event.credential.startswith(("aws:ASIA", "vault:", "kubernetes:JTI"))
+        if temporary and one.time > FIRST + DAY:
+            assert event.credential in issued, truth
+        assert event.time <= (issued.get(event.credential) or event.time), truth
+        assert one.time <= over.get(event.credential, one.time), truth
+
+
 def test_lifetimes_are_as_long_as_their_names_say(scenarios):
     def lasts(name):
         return max(

@@ -55,6 +55,8 @@ def at_work(office: Office, time: int, *jobs: str) -> tuple[Person, Session, int
     while at < min(time + _PATIENCE * HOUR, office.end):
         people = [one for one in office.of(Person, at) if one.way != "key" and (not jobs or one.job in jobs)]
         found = {one.name: session for one in people if (session := one.session(office, at)) is not None}
+        # Those who have been signed in for hours are asked last: what is done with it must not outlive it.
+        found = {name: one for name, one in found.items() if one.expires - at > 2 * HOUR} or found
         if found:
             person = office.victim([one for one in people if one.name in found])
             session = found[person.name]

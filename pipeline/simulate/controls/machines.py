@@ -58,7 +58,7 @@ def terraform(office: Office, at: int, doer: Doer, *, destroy: bool) -> Iterator
             told = list(play(office, when, doer, order, (0.6, 5)))
             yield from told
             heapq.heappush(free, told[-1].time + int(chance.uniform(0.1, 2) * SECOND))
-        at = max(free) + int(chance.uniform(5, 40) * MINUTE)
+        at = max(free) + int(chance.uniform(2, 15) * MINUTE)
 
 
 def terraform_in_the_pipeline(office: Office, time: int) -> Iterator[Told]:

@@ -69,7 +69,8 @@ def key_rotation(office: Office, time: int) -> Iterator[Told]:
             ("iam:DeleteAccessKey", {"requestParameters": old}),
         ]
         # A run that had begun with the old key has ended by then.
-        yield from play(office, at + 60 * MINUTE, admin, ends, (5, 30))
+        _, later, then = _at_work(office, at + 60 * MINUTE, scenario, "administrator")
+        yield from play(office, then, later, ends, (5, 30))
         at += int(chance.uniform(1, 4) * MINUTE)
 
 
@@ -171,7 +172,7 @@ def logging_extended(office: Office, time: int) -> Iterator[Told]:
 def alert_of_nothing(office: Office, time: int) -> Iterator[Told]:
     """GitHub's secret scanning alerts of a token that is none, and its developer says so; nobody uses anything."""
     chance, person = office.chance, committer(office, time)
-    account, repository = person.github, chance.choice(person.repositories)
+    account, repository = person.github(time), chance.choice(person.repositories)
     true = account.truth("control: exposure that was none")
     yield account.act(office, time, "secret_scanning_alert.create", true, repository)
     later = time + int(chance.uniform(5, 300) * MINUTE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import cast
 
@@ -80,6 +80,8 @@ class Person(Habits):
     #: Pushes and pulls a day, with a personal access token.
     git: float = 0.0
     repositories: list[str] = field(default_factory=list)
+    #: When their token was replaced by another.
+    replaced: list[int] = field(default_factory=list)
     repertoire: Repertoire = field(default_factory=lambda: Repertoire([], [], [0]))
 
     @classmethod
@@ -121,10 +123,9 @@ class Person(Habits):
             return AWS[self.number % 2][1]
         return PERMISSION_SETS[self.job == "auditor"] if self.way == "center" else ROLES[self.job]
 
-    @property
-    def github(self) -> GitHub:
-        """Their account at GitHub."""
-        return GitHub(f"dev{self.number:02}", self.number, self.home)
+    def github(self, time: int) -> GitHub:
+        """Their account at GitHub, with the token that they have at a time."""
+        return GitHub(f"dev{self.number:02}", self.number, self.home, replaced=sum(at <= time for at in self.replaced))
 
     def address(self, office: Office, day: int) -> str:
         """Where they are on a day."""
@@ -237,9 +238,14 @@ class Person(Habits):
         clicking = chance.random() < self.console
         doer = self.doer(office, session, clicking, time)
         if chance.random() < self.loops and not clicking:
-            yield from self.loop(world, time, doer, chance.randint(30, 400))
-            return
-        at = time
+            calls = self.loop(world, time, doer, chance.randint(30, 400))
+        else:
+            calls = self._calls(world, time, doer, clicking)
+        # What they are signed in to ends; they go on with what comes next.
+        yield from (told for told in calls if told.time < session.expires)
+
+    def _calls(self, world: World, at: int, doer: Doer, clicking: bool) -> Iterator[Told]:
+        chance = world.chance
         for _ in range(1 + fans(chance, self.clicks)):
             if clicking:
                 service = self.repertoire.draw(chance).service
@@ -268,9 +274,10 @@ class Person(Habits):
     def pushes(self, day: int, world: World, time: int) -> Iterator[Told]:
         """Work on a repository of theirs."""
         office, chance, at = cast(Office, world), world.chance, time
-        usual = Doer({}, self.github.truth("developer"), self.address(office, day))
+        account = self.github(time)
+        usual = Doer({}, account.truth("developer"), self.address(office, day))
         where = office.changed(self.name, time, usual)
-        account = GitHub(self.github.name, self.number, where.address)
+        account = replace(account, address=where.address)
         repository = chance.choice(self.repositories)
         for action in MERGED if chance.random() < 0.3 else chance.choices(GIT, k=chance.randint(1, 3)):
             at += int(chance.uniform(5, 90) * SECOND)
