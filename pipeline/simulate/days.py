@@ -1,7 +1,8 @@
 """An organisation over days and weeks: the same identities day after day, each with its habits, and what is injected.
 
-Deterministic by seed. What is injected changes nothing of what else is told, but that services whose keys are rotated
-use the new ones. Memory holds what is under way.
+Deterministic by seed. What attacks inject changes nothing of what else is told, but that a developer whose token is
+revoked has another. Controls may last: a service uses its new key from then on, people come from another network.
+Memory holds what is under way.
 """
 
 from __future__ import annotations
@@ -30,24 +31,24 @@ def days(seed: int, count: int, scale: float = 1.0, injected: Sequence[Bout] = (
     return _tell(organisation(seed, count, scale, skew), injected)
 
 
-def inject(seed: int, count: int, chosen: Mapping[str, Happening], since: float = -1.0, scale: float = 1.0,
-           skew: float = 0.0) -> Iterator[Told]:  # fmt: skip
-    """`days` in which each of these happens once, when `schedule` says."""
-    return days(seed, count, scale, schedule(seed, count, chosen, since), skew)
+def inject(seed: int, count: int, chosen: Mapping[str, Happening], since: float = -1.0, times: int = 1,
+           scale: float = 1.0, skew: float = 0.0) -> Iterator[Told]:  # fmt: skip
+    """`days` in which each of these happens once (or so many times), when `schedule` says."""
+    return days(seed, count, scale, schedule(seed, count, chosen, since, times), skew)
 
 
-def schedule(seed: int, count: int, chosen: Mapping[str, Happening], since: float = -1.0) -> list[Bout]:
-    """Each of these once, one after the other in an order of its own, evenly over the last of so many days.
+def schedule(seed: int, count: int, chosen: Mapping[str, Happening], since: float = -1.0, times: int = 1) -> list[Bout]:
+    """Each of these so many times, one after the other in an order of its own, evenly over the last of so many days.
 
     `since` is the day (from 0, may have decimals) from which on they may happen; without it, the last third. Those that
     need somebody at work begin when somebody is.
     """
     chance = random.Random(f"{seed}/schedule/{count}")
-    names = chance.sample(list(chosen), k=len(chosen))
+    names = [name for _ in range(times) for name in chance.sample(list(chosen), k=len(chosen))]
     first = FIRST + int((count - max(1.0, count * LATE) if since < 0 else since) * DAY)
     each = max(0, FIRST + count * DAY - _REST - first) // max(1, len(names))
-    times = [first + number * each + int(chance.uniform(0, 0.8) * each) for number in range(len(names))]
-    return [Bout(at, f"injected/{name}", chosen[name]) for at, name in zip(times, names, strict=True)]
+    moments = [first + number * each + int(chance.uniform(0, 0.8) * each) for number in range(len(names))]
+    return [Bout(at, f"injected/{name}/{at}", chosen[name]) for at, name in zip(moments, names, strict=True)]
 
 
 def _tell(office: Office, injected: Sequence[Bout]) -> Iterator[Told]:

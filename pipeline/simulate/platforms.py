@@ -112,11 +112,13 @@ class GitHub:
     number: int
     address: str
     agent: str = "git/2.47"
+    #: How often the token was replaced.
+    replaced: int = 0
 
     @property
     def token(self) -> str:
         """The hash of the token, as the log states it."""
-        return base64.b64encode(f"{self.name}-token-of-the-whole-year".encode()).decode()
+        return base64.b64encode(f"{self.name}-token-of-the-whole-year{self.replaced or ''}".encode()).decode()
 
     def truth(self, scenario: str, bad: bool = False) -> Truth:
         """The truth of what is done with the token, which says whose it is, not that a person holds it."""

@@ -80,6 +80,23 @@ def test_expired_and_revoked_tokens_are_used_afterwards(scenarios):
         assert max(ends) < min(one.time for one, _, truth in told if truth.malicious), name
 
 
+def test_nothing_harmless_is_done_with_what_is_expired_or_revoked_or_was_never_issued(story):
+    issued, over = {}, {}
+    for one, event, truth in story:
+        if event.issued:
+            issued[event.issued] = event.issued_expires
+        if event.action in ("vault:update token", "github:personal_access_token.access_revoked"):
+            over[event.credential] = one.time
+        if truth.malicious or not event.credential:
+            continue
+        # Whoever signed in before the first day did so where nobody can see it.
+        temporary = event.credential.startswith(("aws:ASIA", "vault:", "kubernetes:JTI"))
+        if temporary and one.time > FIRST + DAY:
+            assert event.credential in issued, truth
+        assert event.time <= (issued.get(event.credential) or event.time), truth
+        assert one.time <= over.get(event.credential, one.time), truth
+
+
 def test_lifetimes_are_as_long_as_their_names_say(scenarios):
     def lasts(name):
         return max(
@@ -112,6 +129,33 @@ def test_an_agent_that_has_a_new_version_says_so(scenarios):
     versions = {event.attributes.get("gen_ai.agent.version") for event, _ in told if event.kind == "tool_call"}
     assert len(versions) == 1
     assert None not in versions
+
+
+def test_from_a_control_on_things_are_otherwise(scenarios, story):
+    """What changes for somebody stays so; nobody is seen with the old and the new at once."""
+    for name in ("control: new laptop", "control: service moved to new hosts", "control: new version of an agent"):
+        who = {truth.actor for _, _, truth in scenarios[name] if truth.kind in ("cloud_audit", "tool_call")}
+        since = min(one.time for one, _, _ in scenarios[name])
+        usual = {"console", "okta", "identity center", "standing key", "agent", "developer"}
+        late = [one for one, _, truth in story if truth.actor in who and truth.scenario in usual and one.time > since]
+        # What had begun before then ends as it began.
+        assert all(one.time < since + 3600e6 for one in late), name
+    where = {
+        event.address for _, event, truth in scenarios["control: everybody on a new network"]
+        if event.kind == "cloud_audit" and event.format == "aws.cloudtrail"
+    }  # fmt: skip
+    assert len(where) == 1
+
+
+def test_a_rotated_key_is_not_used_by_its_service_any_more(scenarios, story):
+    told = [event for _, event, _ in scenarios["control: key rotation"]]
+    gone = {event.resources[-1]: event.time for event in told if event.action == "iam:DeleteAccessKey"}
+    fresh = {event.issued for event in told if event.issued}
+    assert gone
+    assert len(fresh) == len(gone)
+    for _, event, truth in story:
+        key = event.credential.removeprefix("aws:")
+        assert key not in gone or event.time < gone[key] or truth.malicious
 
 
 def test_a_rogue_server_changes_its_definitions(scenarios):

@@ -7,9 +7,9 @@ CircleCI (2023-01) and tj-actions (2025-03) on secrets that left pipelines; the 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from pipeline.simulate.attacks.scene import AGENTS, Step, at_work, committer, from_within, play, steps, stolen, survey
-from pipeline.simulate.platforms import GitHub
 from pipeline.simulate.staff.catalog import thing
 from pipeline.simulate.staff.office import MINUTE, Office
 from pipeline.simulate.staff.people import OFFICES, Person, provider_address
@@ -44,9 +44,9 @@ def secret_scanning(office: Office, time: int) -> Iterator[Told]:
     """GitHub's secret scanning alerts of a token that somebody pushed; minutes later it is used from elsewhere."""
     chance, scenario = office.chance, "leaked token probed after its exposure"
     person = committer(office, time)
-    account, repository = person.github, chance.choice(person.repositories)
+    account, repository = person.github(time), chance.choice(person.repositories)
     yield account.act(office, time, "secret_scanning_alert.create", account.truth(scenario), repository)
-    thief = GitHub(account.name, account.number, provider_address(chance), chance.choice(("curl/8.5", "git/2.34")))
+    thief = replace(account, address=provider_address(chance), agent=chance.choice(("curl/8.5", "git/2.34")))
     at = time + int(chance.uniform(2, 20) * MINUTE)
     for _ in range(chance.randint(5, 25)):
         action = chance.choice(("git.clone", "git.clone", "repo.download_zip", "org.list_members", "api.request"))
@@ -58,10 +58,8 @@ def developer_token(office: Office, time: int) -> Iterator[Told]:
     """A developer's tool has leaked their token, and nobody noticed: somebody clones whatever they can."""
     chance, scenario = office.chance, "leaked developer token"
     person = committer(office, time)
-    account, at = person.github, time
-    thief = GitHub(
-        account.name, account.number, provider_address(chance), chance.choice(("git/2.47", "python-requests/2"))
-    )
+    account, at = person.github(time), time
+    thief = replace(account, address=provider_address(chance), agent=chance.choice(("git/2.47", "python-requests/2")))
     for number in chance.sample(range(24), k=chance.randint(10, 24)):
         yield thief.act(office, at, "git.clone", account.truth(scenario, bad=True), f"example/app-{number:02}")
         at += int(chance.uniform(0.2, 3) * SECOND)

@@ -55,9 +55,14 @@ def at_work(office: Office, time: int, *jobs: str) -> tuple[Person, Session, int
     while at < min(time + _PATIENCE * HOUR, office.end):
         people = [one for one in office.of(Person, at) if one.way != "key" and (not jobs or one.job in jobs)]
         found = {one.name: session for one in people if (session := one.session(office, at)) is not None}
+        # Those who have been signed in for hours are asked last: what is done with it must not outlive it.
+        found = {name: one for name, one in found.items() if one.expires - at > 2 * HOUR} or found
         if found:
             person = office.victim([one for one in people if one.name in found])
-            return person, found[person.name], at
+            session = found[person.name]
+            # They may be where they usually are not.
+            session.address = person.doer(office, session, False, at).address
+            return person, session, at
         at += HOUR
     # All of them are on leave, or the days are over before they work again: one of them signs in for it.
     person = office.victim(people or [one for one in office.of(Person) if one.way != "key"])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace as other
 from typing import Any
 
 from msgspec.structs import replace
@@ -27,7 +28,7 @@ from pipeline.simulate.attacks.scene import (
     survey,
 )
 from pipeline.simulate.okta import Source, log
-from pipeline.simulate.platforms import HASH, Client, GitHub, audit, vault, vault_token
+from pipeline.simulate.platforms import HASH, Client, audit, vault, vault_token
 from pipeline.simulate.staff.catalog import thing
 from pipeline.simulate.staff.office import DAY, MINUTE, Office
 from pipeline.simulate.staff.people import provider_address
@@ -94,7 +95,7 @@ def vault_after_revocation(office: Office, time: int) -> Iterator[Told]:
     chance, scenario = office.chance, "vault token used after revocation"
     job = office.victim(office.of(Leaser, time))
     accessor = HASH + office.ids.hexadecimal(16)
-    client = Client(vault_token(office, time, job.name, job.entity, accessor), job.host)
+    client = Client(vault_token(office, time, job.name, job.entity, accessor, 8 * 3600), job.host)
     login = Truth("", "token_issuance", job.entity, scenario=scenario)
     yield vault(office, time, Client(client.auth, job.host, token=False), "update", "auth/kubernetes/login", login,
                 {"mount_type": "kubernetes", "auth": client.auth})  # fmt: skip
@@ -145,13 +146,14 @@ def kubernetes_after_deletion(office: Office, time: int) -> Iterator[Told]:
 
 
 def github_after_revocation(office: Office, time: int) -> Iterator[Told]:
-    """A developer's token is revoked; the log shows it used afterwards."""
+    """A developer's token is revoked, and they have another; the log shows the old one used afterwards."""
     chance, scenario = office.chance, "github token used after revocation"
     person = committer(office, time)
-    account, at = person.github, time
+    account, at = person.github(time), time
     issuing = replace(account.truth(scenario), kind="token_issuance")
     yield account.act(office, at, "personal_access_token.access_revoked", issuing, person.repositories[0])
-    thief = GitHub(account.name, account.number, provider_address(chance), "git/2.34")
+    person.replaced.append(at)
+    thief = other(account, address=provider_address(chance), agent="git/2.34")
     at += int(chance.uniform(3, 240) * MINUTE)
     refused = {"status_code": 401} if chance.random() < 0.6 else {}
     for number in range(chance.randint(4, 15)):
@@ -284,7 +286,8 @@ def never_issued(office: Office, time: int) -> Iterator[Told]:
     doer = person.doer(office, session)
     key = office.ids.key("ASIA")
     identity = {**doer.identity, "accessKeyId": key}
-    true = replace(doer.truth, credential_chain=[f"aws:{key}"], session="")
+    # Nothing that is logged leads from it to the person whom the session is named after.
+    true = replace(doer.truth, actor=identity["arn"], human="", credential_chain=[f"aws:{key}"], session="")
     thief = stolen(office, Doer(identity, true, doer.address), "temporary credential never seen issued")
     order = [("sts:GetCallerIdentity", {}), *survey(office, chance.randint(2, 6), (1, 4), 0.2)]
     yield from play(office, at, thief, order, (0.5, 8))

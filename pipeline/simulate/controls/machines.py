@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from pipeline.simulate.attacks.scene import Step, play
 from pipeline.simulate.staff.assistants import Assistant
 from pipeline.simulate.staff.catalog import Call, asked
-from pipeline.simulate.staff.office import MINUTE, Office
+from pipeline.simulate.staff.office import DAY, MINUTE, Change, Office
 from pipeline.simulate.staff.people import provider_address
 from pipeline.simulate.staff.pipelines import Repository
 from pipeline.simulate.staff.services import Service
@@ -58,7 +58,7 @@ def terraform(office: Office, at: int, doer: Doer, *, destroy: bool) -> Iterator
             told = list(play(office, when, doer, order, (0.6, 5)))
             yield from told
             heapq.heappush(free, told[-1].time + int(chance.uniform(0.1, 2) * SECOND))
-        at = max(free) + int(chance.uniform(5, 40) * MINUTE)
+        at = max(free) + int(chance.uniform(2, 15) * MINUTE)
 
 
 def terraform_in_the_pipeline(office: Office, time: int) -> Iterator[Told]:
@@ -93,28 +93,22 @@ def autoscaling(office: Office, time: int) -> Iterator[Told]:
 
 def new_version(office: Office, time: int) -> Iterator[Told]:
     """An agent's new version has other tools, and says so: `gen_ai.agent.version` is another one from now on."""
-    chance, scenario = office.chance, "control: new version of an agent"
+    scenario = "control: new version of an agent"
     known = [one for one in office.of(Assistant, time) if one.way == "own"]
     agent = office.victim([one for one in known if one.version and one.more] or known or office.of(Assistant))
     version = f"{int((agent.version or '1')[0]) + 1}.0"
-    newer = other(agent, tools=[*agent.more, *agent.tools[:1]], version=version, release=0)
-    at = time
-    for _ in range(chance.randint(5, 15)):
-        yield from newer.work(newer.begin(office, at, scenario))
-        at += int(chance.uniform(2, 12) * MINUTE)
+    agent.later = time, [*agent.more, *agent.tools[:1]], version
+    office.changes.setdefault(agent.name, []).append(Change(time, office.end + DAY, scenario))
+    yield from agent.work(agent.begin(office, time))
 
 
 def moved(office: Office, time: int) -> Iterator[Told]:
-    """A service's jobs run on new hosts, with a newer library."""
-    chance = office.chance
-    service = office.victim(office.of(Service, time))
-    usual = service.doer(time, "control: service moved to new hosts", provider_address(chance))
-    doer, at = other(usual, agent=usual.agent.replace("1.", "1.9").replace("2.", "2.9")), time
-    for _ in range(chance.randint(3, 8)):
-        for told in service.run(chance.choice(service.jobs), office, at, doer=doer):
-            yield told
-            at = told.time
-        at += int(chance.uniform(1, 15) * MINUTE)
+    """A service's jobs run on new hosts, with a newer library, from now on."""
+    service, scenario = office.victim(office.of(Service, time)), "control: service moved to new hosts"
+    agent = service.agent.replace("1.", "1.9").replace("2.", "2.9")
+    change = Change(time, office.end + DAY, scenario, provider_address(office.chance), agent)
+    office.changes.setdefault(service.name, []).append(change)
+    yield from service.run(service.jobs[0], office, time)
 
 
 def call(office: Office, at: int, doer: Doer, found: Call, **more: Any) -> Told:

@@ -7,15 +7,17 @@ from dataclasses import replace as other
 
 from msgspec.structs import replace
 
+from pipeline.simulate import shapes
+from pipeline.simulate.attacks.defences import TRAIL
 from pipeline.simulate.attacks.models import OPENING
-from pipeline.simulate.attacks.scene import Step, at_work, play, steps
+from pipeline.simulate.attacks.scene import Step, at_work, committer, play, steps
 from pipeline.simulate.controls.machines import call, harmless, terraform
-from pipeline.simulate.staff.catalog import MODELS, READS
-from pipeline.simulate.staff.office import MINUTE, Office
+from pipeline.simulate.staff.catalog import MODELS, READS, WRITES
+from pipeline.simulate.staff.office import DAY, MINUTE, Change, Office
 from pipeline.simulate.staff.people import Person, provider_address
 from pipeline.simulate.staff.services import Service
 from pipeline.simulate.truth import Told
-from pipeline.simulate.world import SECOND, Doer
+from pipeline.simulate.world import HOUR, SECOND, Doer
 
 
 def _at_work(office: Office, time: int, scenario: str, *jobs: str, clicking: bool = False) -> tuple[Person, Doer, int]:
@@ -67,7 +69,8 @@ def key_rotation(office: Office, time: int) -> Iterator[Told]:
             ("iam:DeleteAccessKey", {"requestParameters": old}),
         ]
         # A run that had begun with the old key has ended by then.
-        yield from play(office, at + 60 * MINUTE, admin, ends, (5, 30))
+        _, later, then = _at_work(office, at + 60 * MINUTE, scenario, "administrator")
+        yield from play(office, then, later, ends, (5, 30))
         at += int(chance.uniform(1, 4) * MINUTE)
 
 
@@ -85,23 +88,34 @@ def _day(office: Office, person: Person, begins: int, scenario: str) -> Iterator
             yield from harmless(person.work(fresh, office, at + later + MINUTE), scenario)
 
 
+def _changed(office: Office, people: list[Person], change: Change) -> Iterator[Told]:
+    """Something is otherwise with these people. If all of them are off until it ends, some work a day all the same."""
+    until, day, busy = min(change.until, office.end), office.day_of(change.since), False
+    for person in people:
+        known = office.changes.setdefault(person.name, [])
+        # What is so for everybody is not so for whom something else is.
+        known.insert(len(known) if len(people) > 1 else 0, change)
+        moments = (at for later in range(day - 1, day + 5) for at in person.shift(office, later)[0])
+        busy = busy or any(change.since <= at < until for at in moments)
+    for person in () if busy else people[:3]:
+        yield from _day(office, person, change.since, change.scenario)
+
+
 def new_network(office: Office, time: int) -> Iterator[Told]:
-    """The company has a new VPN: a dozen people sign in again, and come from an address that nobody ever had."""
-    chance, where = office.chance, provider_address(office.chance)
+    """The VPN is another one for a day: everybody comes from an address that nobody ever had, even within a session."""
     people = [one for one in office.of(Person, time) if one.way != "key"]
-    for person in chance.sample(people, k=min(12, len(people))):
-        moved = other(person, home=where, office=where, travels=False)
-        yield from _day(
-            office, moved, time + int(chance.uniform(0, 90) * MINUTE), "control: everybody on a new network"
-        )
+    where, scenario = provider_address(office.chance), "control: everybody on a new network"
+    yield from _changed(office, people, Change(time, time + DAY, scenario, where))
+
+
+def _somebody(office: Office, time: int) -> Person:
+    return office.victim([one for one in office.of(Person, time) if one.way != "key"])
 
 
 def from_abroad(office: Office, time: int) -> Iterator[Told]:
-    """One person works from abroad for a day, as they said they would."""
-    where = provider_address(office.chance)
-    person = office.victim([one for one in office.of(Person, time) if one.way != "key"])
-    away = other(person, home=where, office=where, travels=False)
-    yield from _day(office, away, time, "control: one person from abroad")
+    """One person works from abroad for some days, as they said they would."""
+    change = Change(time, time + 4 * DAY, "control: one person from abroad", provider_address(office.chance))
+    yield from _changed(office, [_somebody(office, time)], change)
 
 
 def loop(office: Office, time: int) -> Iterator[Told]:
@@ -127,13 +141,51 @@ def drill(office: Office, time: int) -> Iterator[Told]:
         at += int(chance.lognormvariate(0.8, 1.0) * SECOND)
 
 
+def break_glass(office: Office, time: int) -> Iterator[Told]:
+    """In an incident an administrator takes a role that exists for that, looks around, and mends something."""
+    chance, scenario = office.chance, "control: break-glass role"
+    _, doer, at = _at_work(office, time, scenario, "administrator", "operator")
+    key, session = office.ids.key("ASIA"), f"incident-{chance.randrange(900)}"
+    taken = shapes.assume_role("break-glass", session, key, at + HOUR)
+    yield from play(office, at, doer, [("sts:AssumeRole", taken)], (1, 1))
+    true = replace(doer.truth, credential_chain=[f"aws:{key}", *doer.truth.credential_chain])
+    inside = other(doer, identity=shapes.role_identity("break-glass", session, key), truth=true)
+    for _ in range(chance.randint(10, 60)):
+        at += int(chance.lognormvariate(2.5, 0.9) * SECOND)
+        known = READS if chance.random() < 0.85 else WRITES
+        yield call(office, at, inside, chance.choice(known[chance.choice(("ec2", "rds", "ecs", "ssm", "lambda"))]))
+
+
+def logging_extended(office: Office, time: int) -> Iterator[Told]:
+    """An administrator has a trail log more than before, and turns it off and on for that."""
+    _, doer, at = _at_work(office, time, "control: logging extended", "administrator")
+    more = {"eventSelectors": [{"readWriteType": "All", "includeManagementEvents": True, "dataResources": ["s3"]}]}
+    order: list[Step] = [
+        *steps("cloudtrail:DescribeTrails cloudtrail:GetEventSelectors cloudtrail:GetTrailStatus"),
+        ("cloudtrail:PutEventSelectors", {"requestParameters": {**TRAIL, **more}}),
+        ("cloudtrail:UpdateTrail", {"requestParameters": {**TRAIL, "isMultiRegionTrail": True}}),
+        ("cloudtrail:StartLogging", {"requestParameters": TRAIL}),
+    ]
+    yield from play(office, at, doer, order, (4, 60))
+
+
+def alert_of_nothing(office: Office, time: int) -> Iterator[Told]:
+    """GitHub's secret scanning alerts of a token that is none, and its developer says so; nobody uses anything."""
+    chance, person = office.chance, committer(office, time)
+    account, repository = person.github(time), chance.choice(person.repositories)
+    true = account.truth("control: exposure that was none")
+    yield account.act(office, time, "secret_scanning_alert.create", true, repository)
+    later = time + int(chance.uniform(5, 300) * MINUTE)
+    yield account.act(office, later, "secret_scanning_alert.resolve", true, repository)
+
+
 def new_laptop(office: Office, time: int) -> Iterator[Told]:
-    """A person has a new laptop: another browser, another command line, for a day at their usual places."""
-    chance = office.chance
-    person = office.victim([one for one in office.of(Person, time) if one.way != "key"])
-    fresh = f"aws-cli/2.{{minor}}.1 md/awscrt#0.27.2 os/macos#25.0.0 arch/arm64 lang/python#3.13.{chance.randint(1, 9)}"
-    changed = other(person, browser=person.newer, command=fresh, minor=person.minor + 5, laptop=10**6)
-    yield from _day(office, changed, time, "control: new laptop")
+    """A person has a new laptop: what they use says that it is another one, from where they usually are."""
+    fresh = office.chance.choice(
+        ("aws-cli/2.31.1 md/awscrt#0.27.6 os/macos#25.0.0 md/arch#arm64", "Boto3/1.42.0 os/macos")
+    )
+    change = Change(time, office.end + DAY, "control: new laptop", agent=fresh)
+    yield from _changed(office, [_somebody(office, time)], change)
 
 
 def back_from_leave(office: Office, time: int) -> Iterator[Told]:

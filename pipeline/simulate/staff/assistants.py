@@ -13,6 +13,7 @@ from pipeline.simulate.okta import okta_agent
 from pipeline.simulate.platforms import Connection
 from pipeline.simulate.staff.catalog import thing
 from pipeline.simulate.staff.office import DAY, Bout, Habits, Office, fans
+from pipeline.simulate.staff.services import LIBRARIES, library
 from pipeline.simulate.truth import Told
 from pipeline.simulate.world import HOUR, SECOND, World
 
@@ -87,6 +88,9 @@ class Assistant(Habits):
     night: float = -1.0
     version: str = ""
     release: int = 0
+    library: str = ""
+    #: A version that is another agent than the one before: since when, with which tools, what it says it is.
+    later: tuple[int, list[Tool], str] | None = None
     server: str = "files"
 
     @classmethod
@@ -106,7 +110,8 @@ class Assistant(Habits):
             rate=chance.lognormvariate(0.9, 0.7), length=(low, low + chance.randint(1, 8)),
             begins=chance.choice((8.0, 7.0, 13.0, 9.0)), night=chance.uniform(0, 24) if chance.random() < 0.2 else -1.0,
             version=f"{chance.randint(1, 4)}.{chance.randint(0, 9)}" if chance.random() < 0.7 else "",
-            release=chance.randint(10, 150), server=chance.choice(("files", "tickets", "warehouse")),
+            release=chance.randint(10, 150), library=library(chance, LIBRARIES[:4]),
+            server=chance.choice(("files", "tickets", "warehouse")),
         )  # fmt: skip
 
     def day(self, office: Office, day: int) -> list[Bout]:
@@ -120,29 +125,47 @@ class Assistant(Habits):
 
     def task(self, world: World, time: int) -> Iterator[Told]:
         """One task, as agents of its kind do them."""
-        office, tools = cast(Office, world), tuple(self.tools)
+        office = cast(Office, world)
+        tools, people = self.box(office, time), self.served(office, time)
         if self.way == "vendor":
-            return agents.vendor_agent(world, time, self.name, self.people)
+            return agents.vendor_agent(world, time, self.name, people)
         if self.way == "shared":
-            return agents.shared_agent_task(world, time, self.name, tools, self.people)
+            return agents.shared_agent_task(world, time, self.name, tools, people)
         if self.way == "okta":
-            return okta_agent(world, time, self.name, tools, self.people)
+            return okta_agent(world, time, self.name, tools, people)
         if self.way == "mcp":
             return Connection(world, self.name, "mcp agent", tools, self.server, lists=True).tell(time)
         return self.work(self.begin(office, time))
 
+    def box(self, office: Office, time: int) -> tuple[Tool, ...]:
+        """Its tools at a time; its next release has one more."""
+        if self.later and self.later[0] <= time:
+            return tuple(self.later[1])
+        return tuple(self.tools + self.more[: office.day_of(time) >= self.release])
+
+    def served(self, office: Office, time: int) -> list[str]:
+        """Its people who are there."""
+        return [name for name in self.people if office.present(name, time)] or self.people
+
     def begin(self, office: Office, time: int, scenario: str = "agent") -> Run:
         """A task that nothing was told of yet."""
-        run = agents.begin(office, time, self.name, scenario, self.people)
+        run = agents.begin(office, time, self.name, scenario, self.served(office, time))
         major = office.day_of(time) >= self.release
         run.version = f"{self.version}.{int(major)}" if self.version else ""
+        if self.later and self.later[0] <= time:
+            run.version = self.later[2]
+        if scenario == "agent":
+            run.scenario = office.changed(self.name, time, run.doer).truth.scenario or scenario
         return run
 
     def start(self, run: Run) -> Told:
         """The platform gives the agent a role session for a task."""
-        return agents.launch(run, self.role, self.host)
+        told = agents.launch(run, self.role, self.host)
+        run.doer.agent = self.library
+        return told
 
-    def work(self, run: Run, tools: tuple[Tool, ...] = ()) -> Iterator[Told]:
+    def work(self, run: Run) -> Iterator[Told]:
         """A task from its credential to its end."""
         yield self.start(run)
-        yield from agents.work(run, run.world.chance.randint(*self.length), tools or tuple(self.tools))
+        tools = self.box(cast(Office, run.world), run.time)
+        yield from agents.work(run, run.world.chance.randint(*self.length), tools)

@@ -111,6 +111,14 @@ _WORDS = (
     "pricing", "stock", "partners", "events", "archive", "identity", "coupons", "reviews", "routing", "exports",
     "intake", "claims", "payroll",
 )  # fmt: skip
+#: How calls fail that are permitted.
+FAILURES = (
+    "ResourceNotFoundException",
+    "ThrottlingException",
+    "ValidationException",
+    "InvalidParameterValue",
+    "NoSuchKey",
+)
 MODELS = ("anthropic.claude-haiku-4", "anthropic.claude-sonnet-4", "amazon.nova-lite-v1", "mistral.mistral-small")
 
 
@@ -137,7 +145,7 @@ class Repertoire:
     #: Things of each kind that they work with, the most usual ones first.
     numbers: list[int]
     region: str = HOME
-    #: Share of calls outside of all this, and of calls that are not permitted.
+    #: Share of calls outside of all this, and of calls that fail, most of them because they are not permitted.
     novelty: float = 0.004
     mistakes: float = 0.01
     #: Of each call, its weight added to those before it.
@@ -179,7 +187,7 @@ class Repertoire:
         elif chance.random() < self.novelty / 8:
             more["awsRegion"] = chance.choice(ABROAD)
         if chance.random() < self.mistakes:
-            more |= refused(call)
+            more |= refused(call) if chance.random() < 0.6 else {"errorCode": chance.choice(FAILURES)}
         return trail(world, at, call.service, call.action, doer, requestParameters=self.parameters(chance, call),
                      **more)  # fmt: skip
 

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
+from msgspec.structs import replace
+
 from pipeline.simulate import shapes
 from pipeline.simulate.truth import Told, Truth
 from pipeline.simulate.world import HOUR, SECOND, Doer, World, trail
@@ -35,6 +37,17 @@ class Bout(NamedTuple):
     happening: Happening
 
 
+class Change(NamedTuple):
+    """Something is otherwise with somebody for a while: where they are, what they use, what they are."""
+
+    since: int
+    until: int
+    #: What `truth.scenario` says meanwhile.
+    scenario: str
+    address: str = ""
+    agent: str = ""
+
+
 @dataclass
 class Office(World):
     """The organisation: its dice, and everybody in it."""
@@ -44,6 +57,9 @@ class Office(World):
     staff: list[Habits] = field(init=False, default_factory=list)
     #: Who has been a victim already: attacks take others as long as there are any.
     taken: set[str] = field(init=False, default_factory=set)
+    _named: dict[str, Habits] = field(init=False, default_factory=dict)
+    #: What is otherwise with somebody, by name; the first that is so at a time counts.
+    changes: dict[str, list[Change]] = field(init=False, default_factory=dict)
     #: What had to happen for something that is injected, e.g. that somebody signs in.
     besides: list[Told] = field(init=False, default_factory=list)
     #: Where somebody usually comes from.
@@ -80,6 +96,21 @@ class Office(World):
         """Everybody of a kind; or those of them who are there at a time, if anybody is."""
         found = [one for one in self.staff if isinstance(one, kind)]
         return [one for one in found if time < 0 or one.there(self.day_of(time))] or found
+
+    def changed(self, name: str, time: int, doer: Doer) -> Doer:
+        """Somebody as their records show them at a time, whatever is otherwise with them then."""
+        now = (one for one in self.changes.get(name, ()) if one.since <= time < one.until)
+        if (change := next(now, None)) is None:
+            return doer
+        truth = replace(doer.truth, scenario=change.scenario)
+        address, agent = change.address or doer.address, change.agent or doer.agent
+        return Doer(doer.identity, truth, address, agent, doer.region)
+
+    def present(self, name: str, time: int) -> bool:
+        """Whether somebody of this name is there at a time."""
+        if not self._named:
+            self._named = {one.name: one for one in self.staff}
+        return name in self._named and self._named[name].there(self.day_of(time))
 
     def victim(self, found: list[Kind]) -> Kind:
         """One of them whom nothing has happened to yet, if there is any."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import cast
 
@@ -80,6 +80,8 @@ class Person(Habits):
     #: Pushes and pulls a day, with a personal access token.
     git: float = 0.0
     repositories: list[str] = field(default_factory=list)
+    #: When their token was replaced by another.
+    replaced: list[int] = field(default_factory=list)
     repertoire: Repertoire = field(default_factory=lambda: Repertoire([], [], [0]))
 
     @classmethod
@@ -121,10 +123,9 @@ class Person(Habits):
             return AWS[self.number % 2][1]
         return PERMISSION_SETS[self.job == "auditor"] if self.way == "center" else ROLES[self.job]
 
-    @property
-    def github(self) -> GitHub:
-        """Their account at GitHub."""
-        return GitHub(f"dev{self.number:02}", self.number, self.home)
+    def github(self, time: int) -> GitHub:
+        """Their account at GitHub, with the token that they have at a time."""
+        return GitHub(f"dev{self.number:02}", self.number, self.home, replaced=sum(at <= time for at in self.replaced))
 
     def address(self, office: Office, day: int) -> str:
         """Where they are on a day."""
@@ -150,6 +151,10 @@ class Person(Habits):
         number = 1 + fans(chance, self.rate, self.spread)
         # Lunch is in the middle; some work late.
         moments = sorted(begin + int(length * min(1.3, chance.betavariate(1.1, 1.2))) for _ in range(number))
+        if self.job in ("operator", "administrator", "developer") and chance.random() < 0.025:
+            # On call: something wakes them.
+            night = begin + int(chance.uniform(11, 20) * HOUR)
+            moments += [night + at * 7 * MINUTE for at in range(chance.randint(1, 4))]
         sessions: list[Session] = []
         ids, where = shapes.Ids(chance.getrandbits(64)), self.address(office, day)
         for at in moments:
@@ -188,7 +193,8 @@ class Person(Habits):
         """They sign in and are given a role."""
         office = cast(Office, world)
         if self.way == "okta":
-            chosen, told, at = login(world, time, self.name, "okta", session.login, session.address)
+            usual = self.doer(office, session, True, time)
+            chosen, told, at = login(world, time, self.name, usual.truth.scenario, session.login, usual.address)
             made, _, _ = enter_aws(chosen, at + SECOND, AWS[self.number % 2], session.key, session.seconds)
             yield from (*told, *made)
             return
@@ -197,13 +203,17 @@ class Person(Habits):
             "type": "SAMLUser", "principalId": f"{provider}:{self.name}", "userName": self.name,
             "identityProvider": provider,
         }  # fmt: skip
-        true = Truth("", "", identity["principalId"], self.name, scenario=self.doer(office, session).truth.scenario)
-        doer = Doer(identity, true, session.address, self.agent(office, session, True))
+        usual = self.doer(office, session, True, time)
+        true = Truth("", "", identity["principalId"], self.name, scenario=usual.truth.scenario)
+        doer = Doer(identity, true, usual.address, usual.agent)
         issued = shapes.assume_role(self.role, self.name, session.key, session.expires, session.seconds)
         yield trail(world, time, "sts", "AssumeRoleWithSAML", doer, **issued)
 
-    def doer(self, office: Office, session: Session, clicking: bool = False) -> Doer:
-        """Who they are in AWS with what they signed in to."""
+    def doer(self, office: Office, session: Session, clicking: bool = False, time: int = 0) -> Doer:
+        """Who they are in AWS with what they signed in to, at a time."""
+        return office.changed(self.name, time or session.begins, self._usual(office, session, clicking))
+
+    def _usual(self, office: Office, session: Session, clicking: bool) -> Doer:
         region = "" if self.repertoire.region == "eu-central-1" else self.repertoire.region
         agent, chain = self.agent(office, session, clicking), [f"aws:{session.key}"]
         if self.way == "key":
@@ -226,11 +236,16 @@ class Person(Habits):
         """At the console a click is many calls; a command is one or a few; now and then somebody writes a loop."""
         office, chance = cast(Office, world), world.chance
         clicking = chance.random() < self.console
-        doer = self.doer(office, session, clicking)
+        doer = self.doer(office, session, clicking, time)
         if chance.random() < self.loops and not clicking:
-            yield from self.loop(world, time, doer, chance.randint(30, 400))
-            return
-        at = time
+            calls = self.loop(world, time, doer, chance.randint(30, 400))
+        else:
+            calls = self._calls(world, time, doer, clicking)
+        # What they are signed in to ends; they go on with what comes next.
+        yield from (told for told in calls if told.time < session.expires)
+
+    def _calls(self, world: World, at: int, doer: Doer, clicking: bool) -> Iterator[Told]:
+        chance = world.chance
         for _ in range(1 + fans(chance, self.clicks)):
             if clicking:
                 service = self.repertoire.draw(chance).service
@@ -258,9 +273,12 @@ class Person(Habits):
 
     def pushes(self, day: int, world: World, time: int) -> Iterator[Told]:
         """Work on a repository of theirs."""
-        chance, at = world.chance, time
-        account = GitHub(self.github.name, self.number, self.address(cast(Office, world), day))
+        office, chance, at = cast(Office, world), world.chance, time
+        account = self.github(time)
+        usual = Doer({}, account.truth("developer"), self.address(office, day))
+        where = office.changed(self.name, time, usual)
+        account = replace(account, address=where.address)
         repository = chance.choice(self.repositories)
         for action in MERGED if chance.random() < 0.3 else chance.choices(GIT, k=chance.randint(1, 3)):
             at += int(chance.uniform(5, 90) * SECOND)
-            yield account.act(world, at, action, account.truth("developer"), repository)
+            yield account.act(world, at, action, where.truth, repository)

@@ -8,7 +8,7 @@ from typing import cast
 
 from pipeline.simulate import shapes
 from pipeline.simulate.staff.catalog import Call, asked, refused
-from pipeline.simulate.staff.office import DAY, Bout, Habits, Office, fans, workload_session
+from pipeline.simulate.staff.office import DAY, MINUTE, Bout, Habits, Office, fans, workload_session
 from pipeline.simulate.staff.people import provider_address
 from pipeline.simulate.truth import Told, Truth
 from pipeline.simulate.world import GITHUB, HOUR, SECOND, Doer, World, trail
@@ -26,6 +26,8 @@ STEPS = (
     Call("secretsmanager", "GetSecretValue", "secretId", "secret"), Call("sts", "GetCallerIdentity"),
     Call("cloudfront", "CreateInvalidation", "name", "stack"),
 )  # fmt: skip
+#: A run gets another session before its hour is over.
+_RENEWS = 40 * MINUTE
 AGENT = "aws-sdk-nodejs/3.{minor}.0 linux/v20 configure-aws-credentials-for-github-actions"
 
 
@@ -45,6 +47,8 @@ class Repository(Habits):
     #: What of its token's subject names the branch or the environment.
     refs: tuple[str, ...] = ()
     runners: list[str] = field(default_factory=list)
+    #: A step that is added one day.
+    added: tuple[int, Call] = (0, STEPS[0])
 
     @classmethod
     def hired(cls, office: Office, name: str, number: int) -> Repository:
@@ -61,6 +65,7 @@ class Repository(Habits):
             nightly=chance.uniform(0, 24) if chance.random() < 0.3 else -1.0,
             # Half have runners of their own, the others any that the provider has.
             runners=runners if chance.random() < 0.5 else [f"192.0.2.{80 + number % 12}"],
+            added=(chance.randint(4, 160), chance.choice(STEPS)),
         )  # fmt: skip
 
     @property
@@ -87,23 +92,34 @@ class Repository(Habits):
         return workload_session(office, time, web, self.role, session, true, start)
 
     def run(self, world: World, time: int, rounds: int = 1) -> Iterator[Told]:
-        """One run of the pipeline: its steps, then it waits until what it deployed is there."""
+        """One run of the pipeline: its steps, then it waits until what it deployed is there; now and then for much of
+        what there is, one thing after the other."""
         chance, office = world.chance, cast(Office, world)
+        rounds = rounds if chance.random() > 0.02 else chance.randint(5, 25)
         ref = self.refs[1] if len(self.refs) > 1 and chance.random() < 0.4 else self.refs[0]
         told, doer = self.enter(office, time, ref)
         yield told
-        yield from self.deploy(world, time + 20 * SECOND, doer, rounds)
+        since, at = time, time + 20 * SECOND
+        for further in range(rounds):
+            if at - since > _RENEWS:
+                told, doer = self.enter(office, at, ref, doer.address)
+                yield told
+                since, at = at, at + SECOND
+            for told in self.deploy(office, at, doer, further):
+                yield told
+                at = told.time
 
-    def deploy(self, world: World, at: int, doer: Doer, rounds: int = 1) -> Iterator[Told]:
-        """The steps, so many times, with the polling that follows."""
-        chance = world.chance
-        for _ in range(rounds):
-            for call in self.steps:
-                for _ in range(chance.choice((1, 1, 1, 2, 4)) if "Layer" in call.action else 1):
-                    at += int(chance.lognormvariate(0, 0.5) * self.pace * SECOND)
-                    wrong = refused(call) if chance.random() < 0.002 else {}
-                    named = asked(chance, call, self.number) if call.parameter else None
-                    yield trail(world, at, call.service, call.action, doer, requestParameters=named, **wrong)
-            for _ in range(fans(chance, self.polls, 0.4)):
-                at += int(chance.gauss(15, 0.3) * SECOND)
-                yield trail(world, at, self.steps[-1].service, "DescribeServices", doer)
+    def deploy(self, office: Office, at: int, doer: Doer, further: int = 0) -> Iterator[Told]:
+        """The steps for one of the things that it deploys, with the polling that follows."""
+        chance, number = office.chance, (self.number + further) % 96
+        since, added = self.added
+        steps = [*self.steps, added] if office.day_of(at) >= since else self.steps
+        for call in steps:
+            for _ in range(chance.choice((1, 1, 1, 2, 4)) if "Layer" in call.action else 1):
+                at += int(chance.lognormvariate(0, 0.5) * self.pace * SECOND)
+                wrong = refused(call) if chance.random() < 0.002 else {}
+                named = asked(chance, call, number) if call.parameter else None
+                yield trail(office, at, call.service, call.action, doer, requestParameters=named, **wrong)
+        for _ in range(fans(chance, self.polls, 0.4)):
+            at += int(chance.gauss(15, 0.3) * SECOND)
+            yield trail(office, at, "ecs", "DescribeServices", doer)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import cast
@@ -27,9 +27,9 @@ SERVICES = (
 )  # fmt: skip
 
 
-def library(chance: random.Random) -> str:
+def library(chance: random.Random, known: Sequence[str] = LIBRARIES) -> str:
     """The user agent of some program."""
-    return chance.choice(LIBRARIES).format(minor=chance.randint(20, 60), patch=chance.randint(0, 120))
+    return chance.choice(known).format(minor=chance.randint(20, 60), patch=chance.randint(0, 120))
 
 
 @dataclass
@@ -44,6 +44,8 @@ class Job:
     pace: float
     offset: float
     jitter: float
+    #: The day from which on there is such a job.
+    since: int = 0
 
     @classmethod
     def of(cls, chance: random.Random, model: bool = False) -> Job:
@@ -60,7 +62,8 @@ class Job:
             minutes, calls = max(minutes, 60), [*calls[:1], *WRITES["bedrock"]]
         rounds = 1 if minutes < 30 else chance.randint(1, 3) if minutes < 240 else chance.randint(5, 30)
         return cls(minutes, calls, chance.sample(range(96), k=chance.randint(1, 5)), rounds,
-                   chance.lognormvariate(-0.7, 0.8), chance.uniform(0, 1440), chance.uniform(0.2, 20))  # fmt: skip
+                   chance.lognormvariate(-0.7, 0.8), chance.uniform(0, 1440), chance.uniform(0.2, 20),
+                   chance.randint(5, 150) if chance.random() < 0.12 else 0)  # fmt: skip
 
     def times(self, start: int, chance: random.Random) -> list[int]:
         """When it runs on the day that starts then."""
@@ -106,12 +109,14 @@ class Service(Habits):
         chance = self.dice(office, f"day/{day}")
         return [
             Bout(at, f"{self.name}/{number}/{at}", partial(self.run, job))
-            for number, job in enumerate(self.jobs) for at in job.times(office.start + day * DAY, chance)
+            for number, job in enumerate(self.jobs) if day >= job.since or not number
+            for at in job.times(office.start + day * DAY, chance)
         ]  # fmt: skip
 
     def run(self, job: Job, world: World, time: int, rounds: int = 0, doer: Doer | None = None) -> Iterator[Told]:
         """One run of a job."""
-        chance, at, doer = world.chance, time, doer or self.doer(time)
+        chance, at = world.chance, time
+        doer = doer or cast(Office, world).changed(self.name, time, self.doer(time))
         for _ in range(rounds or max(1, fans(chance, job.rounds, 0.3))):
             number = chance.choice(job.numbers)
             for call in job.calls:
