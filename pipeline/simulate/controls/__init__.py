@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from pipeline.simulate.controls import machines, people
+from pipeline.simulate.controls import coding, machines, people
 from pipeline.simulate.staff.office import Happening
 
 #: Name (what `truth.scenario` says) → what happens.
@@ -21,6 +21,7 @@ CONTROLS: Mapping[str, Happening] = MappingProxyType({
     "control: everybody on a new network": people.new_network,
     "control: one person from abroad": people.from_abroad,
     "control: loop in the shell": people.loop,
+    "control: coding agent of a person": coding.coding_agent,
     "control: new hire with a new role": people.new_hire,
     "control: incident drill": people.drill,
     "control: break-glass role": people.break_glass,

@@ -64,6 +64,8 @@ class Person(Habits):
     weekends: float = 0.05
     console: float = 0.5
     clicks: float = 3.0
+    #: Seconds from one step to the next (the logarithm's mean and spread).
+    pace: tuple[float, float] = (3.0, 0.9)
     loops: float = 0.004
     lasts: int = 8
     office: str = OFFICES[0]
@@ -106,7 +108,8 @@ class Person(Habits):
             hours=max(4.0, chance.gauss(8.2, 1.0)), rate=max(1.5, chance.lognormvariate(1.7, 0.55)),
             spread=chance.uniform(0.2, 0.7), weekends=chance.betavariate(1, 14),
             console=1.0 if job in ("support", "auditor") and chance.random() < 0.5 else chance.uniform(0.05, 0.9),
-            clicks=chance.uniform(1.5, 5), loops=chance.lognormvariate(-5.6, 0.8), lasts=chance.choice((1, 4, 8, 12)),
+            clicks=chance.uniform(1.5, 5), pace=(chance.gauss(2.8, 0.45), chance.uniform(0.6, 1.1)),
+            loops=chance.lognormvariate(-5.6, 0.8), lasts=chance.choice((1, 4, 8, 12)),
             office=chance.choice(OFFICES), home=provider_address(chance),
             at_home=chance.choice((0.0, 0.2, 0.4, 0.6, 1.0)), travels=chance.random() < 1 / 6,
             browser=browser, newer=newer, command=command, minor=chance.randint(15, 40), laptop=chance.randrange(140),
@@ -254,14 +257,15 @@ class Person(Habits):
                     yield self.repertoire.tell(world, at + call * SECOND // 18, doer, seen)
             else:
                 yield self.repertoire.tell(world, at, doer)
-            at += int(chance.lognormvariate(3.0, 0.9) * SECOND) + SECOND // 2
+            at += int(chance.lognormvariate(*self.pace) * SECOND) + SECOND // 2
 
     def loop(self, world: World, at: int, doer: Doer, times: int) -> Iterator[Told]:
-        """The same call on one thing after the other, as fast as a shell makes it."""
-        chance, call = world.chance, self.repertoire.draw(world.chance)
-        pace = chance.uniform(0.3, 1.6)
-        for _ in range(times):
-            yield self.repertoire.tell(world, at, doer, call)
+        """The same call, or a few in turn, on one thing after the other, as fast as a shell or a script makes them."""
+        chance = world.chance
+        calls = [self.repertoire.draw(chance) for _ in range(chance.choice((1, 1, 1, 2, 3, 5)))]
+        pace = chance.uniform(0.15, 1.6)
+        for number in range(times):
+            yield self.repertoire.tell(world, at, doer, calls[number % len(calls)])
             at += int(chance.gauss(pace, pace / 12) * SECOND)
 
     def agent(self, office: Office, session: Session, clicking: bool) -> str:
