@@ -47,8 +47,9 @@ def kept(part: str, found: object) -> Iterator[tuple[str, str]]:
 
 
 def _walked(found: dict[str, Any], tree: Tree) -> Iterator[tuple[str, str]]:
-    for name in found.keys() & tree.keys():
-        value, below = found[name], tree[name]
+    # In an order of their own, whatever that of the record: equal records make equal events.
+    for name, below in tree.items():
+        value = found.get(name)
         if isinstance(below, str):
             if isinstance(value, str | bool | int):
                 yield below, text_of(value)
