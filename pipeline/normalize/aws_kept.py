@@ -37,13 +37,16 @@ def _tree() -> Tree:
 
 
 _TREE = _tree()
+_NAMES = {part: frozenset(below) for part, below in _TREE.items()}
 
 
-def kept(part: str, found: object) -> Iterator[tuple[str, str]]:
+def kept(part: str, found: object) -> list[tuple[str, str]]:
     """Of `requestParameters`, `responseElements` or `additionalEventData`: the fields that are kept."""
+    # Most records have none of them.
+    if not isinstance(found, dict) or _NAMES[part].isdisjoint(found):
+        return []
     below = _TREE[part]
-    if isinstance(found, dict) and isinstance(below, dict):
-        yield from _walked(found, below)
+    return list(_walked(found, below)) if isinstance(below, dict) else []
 
 
 def _walked(found: dict[str, Any], tree: Tree) -> Iterator[tuple[str, str]]:
