@@ -37,18 +37,22 @@ def _tree() -> Tree:
 
 
 _TREE = _tree()
+_NAMES = {part: frozenset(below) for part, below in _TREE.items()}
 
 
-def kept(part: str, found: object) -> Iterator[tuple[str, str]]:
+def kept(part: str, found: object) -> list[tuple[str, str]]:
     """Of `requestParameters`, `responseElements` or `additionalEventData`: the fields that are kept."""
+    # Most records have none of them.
+    if not isinstance(found, dict) or _NAMES[part].isdisjoint(found):
+        return []
     below = _TREE[part]
-    if isinstance(found, dict) and isinstance(below, dict):
-        yield from _walked(found, below)
+    return list(_walked(found, below)) if isinstance(below, dict) else []
 
 
 def _walked(found: dict[str, Any], tree: Tree) -> Iterator[tuple[str, str]]:
-    for name in found.keys() & tree.keys():
-        value, below = found[name], tree[name]
+    # In an order of their own, whatever that of the record: equal records make equal events.
+    for name, below in tree.items():
+        value = found.get(name)
         if isinstance(below, str):
             if isinstance(value, str | bool | int):
                 yield below, text_of(value)

@@ -208,3 +208,21 @@ def test_vendors_partial_records_are_rejected_only_for_what_they_lack():
         else:
             reasons.add(reason(row["event"], "aws.cloudtrail").split(":")[0])
     assert reasons <= {"eventTime", "eventName"}
+
+
+def test_fields_that_rules_ask_for_are_kept_in_an_order_of_their_own():
+    block = {"RestrictPublicBuckets": False, "BlockPublicAcls": True, "other": 1}
+    asked = {"status": "Enabled", "attribute": {"value": 1}, "enable": False, "PublicAccessBlockConfiguration": block}
+    answered = {"ConsoleLogin": "Success", "command": {"status": "Pending", "commandId": "c"}, "password": "x"}
+    kept = [
+        events({**CALL, "requestParameters": given, "responseElements": answered})[0].attributes
+        for given in (asked, dict(reversed(asked.items())))
+    ]
+    assert list(kept[0].items()) == list(kept[1].items())
+    named = {name: text for name, text in kept[0].items() if name.startswith(("requestParameters", "responseElements"))}
+    assert named == {
+        "requestParameters.enable": "false", "requestParameters.status": "Enabled",
+        "requestParameters.PublicAccessBlockConfiguration.BlockPublicAcls": "true",
+        "requestParameters.PublicAccessBlockConfiguration.RestrictPublicBuckets": "false",
+        "responseElements.ConsoleLogin": "Success", "responseElements.command.status": "Pending",
+    }  # fmt: skip
