@@ -139,6 +139,7 @@ def measure(settings: Settings, home: Path, events: int, shape: list[list[str]])
         "events": events,
         "rates": rates,
         "cpu": cpu,
+        "scoring": round(said["counts"].get("scoring_us", 0) / events, 1),
         "counts": said["counts"],
         "check": check(settings, load.truth),
     }
@@ -156,6 +157,8 @@ def show(result: dict[str, Any], *, as_json: bool) -> None:
     print("  CPU time of ours for each event, microseconds, start and end included:")
     for name, microseconds in result["cpu"].items():
         print(f"    {name:32} {microseconds:8.1f}")
+    worker = sum(spent for name, spent in result["cpu"].items() if "correlate" in name or "normalize" in name)
+    print(f"    of which scoring: {result['scoring']:.1f}, {result['scoring'] / worker:.1%} of the worker's time")
     print(f"  checked: {result['check']}")
 
 

@@ -3,6 +3,7 @@
     events-by-credential ─ directory ─► events-by-credential, events-by-actor
     events-by-actor ─ sessions ─► entries, events-by-credential (whose session is whose), steps
     steps ─ drift ─► findings
+    entries ─ misuse ─► findings
 
 State changes only by input (`pipeline.hop`). The timers below send: what waits in the outbox, and marks of how far each
 partition is.
@@ -26,14 +27,18 @@ from pipeline.kit.metrics import Metrics
 from pipeline.kit.outbox import Outbox
 from pipeline.kit.outputs import Outputs
 from pipeline.kit.topics import full_name, partition_of
-from pipeline.score import drift as scoring
+from pipeline.score import drift, misuse
+from pipeline.score.act import identity_of
 from schemas.batch import SECOND_HOP, Batch, DeadLetters, Entries, Findings, Item, Mark, Recall, Recalls
+from schemas.finding import Finding
 from schemas.rejected import Rejected
 from schemas.step import Steps
 
 FIRST, SECOND, ENTRIES, DEAD_LETTERS = "events-by-credential", "events-by-actor", "entries", "dead-letters"
 RECALLS, STEPS, FINDINGS = "recalls", "steps", "findings"
-CHANGELOGS = {FIRST: "state-by-credential", SECOND: "state-by-actor", STEPS: "state-by-agent"}
+CHANGELOGS = {
+    FIRST: "state-by-credential", SECOND: "state-by-actor", STEPS: "state-by-agent", ENTRIES: "state-by-identity",
+}  # fmt: skip
 #: Time between flushes of the outbox and between marks, seconds.
 FLUSH_EVERY, MARK_EVERY = 0.02, 0.25
 #: While more input waits, a batch waits for further items, but no longer than this (seconds).
@@ -47,7 +52,7 @@ _encode = msgspec.msgpack.Encoder().encode
 
 #: What wraps the items of a topic in one message; others are Batches.
 WRAPS: dict[str, Callable[[list[Any]], msgspec.Struct]] = {
-    ENTRIES: Entries, RECALLS: Recalls, STEPS: Steps, FINDINGS: Findings,
+    ENTRIES: Entries, RECALLS: Recalls, STEPS: Steps, FINDINGS: Findings.of,
 }  # fmt: skip
 
 
@@ -70,10 +75,12 @@ class Correlator:
             self, SECOND, CHANGELOGS[SECOND], Batch, lambda state: sessions.Sessions(state, *limits),
             sessions.STATE_TYPES,
         )  # fmt: skip
-        self.third: Hop[scoring.Drift] = Hop(
-            self, STEPS, CHANGELOGS[STEPS], Steps, scoring.scorer(settings), scoring.STATE_TYPES
+        self.third: Hop[drift.Drift] = Hop(
+            self, STEPS, CHANGELOGS[STEPS], Steps, drift.scorer(settings), drift.STATE_TYPES
         )
-        self._entries_turn = 0
+        self.fourth: Hop[misuse.Misuse] = Hop(
+            self, ENTRIES, CHANGELOGS[ENTRIES], Entries, misuse.scorer(settings), misuse.STATE_TYPES
+        )
         #: Monotonic time at which items last came in or went out, for `--until-idle`.
         self.active = time.monotonic()
         self._wire()
@@ -83,6 +90,7 @@ class Correlator:
         self.first.agent = app.agent(self._topic(FIRST), name="directory")(self._direct)
         self.second.agent = app.agent(self._topic(SECOND), name="sessions")(self._attend)
         self.third.agent = app.agent(self._topic(STEPS), name="drift")(self._score)
+        self.fourth.agent = app.agent(self._topic(ENTRIES), name="misuse")(self._watch)
         app.on_partitions_revoked.connect(self._forget)
         app.timer(FLUSH_EVERY)(self._flush)
         app.timer(MARK_EVERY)(self._mark)
@@ -102,6 +110,11 @@ class Correlator:
         async for event in stream.noack().events():
             await self.third.take(event, self._third_hop)
 
+    async def _watch(self, stream: Any) -> None:
+        self.fourth.queue = stream.channel.queue
+        async for event in stream.noack().events():
+            await self.fourth.take(event, self._fourth_hop)
+
     def _first_hop(self, stage: directory.Directory, batch: Batch) -> None:
         self.route(stage.apply(batch))
         self._account(stage)
@@ -111,14 +124,27 @@ class Correlator:
         self._account(stage)
         self.route(announcements)
         self.metrics.add("entries", len(entries))
-        self._entries_turn += 1
         for entry in entries:
-            self._outbox.add(ENTRIES, self._entries_turn % self.settings.partitions, entry)
+            self._outbox.add(ENTRIES, partition_of(identity_of(entry.actor), self.settings.partitions), entry)
         for step in stage.steps:
             self._outbox.add(STEPS, partition_of(step.key, self.settings.partitions), step)
 
-    def _third_hop(self, stage: scoring.Drift, steps: Steps) -> None:
-        for finding in stage.apply(steps.steps):
+    def _third_hop(self, stage: drift.Drift, steps: Steps) -> None:
+        began = time.thread_time()
+        self._tell(stage.apply(steps.steps))
+        self.metrics.add("scoring_us", int((time.thread_time() - began) * 1e6))
+
+    def _fourth_hop(self, stage: misuse.Misuse, entries: Entries) -> None:
+        began = time.thread_time()
+        self._tell(stage.apply(entries.entries))
+        self.metrics.add("scoring_us", int((time.thread_time() - began) * 1e6))
+        self.metrics.trouble("rules", stage.trouble)
+        for behaviour in stage.behaviours:
+            self._outbox.add(FINDINGS, 0, behaviour)
+        stage.behaviours = []
+
+    def _tell(self, findings: list[Finding]) -> None:
+        for finding in findings:
             self._outbox.add(FINDINGS, 0, finding)
             self.metrics.add("findings")
 
@@ -140,6 +166,7 @@ class Correlator:
         await self.first.finish()
         await self.second.finish()
         await self.third.finish()
+        await self.fourth.finish()
         await self.app.producer.flush()
 
     @property
@@ -170,7 +197,8 @@ class Correlator:
         """Send what waits, unless more input is there that will fill the batches."""
         self._outputs.poll()
         now = time.monotonic()
-        if now - self._flushed >= LINGER or (self.first.drained and self.second.drained and self.third.drained):
+        hops = (self.first, self.second, self.third, self.fourth)
+        if now - self._flushed >= LINGER or all(hop.drained for hop in hops):
             self._flushed = now
             self._outbox.flush()
 
@@ -202,6 +230,7 @@ class Correlator:
         self.first.partitions.clear()
         self.second.partitions.clear()
         self.third.partitions.clear()
+        self.fourth.partitions.clear()
 
     def _topic(self, name: str) -> Any:
         return self.app.topic(

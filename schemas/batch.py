@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
+from schemas.behaviour import Behaviour
 from schemas.entry import Link, PackedEntry
 from schemas.finding import Finding
 from schemas.rejected import Rejected
@@ -213,9 +214,16 @@ class Entries(msgspec.Struct, array_like=True, gc=False):
 
 
 class Findings(msgspec.Struct, array_like=True, gc=False):
-    """One message of `findings`."""
+    """One message of `findings`: what was found, and how identities behave."""
 
     findings: list[Finding]
+    behaviours: list[Behaviour] = []
+
+    @classmethod
+    def of(cls, items: list[Finding | Behaviour]) -> Findings:
+        """Both, as they come."""
+        found = [item for item in items if isinstance(item, Finding)]
+        return cls(found, [item for item in items if isinstance(item, Behaviour)])
 
 
 class RawRecord(msgspec.Struct, array_like=True, gc=False):

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from schemas.event import Event, unpacked
+from schemas.event import Event, packed, unpacked
 
 #: How a link was made, strongest first.
 Method = Literal["stated", "credential", "session-name", "trace", "in-flight", "identity", "none"]
@@ -60,6 +60,10 @@ class Entry(Attributed, array_like=True, gc=False, kw_only=True):
     #: the end of what travels.
     credential_expires: int = 0
     credential_revoked: int = 0
+
+    def packed(self) -> PackedEntry:
+        """As it travels."""
+        return PackedEntry(event=packed(self.event), **{name: getattr(self, name) for name in FOUND_FIELDS})
 
 
 #: What of an Entry is not its event, in the order in which it travels.

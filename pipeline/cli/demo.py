@@ -12,6 +12,7 @@ from pipeline.cli import findings_views, views
 from pipeline.cli.remote import DeskReader
 from pipeline.kit.config import Settings
 from pipeline.run.up import Up
+from pipeline.score.findings import DRIFT
 from pipeline.simulate import incident
 from pipeline.sources.publish import Publisher
 from schemas.rejected import Record
@@ -70,7 +71,7 @@ class Demo:
         return False
 
     def _found(self, desk: DeskReader, truth: incident.Truth) -> bool:
-        return bool(list(desk.findings({"session": truth.session}, 10)))
+        return any(row["detection"] == DRIFT for row in desk.findings({"session": truth.session}, 10))
 
     def _thief(self, desk: DeskReader, truth: incident.Truth) -> bool:
         used = [row for row in desk.timeline("credential", truth.clue, limit=1000) if row["credential"] == truth.clue]

@@ -31,7 +31,7 @@ CSV_COLUMNS: dict[Of, tuple[str, ...]] = {
 #: Of one name: everything that it was seen together with, a line each.
 RELATED_COLUMNS = ("relation", "name", "events", "first", "last")
 #: Parts of a detail that have tables of their own.
-_PARTS = ("names", "related", "superseded_by", "children", "ancestors", "descendants")
+_PARTS = ("names", "related", "superseded_by", "children", "ancestors", "descendants", "behaviour")
 
 
 def listing(of: Of, rows: Iterable[Shape], format: Format, out: TextIO) -> int:
@@ -54,6 +54,8 @@ def single(row: Shape, format: Format, out: TextIO) -> None:
             grid(row["names"], names_views.NAMES, out)
         if lines := list(_related(row)):
             grid(lines, _RELATED, out)
+        if row.get("behaviour"):
+            grid(row["behaviour"], _BEHAVIOUR, out)
         for name in ("ancestors", "descendants"):
             if row.get(name):
                 grid([{"relation": name, **issuance} for issuance in row[name]], _ISSUANCES, out)
@@ -104,6 +106,12 @@ def _issued(row: Shape) -> str:
 def _state(row: Shape) -> str:
     after = f"used after {row['used_after']}" if row["used_after"] else ""
     return "\n".join(filter(None, (row["state"], after)))
+
+
+def _worker(shares: Shape) -> str:
+    """Who most likely was at work, and how surely."""
+    share, name = max((shares[name], name) for name in ("human", "agent", "script"))
+    return f"{name} {share:.2f}" if share else "not known"
 
 
 def _some(names: list[str], total: int) -> str:
@@ -160,4 +168,10 @@ _ISSUANCES = (
     Column("With", lambda row: row["parent"], weight=2),
     Column("By", lambda row: row["actor"], weight=2),
     Column("As", lambda row: row["subject"], weight=2),
+)
+_BEHAVIOUR = (
+    Column("Day", lambda row: row["day"], whole=True),
+    Column("Said to be", lambda row: row["declared"], whole=True),
+    Column("Worked like", _worker, whole=True),
+    Column("Before", lambda row: _worker(row["before"]), whole=True),
 )

@@ -73,6 +73,7 @@ def main() -> None:
     from pipeline.cli import (  # noqa: PLC0415
         aliases,  # noqa: F401
         chaos,  # noqa: F401
+        detections,  # noqa: F401
         drift,  # noqa: F401
         findings,  # noqa: F401
         inputs,  # noqa: F401

@@ -12,7 +12,7 @@ from pipeline.cli import rules_views
 from pipeline.cli.main import app, fail, settings_from
 from pipeline.cli.stored import Shown
 from pipeline.kit.failures import Permanent
-from pipeline.score import definition
+from pipeline.score import definition, misuse
 from pipeline.score.definition import Definition
 from pipeline.score.rules import fields as names_of_fields
 from pipeline.score.rules import importing, mapping, trying
@@ -106,7 +106,7 @@ def try_examples(
     """
     rules = Rulebook.load(folder or settings_from().rules)
     definitions = rules.definitions if folder else definition.built_in() | rules.definitions
-    outcomes = list(trying.tried(definitions, trying.runner(rules, trying.no_engine)))
+    outcomes = list(trying.tried(definitions, trying.runner(rules, misuse.finder(settings_from(rules=folder)))))
     rules_views.outcomes(outcomes, format_.value, sys.stdout)
     count = {kind: sum(one.outcome == kind for one in outcomes) for kind in ("passed", "failed", "not tried")}
     typer.echo("whodid: examples: " + ", ".join(f"{number} {kind}" for kind, number in count.items()), err=True)

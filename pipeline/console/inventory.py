@@ -13,12 +13,14 @@ A listing has the fields of `pipeline.store.seen`, with times as in a timeline (
 
 One name has `events`, `served`, `first` and `last` of its current rows, and besides: `related` (by relation: `total`,
 and `values` with `name`, `events`, `first`, `last`, most frequent first), `superseded_by`, `children`, of a credential
-`ancestors` and `descendants` (issuances), and `complete` (false: not every row of it was read). Keys may be added; none
-changes its meaning within `/v1`.
+`ancestors` and `descendants` (issuances), of an identity `behaviour` (by day: how surely a human, an agent or a script
+was at work, and before; docs/detections.md), and `complete` (false: not every row of it was read). Keys may be added;
+none changes its meaning within `/v1`.
 """
 
 from __future__ import annotations
 
+import datetime
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -27,18 +29,21 @@ from pipeline.console import asked, names
 from pipeline.console.shapes import iso, moment
 from pipeline.kit.failures import Invalid
 from pipeline.store.aliases import known
+from pipeline.store.behaviours import behaviours
 from pipeline.store.details import Detail, Related, detail
 from pipeline.store.inventory import Of, inventory
 from pipeline.store.lineage import Issuance
 from pipeline.store.pivots import MAX_LIMIT, Rows
 from pipeline.store.rules import RELATIONS
 from pipeline.store.seen import Credential, Identity, Item, Session
+from schemas.behaviour import Behaviour
 
 PARAMETERS = ("kind", "since", "superseded", "after", "limit")
 DEFAULT_LIMIT = 100
 _TIMES = ("first", "last", "first_used", "last_used", "issued", "expires", "revoked", "ended")
 #: A session is idle when nothing of it was seen for so long (microseconds).
 IDLE = 1_800_000_000
+_EPOCH = datetime.date(1970, 1, 1).toordinal()
 
 
 def listing(store: Rows, of: Of, given: Mapping[str, str]) -> dict[str, Any]:
@@ -70,6 +75,7 @@ def single(store: Rows, of: Of, name: str, given: Mapping[str, str]) -> dict[str
     shape = _detail(found)
     if of == "identities":
         _name(store, [shape])
+        shape["behaviour"] = [_behaviour(one) for one in behaviours(store, name)]
     return shape
 
 
@@ -124,6 +130,13 @@ def _name(store: Rows, shapes: list[dict[str, Any]]) -> None:
         shape["names"] = [names.name(one) for one in found[shape["name"]]] if theirs else []
         roles = (relation.of(shape["name"]) for relation in RELATIONS if theirs)
         shape["role"] = next(filter(None, roles), "")
+
+
+def _behaviour(one: Behaviour) -> dict[str, Any]:
+    date = datetime.date.fromordinal(_EPOCH + one.day).isoformat()
+    before = {"human": one.before_human, "agent": one.before_agent, "script": one.before_script}
+    shares = {"human": one.human, "agent": one.agent, "script": one.script}
+    return {"day": date, "declared": one.declared, **shares, "before": before, "days": one.days, "model": one.model}
 
 
 def _related(value: Related) -> dict[str, Any]:

@@ -51,6 +51,10 @@ class Settings(BaseSettings):
     #: A folder with rules of one's own and Sigma's, and a file that says what is known to be harmless (docs/rules.md).
     rules: Path | None = None
     exceptions: Path | None = None
+    #: False alarms per active identity-day that a detection of misuse may raise: 0.001 is one in a thousand days.
+    alert_budget: float = Field(0.001, gt=0, lt=1)
+    #: A model file, if not the one that comes with the program.
+    baselines: Path | None = None
 
     #: HTTP address of collector and console; loopback until told otherwise.
     host: str = "127.0.0.1"

@@ -20,6 +20,7 @@ Name = Literal[
     "duplicates",
     "entries",
     "findings",
+    "scoring_us",
     "checkpoints",
     "held_dropped",
     "recalled",

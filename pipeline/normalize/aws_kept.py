@@ -10,7 +10,7 @@ from pipeline.normalize.documents import text_of
 #: None of them holds a secret or a name that is among the resources already.
 PATHS = (
     "requestParameters.attribute", "requestParameters.attributeName", "requestParameters.setAsDefault",
-    "requestParameters.publiclyAccessible", "requestParameters.enable",
+    "requestParameters.publiclyAccessible", "requestParameters.enable", "requestParameters.withDecryption",
     "requestParameters.documentName", "requestParameters.regionName",
     "requestParameters.status", "requestParameters.peerOwnerId", "requestParameters.VersioningConfiguration.Status",
     "requestParameters.PublicAccessBlockConfiguration.BlockPublicAcls",

@@ -16,7 +16,7 @@ from pipeline.kit.state import PartitionState
 from pipeline.normalize.context import Context
 from pipeline.normalize.stage import Normalized, process
 from pipeline.run.recall import Pending, again
-from pipeline.score.drift import STATE_TYPES, scorer
+from pipeline.score import drift, misuse
 from pipeline.store import Store
 from pipeline.store.queries import counts
 from pipeline.store.recall import uses
@@ -66,7 +66,8 @@ class Investigation:
         self._context = Context.of(settings)
         self._engine = Engine(settings.grace, settings.late_window, KEEP, recalls=True)
         self._engine.steps = []
-        self._drift = scorer(settings)(PartitionState(STATE_TYPES))
+        self._drift = drift.scorer(settings)(PartitionState(drift.STATE_TYPES))
+        self._misuse = misuse.scorer(settings)(PartitionState(misuse.STATE_TYPES))
         self.summary = Summary()
         #: Rows that the timeline has and the inventory not yet.
         self._owed: list[Written] = []
@@ -152,7 +153,7 @@ class Investigation:
             self.summary.conflicts += 1
             self.summary.reasons["event_id: expected an id of its own, another record has it too"] += 1
             rejected.append(letter)
-        self._score()
+        self._score(entries)
         for entry in entries:
             event_id = head_of(entry.event).event_id
             known = self._outcomes.get(event_id)
@@ -165,14 +166,17 @@ class Investigation:
         if rejected:
             self._store.write_rejected(rejected)
 
-    def _score(self) -> None:
-        """Findings of what the engine has told since."""
+    def _score(self, entries: list[PackedEntry]) -> None:
+        """Findings of these entries, and of what the engine has told since."""
         steps, self._engine.steps = self._engine.steps, []
-        found = self._drift.apply(steps or [])
+        found = self._drift.apply(steps or []) + self._misuse.apply(entries)
         self._standing.update({finding.finding_id: not finding.retracted for finding in found})
         self.summary.findings = sum(self._standing.values())
         if found:
             self._store.write_findings(found)
+        behaviours, self._misuse.behaviours = self._misuse.behaviours, []
+        if behaviours:
+            self._store.write_behaviours(behaviours)
 
 
 def side_by_side(strands: Sequence[Iterator[Normalized]]) -> Iterator[tuple[int, Normalized]]:

@@ -25,6 +25,7 @@ from pipeline.run.recall import Recaller
 from pipeline.store import Store, connect
 from pipeline.store.write import Written
 from schemas.batch import DeadLetters, Entries, Findings, Records
+from schemas.behaviour import Behaviour
 from schemas.finding import Finding
 
 ENTRIES, FINDINGS, RECORDS, DEAD_LETTERS = "entries", "findings", "records", "dead-letters"
@@ -125,6 +126,8 @@ class StoreRole:
         written = self.store.write_timeline(block.entries) if block.entries else None
         if block.findings:
             self.store.write_findings(block.findings)
+        if block.behaviours:
+            self.store.write_behaviours(block.behaviours)
         if block.records:
             self.store.write_records(block.records)
         if block.rejected:
@@ -156,6 +159,7 @@ class Block:
     def __init__(self) -> None:
         self.entries: list[Any] = []
         self.findings: list[Finding] = []
+        self.behaviours: list[Behaviour] = []
         self.records: list[Any] = []
         self.rejected: list[Any] = []
         self.started = time.monotonic()
@@ -163,7 +167,8 @@ class Block:
     @property
     def rows(self) -> int:
         """How many rows wait."""
-        return len(self.entries) + len(self.findings) + len(self.records) + len(self.rejected)
+        judged = len(self.findings) + len(self.behaviours)
+        return len(self.entries) + judged + len(self.records) + len(self.rejected)
 
     def add(self, value: Entries | Findings | Records | DeadLetters) -> None:
         """Take in one message."""
@@ -173,6 +178,7 @@ class Block:
             self.entries += value.entries
         elif isinstance(value, Findings):
             self.findings += value.findings
+            self.behaviours += value.behaviours
         elif isinstance(value, Records):
             self.records += value.records
         else:

@@ -141,9 +141,9 @@ def load(folder: Path | Traversable) -> dict[str, Definition]:
 
 
 def built_in() -> dict[str, Definition]:
-    """Those that come with the program."""
+    """Those that come with the program, by name: that of their files, with dashes."""
     folder = files("pipeline.score").joinpath("detections")
-    return load(folder) if folder.is_dir() else {}
+    return {name.replace("_", "-"): definition for name, definition in load(folder).items()}
 
 
 def name_of(file: Path | Traversable) -> str:

@@ -17,22 +17,13 @@ import msgspec
 
 from pipeline.kit.failures import Permanent
 from pipeline.score.measures import MEASURES
+from pipeline.score.trees import Tree, sound, total
 
 NAME = "tool-chain-drift"
 #: Shares of harmless sessions for which a model states the score that they exceed.
 SHARES = (0.001, 0.005, 0.01, 0.05)
 #: Logarithm (as measured) of the sessions of a task from which on it is known what is usual.
 KNOWN, SESSIONS = math.log1p(5), list(MEASURES).index("sessions")
-
-
-class Tree(msgspec.Struct):
-    """One regression tree: per node the measure it asks for (-1 = a leaf), its threshold, children, and value."""
-
-    measure: list[int]
-    threshold: list[float]
-    left: list[int]
-    right: list[int]
-    value: list[float]
 
 
 class Forest(msgspec.Struct):
@@ -93,14 +84,7 @@ class Model:
 
 def probability(forest: Forest, vector: list[float]) -> float:
     """What a forest says of a vector."""
-    total = forest.baseline
-    for tree in forest.trees:
-        measure, threshold, left, right = tree.measure, tree.threshold, tree.left, tree.right
-        node = 0
-        while (asked := measure[node]) >= 0:
-            node = left[node] if vector[asked] <= threshold[node] else right[node]
-        total += tree.value[node]
-    return 1.0 / (1.0 + math.exp(-total))
+    return 1.0 / (1.0 + math.exp(-forest.baseline - total(forest.trees, vector)))
 
 
 def save(trained: Trained, file: Path) -> None:
@@ -119,18 +103,6 @@ def load(file: Path | None = None) -> Model:
         raise Permanent(f"{where}: expected what `whodid train agent-runs` writes: {error}") from error
     if trained.measures != list(MEASURES):
         raise Permanent(f"{where}: it takes other measures than this version has; train it again")
-    if not all(map(_sound, trained.first.trees + trained.later.trees)):
+    if not all(sound(tree, len(MEASURES)) for tree in trained.first.trees + trained.later.trees):
         raise Permanent(f"{where}: a tree has a node that leads back or nowhere")
     return Model(trained)
-
-
-def _sound(tree: Tree) -> bool:
-    """Whether every walk through a tree ends: children come after their parents, and lists are of one length."""
-    nodes = len(tree.measure)
-    if not nodes or any(len(one) != nodes for one in (tree.threshold, tree.left, tree.right, tree.value)):
-        return False
-    branches = zip(range(nodes), tree.measure, tree.left, tree.right, strict=True)
-    return all(
-        asked == -1 or (0 <= asked < len(MEASURES) and node < min(left, right) and max(left, right) < nodes)
-        for node, asked, left, right in branches
-    )

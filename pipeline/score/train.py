@@ -17,8 +17,9 @@ import sklearn
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from pipeline.kit.failures import Permanent
+from pipeline.score.grow import bases_of, trees_of
 from pipeline.score.measures import MEASURES, without_history
-from pipeline.score.model import NAME, Forest, Trained, Tree, probability
+from pipeline.score.model import NAME, Forest, Trained, probability
 
 #: Folds for scores of runs that were not learned from; calls of one hijacked run that count as the attacker's.
 FOLDS, ATTACKERS = 5, 2
@@ -158,24 +159,11 @@ def _fit(pairs: Sequence[Pair], seed: int) -> Forest:
         max_features=0.4, monotonic_cst=list(MEASURES.values()), early_stopping=False, random_state=seed,
     )  # fmt: skip
     learner.fit(np.array(vectors), asked, sample_weight=weighed)
-    # Where scikit-learn keeps its trees is not public, so what was read is held against what it says.
-    forest = Forest(
-        float(learner._baseline_prediction.ravel()[0]), [_tree(grown[0].nodes) for grown in learner._predictors], []
-    )
+    (trees,), (baseline,) = trees_of(learner), bases_of(learner)
+    forest = Forest(baseline, trees, [])
+    # What was read out of scikit-learn is held against what it says.
     sample = vectors[:: len(vectors) // 50 or 1]
     for vector, expected in zip(sample, learner.predict_proba(np.array(sample))[:, 1], strict=True):
         if abs(probability(forest, vector) - expected) > 1e-5:
             raise RuntimeError(f"scikit-learn {sklearn.__version__} keeps its trees in another way than is read here")
     return forest
-
-
-def _tree(nodes: np.ndarray) -> Tree:
-    """A tree of scikit-learn's as plain lists."""
-    leaf = [bool(one) for one in nodes["is_leaf"]]
-    return Tree(
-        [-1 if end else int(asked) for end, asked in zip(leaf, nodes["feature_idx"], strict=True)],
-        [0.0 if end else float(at) for end, at in zip(leaf, nodes["num_threshold"], strict=True)],
-        [int(one) for one in nodes["left"]],
-        [int(one) for one in nodes["right"]],
-        [round(float(value), 9) if end else 0.0 for end, value in zip(leaf, nodes["value"], strict=True)],
-    )

@@ -20,6 +20,7 @@ from pipeline.kit.failures import Transient
 from pipeline.store import write
 from pipeline.store.faults import translated
 from schemas.batch import RawRecord
+from schemas.behaviour import Behaviour
 from schemas.entry import Entry, PackedEntry
 from schemas.finding import Finding
 from schemas.rejected import Rejected
@@ -111,6 +112,10 @@ class Store:
     def write_findings(self, findings: list[Finding]) -> None:
         """Write findings, of which each one's highest revision counts, in whatever order they come."""
         self.insert(write.findings_block(findings))
+
+    def write_behaviours(self, behaviours: list[Behaviour]) -> None:
+        """Write how identities behaved, of which each one's latest of a day counts."""
+        self.insert(write.behaviours_block(behaviours))
 
     def close(self) -> None:
         """Close every connection. Calls that are under way finish; later ones raise Transient."""

@@ -1,6 +1,6 @@
 """Entries, findings, raw records and dead letters become blocks of rows that replace themselves when written twice.
 
-In:     Entries, Findings, RawRecords, Rejected
+In:     Entries, Findings, Behaviours, RawRecords, Rejected
 Out:    Blocks, encoded as ClickHouse's MsgPack format
 Fails:  never; a path that is not valid Unicode is stored with replacement characters
 
@@ -19,6 +19,7 @@ import msgspec
 
 from pipeline.store import columns
 from schemas.batch import RawRecord
+from schemas.behaviour import Behaviour
 from schemas.entry import Entry, PackedEntry
 from schemas.finding import Finding
 from schemas.rejected import Rejected
@@ -28,6 +29,7 @@ _RECORD = ("record_id", "format", "topic", "partition", "offset", "time", "value
 _SETTLED = ("time", "event_id")
 _ALIAS = ("name", "identity", "reason", "by", "at", "is_deleted")
 _FINDING = tuple("is_deleted" if name == "retracted" else name for name in Finding.__struct_fields__)
+_BEHAVIOUR = Behaviour.__struct_fields__
 _REJECTED = ("rejected_id", "stage", "reason", "format", "topic", "partition", "offset", "time", "value")
 
 
@@ -80,6 +82,11 @@ def rejected_block(rejected: Iterable[Rejected]) -> Block:
 def findings_block(findings: Iterable[Finding]) -> Block:
     """Rows of `findings`; the view fills `finding_pivots` from them."""
     return _block("findings", _FINDING, map(msgspec.structs.astuple, findings))
+
+
+def behaviours_block(behaviours: Iterable[Behaviour]) -> Block:
+    """Rows of `behaviours`."""
+    return _block("behaviours", _BEHAVIOUR, map(msgspec.structs.astuple, behaviours))
 
 
 def alias_block(alias: tuple[Any, ...]) -> Block:

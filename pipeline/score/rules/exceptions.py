@@ -11,6 +11,8 @@
         by: ana@example.com
     severity:
       - {detection: "*", environment: sandbox, severity: low}
+    changes:                            # what it did before says little of what it does from then on
+      - {actor: invoice-bot, at: "2026-03-02T09:00:00Z", reason: new owner and tools, by: ana@example.com}
 
 In:     a Finding, and the Entry at which it was found
 Out:    the Finding, with `suppressed` and `severity` as the file says; nothing is dropped
@@ -121,6 +123,36 @@ class Graded(Selector):
     severity: Severity
 
 
+class Change(BaseModel):
+    """Somebody's word that an identity does other things from then on: another owner, version, set of tools."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    actor: Texts
+    at: Text
+    reason: Text
+    by: Text
+
+    @field_validator("at")
+    @classmethod
+    def _when(cls, given: str) -> str:
+        _moment(given)
+        return given
+
+    @cached_property
+    def since(self) -> int:
+        """Event time (microseconds) from which on it counts."""
+        return int(_moment(self.at).timestamp() * _SECONDS)
+
+    @cached_property
+    def _actors(self) -> Any:  # noqa: ANN401
+        return definition.pattern(_listed(self.actor))
+
+    def concerns(self, identity: str) -> bool:
+        """Whether it is about this identity."""
+        return self._actors.fullmatch(identity) is not None
+
+
 class Environment(BaseModel):
     """What belongs to it."""
 
@@ -137,6 +169,7 @@ class File(BaseModel):
     environments: dict[str, Environment] = {}
     exceptions: Annotated[list[Exception_], Field(max_length=MOST)] = []
     severity: Annotated[list[Graded], Field(max_length=MOST)] = []
+    changes: Annotated[list[Change], Field(max_length=MOST)] = []
 
 
 class Exceptions(Watched[tuple[int, int, int]]):

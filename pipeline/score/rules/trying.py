@@ -49,10 +49,6 @@ def runner(rules: Rulebook, engine: Run) -> Run:
     return lambda name, entries: rules.finds(name, entries) if name in own else engine(name, entries)
 
 
-def no_engine(name: str, entries: list[Entry]) -> None:
-    """Where nothing runs detections with code."""
-
-
 def _outcome(rule: str, example: str, expected: str, found: bool | None) -> Outcome:
     if found is None:
         return Outcome(rule, example, expected, "not tried", "it has code, which nothing runs here")

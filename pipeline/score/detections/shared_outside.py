@@ -1,0 +1,18 @@
+"""Something is opened to others: a snapshot, an image, a bucket, a port."""
+
+from __future__ import annotations
+
+from pipeline.score.act import Act
+from pipeline.score.deeds import SHARE
+from pipeline.score.past import Past
+from pipeline.score.suspicion import Parameters, Suspicion
+
+ON = SHARE
+
+
+def score(act: Act, past: Past, parameters: Parameters) -> Suspicion | None:
+    """How unusual that is for the identity."""
+    if not act.flags & SHARE:
+        return None
+    new = past.surprise("action") + 0.5 * past.surprise("network") + 0.5 * past.surprise("resource")
+    return Suspicion(1.0 + new, {"what": act.target or "something"})
