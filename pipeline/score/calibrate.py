@@ -28,11 +28,11 @@ def priors(profiles: Iterable[Profile]) -> dict[str, Prior]:
 def _prior(profiles: Sequence[Profile]) -> Prior:
     fresh = {}
     for place, name in enumerate(FACETS):
-        shares = [
-            profile.facets[place].fresh / profile.days for profile in profiles if profile.facets[place].days
-        ]  # fmt: skip
-        if shares:
-            fresh[name] = round(min(1.0, sum(shares) / len(shares)), 4)
+        those = [profile for profile in profiles if profile.facets[place].days]
+        if those:
+            new, days = sum(one.facets[place].fresh for one in those), sum(one.days for one in those)
+            # What never happened may happen yet: as if on one day more.
+            fresh[name] = round(min(1.0, (new + 1.0) / (days + 1.0)), 5)
     rates = {rate for profile in profiles for rate in profile.peaks}
     peaks = {rate: float(_most([max(profile.peaks.get(rate, [0])) for profile in profiles])) for rate in sorted(rates)}
     return Prior(fresh, peaks, _most([profile.silence for profile in profiles]))

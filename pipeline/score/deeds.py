@@ -15,8 +15,10 @@ import yaml
 
 _FILE = yaml.safe_load((resources.files("pipeline.score") / "deeds.yml").read_text("utf-8"))
 #: What an action may do, one bit each, in this order.
-NAMES = ("secret", "mint", "power", "blind", "dim", "share", "run", "probe", "model", "open", "survey", "exposed")
-SECRET, MINT, POWER, BLIND, DIM, SHARE, RUN, PROBE, MODEL, OPEN, SURVEY, EXPOSED = (
+NAMES = (
+    "secret", "mint", "power", "blind", "dim", "share", "door", "run", "probe", "model", "open", "survey", "exposed",
+)  # fmt: skip
+(SECRET, MINT, POWER, BLIND, DIM, SHARE, DOOR, RUN, PROBE, MODEL, OPEN, SURVEY, EXPOSED) = (
     1 << bit for bit in range(len(NAMES))
 )
 LOOK, CHANGE = 1 << len(NAMES), 2 << len(NAMES)

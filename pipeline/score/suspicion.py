@@ -13,12 +13,12 @@ from pipeline.score.profile import Token
 Parameters = Mapping[str, Any]
 #: Sorts of acts beside the flags of `pipeline.score.deeds`:
 #: more than there was today and is usual; the shape of the work was looked at; an agent's own words; an issuance
-RAISED, SHAPED, AGENTIC, ISSUES = (1 << bit for bit in range(16, 20))
+RAISED, SHAPED, AGENTIC, ISSUES = (1 << bit for bit in range(20, 24))
 #: a use of a credential: elsewhere or with another program than before, for the first time, one that never expires, one
 #: after its end, one long after its session's last word; something that is new to the identity in this session
-MOVED, FIRST, STANDING, ENDS, LATE, NOVEL = (1 << bit for bit in range(20, 26))
+MOVED, FIRST, STANDING, ENDS, LATE, NOVEL = (1 << bit for bit in range(24, 30))
 #: an identity that was silent for days, one that was not there before today; and every act.
-QUIET, STRANGER, ALWAYS = (1 << bit for bit in range(26, 29))
+QUIET, STRANGER, ALWAYS = (1 << bit for bit in range(30, 33))
 #: Every act: for rules of one's own.
 ANY = -1
 #: Microseconds of silence of an identity, and of a session's agent, and novelty (nats), that are worth a look.

@@ -20,6 +20,8 @@ from tests.score.entries import told
     ("logs:PutRetentionPolicy", ["dim"], CHANGE),
     ("lambda:UpdateFunctionCode20150331v2", ["run"], CHANGE),
     ("iam:CreateRole", [], CHANGE),
+    ("ec2:ModifySnapshotAttribute", ["share"], CHANGE),
+    ("s3:PutBucketPolicy", ["door"], CHANGE),
     ("iam:AttachUserPolicy", ["power"], CHANGE),
     ("kubernetes:get secrets", ["secret"], LOOK),
     ("kubernetes:create pods/exec", ["run"], CHANGE),

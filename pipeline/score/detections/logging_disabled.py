@@ -17,5 +17,6 @@ def score(act: Act, past: Past, parameters: Parameters) -> Suspicion | None:
     if not act.flags & (BLIND | DIM):
         return None
     new = past.surprise("action") + 0.5 * past.surprise("network") + 0.5 * past.surprise("program")
-    base = 4.0 if act.flags & BLIND else 1.0
+    # Few ever have a reason to do the former; the latter is done by whoever tidies up.
+    base = 8.0 if act.flags & BLIND else 1.0
     return Suspicion(base + new + 0.5 * math.log1p(past.count("failing")), {"what": act.target or "it"})
