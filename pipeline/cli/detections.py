@@ -19,7 +19,7 @@ from pipeline.cli.main import Summary, fail, settings_from
 from pipeline.cli.measure import evaluate
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Failure, Invalid, Permanent
-from pipeline.score import baseline
+from pipeline.score import baseline, modelfile
 
 Model = Annotated[Path | None, typer.Option("--model", help="Baselines; default: those that come with whodid.")]
 Budget = Annotated[float, typer.Option(help="False alarms per identity-day and detection.", min=0.00001, max=0.5)]
@@ -48,7 +48,7 @@ def train_baselines(
     with _working() as (settings, advance):
         made = trained(_numbers(seeds), days, settings, advance)
         try:
-            baseline.save(made, out)
+            modelfile.write(made, out)
         except OSError as error:
             fail(f"{out}: {error.strerror}", 2)
     if summary is not None:

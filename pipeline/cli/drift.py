@@ -19,7 +19,7 @@ from pipeline.cli.stored import Place, stored
 from pipeline.console.shapes import moment
 from pipeline.kit.failures import Failure
 from pipeline.run.agent_runs import read
-from pipeline.score import chains
+from pipeline.score import chains, modelfile
 from pipeline.score import model as models
 from pipeline.sources.streams import Progress, find, size
 from pipeline.store.chains import tools_by_session
@@ -54,7 +54,7 @@ def train_agent_runs(
     with _working(files) as advance, tempfile.TemporaryDirectory(prefix="whodid-train-") as home:
         try:
             made = drift.trained(files, settings_from(data_dir=Path(home), hash_key="agent-runs"), advance, seed)
-            models.save(made, out)
+            modelfile.write(made, out)
         except (OSError, Failure) as error:
             fail(str(error), 2)
     if summary is not None:

@@ -13,14 +13,18 @@ from typing import Any
 from pipeline.kit.config import Settings
 from pipeline.kit.state import PartitionState
 from pipeline.run.misuse import side_by_side, watch
+from pipeline.run.rivals import RIVALS
 from pipeline.score import detections
+from pipeline.score.act import Act
 from pipeline.score.baseline import Baselines
 from pipeline.score.misuse import STATE_TYPES, Misuse
+from pipeline.score.past import DAY
 from pipeline.simulate.attacks import ATTACKS
 from pipeline.simulate.controls import CONTROLS
 from pipeline.simulate.days import days as peaceful
 from pipeline.simulate.days import inject
 from pipeline.simulate.truth import Told, Truth
+from schemas.entry import PackedEntry
 from schemas.finding import Finding
 
 #: How far from the budget the observed rate may be, as a factor.
@@ -67,6 +71,8 @@ class Observed:
     false: Counter[str] = field(default_factory=Counter)
     where: dict[str, Counter[str]] = field(default_factory=_counters)
     attacks: dict[str, Scenario] = field(default_factory=_scenarios)
+    #: By rule of others: attacks of which it flags an event, and identity-days on which it flags harmless ones only.
+    rivals: dict[str, Counter[str]] = field(default_factory=_counters)
 
     def take(self, told: Iterable[Told], stage: Misuse, settings: Settings) -> None:
         """One organisation."""
@@ -77,6 +83,7 @@ class Observed:
                 one.tell(time, truth)
             for finding in part.findings:
                 one.find(finding)
+            one.compare(part.entries)
         self.events += len(one.truths)
         self.identity_days += len(stage.days) + len(stage.state.keys("p/"))
         one.conclude(self)
@@ -90,6 +97,8 @@ class Observed:
             self.where[name] += where
         for name, scenario in other.attacks.items():
             self.attacks[name].add(scenario)
+        for name, counts in other.rivals.items():
+            self.rivals[name] += counts
 
     def shown(self) -> dict[str, Any]:
         """As one JSON object."""
@@ -114,6 +123,13 @@ class Observed:
                 }
                 for name, one in sorted(self.attacks.items())
             },
+            "rivals": {
+                name: {
+                    "attacks_found": counts["found"], "false_days": counts["false"],
+                    "ratio": round(counts["false"] / allowed, 2) if allowed else None,
+                }
+                for name, counts in self.rivals.items()
+            },
         }  # fmt: skip
 
 
@@ -127,6 +143,29 @@ class _Organisation:
         self._findings: dict[str, Finding] = {}
         #: By scenario and detection, when it was first found: event time, and the scenario's events until then.
         self._hits: dict[str, dict[str, tuple[int, int]]] = defaultdict(dict)
+        self._rivals = {name: make() for name, make in RIVALS.items()}
+        #: By rival: scenarios of which it flags an attacker's event, and identity-days of which it flags an event; days
+        #: on which an attacker was at work, and events that were compared.
+        self._found: dict[str, set[str]] = defaultdict(set)
+        self._flagged: dict[str, set[tuple[str, int]]] = defaultdict(set)
+        self._bad: set[tuple[str, int]] = set()
+        self._compared: set[str] = set()
+
+    def compare(self, entries: list[PackedEntry]) -> None:
+        """What the rules of others flag."""
+        for act in sorted(map(Act, entries), key=lambda act: act.time):
+            if act.event_id in self._compared:
+                continue
+            self._compared.add(act.event_id)
+            truth, day = self.truths.get(act.event_id), (act.identity, act.time // DAY)
+            bad = truth is not None and truth.malicious
+            if bad:
+                self._bad.add(day)
+            for name, rival in self._rivals.items():
+                if not act.agentic and rival.flags(act):
+                    self._flagged[name].add(day)
+                    if bad and truth is not None:
+                        self._found[name].add(truth.scenario)
 
     def tell(self, time: int, truth: Truth) -> None:
         self.truths[truth.event_id] = truth
@@ -155,6 +194,9 @@ class _Organisation:
                 time, events = min(hits.values())
                 scenario.events.append(events)
                 scenario.seconds.append((time - times[0]) / 1e6)
+        for name in self._rivals:
+            into.rivals[name]["found"] += len(self._found[name])
+            into.rivals[name]["false"] += len(self._flagged[name] - self._bad)
         for finding in self._findings.values():
             known = self._truths(finding)
             if known and not any(truth.malicious for truth in known):

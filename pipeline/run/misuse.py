@@ -15,6 +15,7 @@ from pipeline.normalize.stage import process
 from pipeline.score.misuse import Misuse
 from pipeline.simulate.truth import Told, Truth
 from schemas.batch import Item
+from schemas.entry import PackedEntry
 from schemas.finding import Finding
 from schemas.rejected import Record
 
@@ -30,6 +31,7 @@ class Watched(NamedTuple):
 
     #: With when it happened.
     truths: list[tuple[int, Truth]]
+    entries: list[PackedEntry]
     findings: list[Finding]
     #: How far event time is (microseconds).
     time: int
@@ -51,9 +53,10 @@ def watch(told: Iterable[Told], stage: Misuse, settings: Settings) -> Iterator[W
                 items += route(event)
         if number % BATCH == 0:
             entries = engine.feed(items) + engine.reached(moment - DISORDER)
-            yield Watched(truths, stage.apply(entries), moment)
+            yield Watched(truths, entries, stage.apply(entries), moment)
             items, truths = [], []
-    yield Watched(truths, stage.apply(engine.feed(items) + engine.end()), moment)
+    entries = engine.feed(items) + engine.end()
+    yield Watched(truths, entries, stage.apply(entries), moment)
 
 
 def side_by_side(make: Callable[[int], Made], seeds: Sequence[int]) -> Iterator[Made]:

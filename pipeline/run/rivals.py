@@ -7,7 +7,8 @@ LLMjacking actions, Elastic's thresholds for Bedrock, and a plain limit of reque
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from typing import Protocol
 
 from pipeline.score.act import Act
 
@@ -30,53 +31,66 @@ OPENING = frozenset({"PutUseCaseForModelAccess", "PutFoundationModelEntitlement"
 REQUESTS, WITHIN = 30, MINUTE // 6
 
 
-def prowler(acts: Iterable[Act]) -> set[str]:
+class Prowler:
     """Events of identities while they are over the ratio."""
-    flagged: set[str] = set()
-    used: dict[str, dict[str, int]] = defaultdict(dict)
-    for act in acts:
+
+    def __init__(self) -> None:
+        self._used: dict[str, dict[str, int]] = defaultdict(dict)
+
+    def flags(self, act: Act) -> bool:
+        """Whether this event is one."""
         name = act.action.partition(":")[2]
-        if name in LLMJACKING:
-            mine = used[act.identity]
-            mine[name] = act.time
-            if sum(time > act.time - A_DAY for time in mine.values()) > RATIO * len(LLMJACKING):
-                flagged.add(act.event_id)
-    return flagged
+        if name not in LLMJACKING:
+            return False
+        mine = self._used[act.identity]
+        mine[name] = act.time
+        return sum(time > act.time - A_DAY for time in mine.values()) > RATIO * len(LLMJACKING)
 
 
-def elastic(acts: Iterable[Act]) -> set[str]:
+class Elastic:
     """Events that one of the three thresholds flags."""
-    flagged: set[str] = set()
-    looked: dict[str, int] = {}
-    calls: dict[tuple[str, int], int] = defaultdict(int)
-    for act in acts:
+
+    def __init__(self) -> None:
+        self._looked: dict[str, int] = {}
+        self._calls: dict[tuple[str, int], int] = defaultdict(int)
+
+    def flags(self, act: Act) -> bool:
+        """Whether this event is one."""
         name = act.action.partition(":")[2]
         if name in OPENING:
-            flagged.add(act.event_id)
-        elif name in RECON and act.service == "bedrock":
-            looked[act.credential] = act.time
-        elif name.startswith("InvokeModel"):
-            calls[act.identity, act.time // A_DAY] += 1
-            soon = act.key == "standing" and act.time - looked.get(act.credential, -SOON) <= SOON
-            if soon or calls[act.identity, act.time // A_DAY] > CALLS:
-                flagged.add(act.event_id)
-    return flagged
+            return True
+        if name in RECON and act.service == "bedrock":
+            self._looked[act.credential] = act.time
+        if not name.startswith("InvokeModel"):
+            return False
+        today = act.identity, act.time // A_DAY
+        self._calls[today] += 1
+        soon = act.key == "standing" and act.time - self._looked.get(act.credential, -SOON) <= SOON
+        return soon or self._calls[today] > CALLS
 
 
-def rate_limit(acts: Iterable[Act]) -> set[str]:
+class RateLimit:
     """Events beyond the limit."""
-    flagged: set[str] = set()
-    latest: dict[str, deque[int]] = defaultdict(deque)
-    for act in acts:
-        mine = latest[act.identity]
+
+    def __init__(self) -> None:
+        self._latest: dict[str, deque[int]] = defaultdict(deque)
+
+    def flags(self, act: Act) -> bool:
+        """Whether this event is one."""
+        mine = self._latest[act.identity]
         mine.append(act.time)
         while mine[0] <= act.time - WITHIN:
             mine.popleft()
-        if len(mine) > REQUESTS:
-            flagged.add(act.event_id)
-    return flagged
+        return len(mine) > REQUESTS
 
 
-RIVALS: dict[str, Callable[[Iterable[Act]], set[str]]] = {
-    "prowler_ratio": prowler, "elastic_thresholds": elastic, "rate_limit": rate_limit,
+class Rival(Protocol):
+    """A rule of others, which sees acts in the order of time."""
+
+    def flags(self, act: Act) -> bool:
+        """Whether it flags this event."""
+
+
+RIVALS: dict[str, Callable[[], Rival]] = {
+    "prowler_ratio": Prowler, "elastic_thresholds": Elastic, "rate_limit": RateLimit,
 }  # fmt: skip

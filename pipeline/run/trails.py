@@ -68,8 +68,9 @@ def report(
             flagged["whodid"].add(name)
             found[known.get(name, "unlabelled")][finding.detection] += 1
     ordered = sorted(acts.values(), key=lambda act: (act.time, act.event_id))
-    for name, rival in RIVALS.items():
-        flagged[name] = rival(ordered)
+    for name, make in RIVALS.items():
+        rival = make()
+        flagged[name] = {act.event_id for act in ordered if rival.flags(act)}
     events = Counter(known.get(name, "unlabelled") for name in acts)
     return {
         label: {

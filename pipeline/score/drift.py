@@ -27,6 +27,7 @@ from pipeline.score.chains import Chains, Declared
 from pipeline.score.history import Agent, Call, Deeds
 from pipeline.score.measures import Place, Usual, measure
 from pipeline.score.model import Model
+from pipeline.score.rules.exceptions import Exceptions
 from schemas.finding import Finding
 from schemas.step import EXPLAINED, Step
 
@@ -75,9 +76,13 @@ class Scored(NamedTuple):
 class Drift:
     """`apply` is a pure function of the state and the steps."""
 
-    def __init__(self, state: PartitionState, model: Model | None, budget: float, chains: Chains | None = None) -> None:
+    def __init__(
+        self, state: PartitionState, model: Model | None, budget: float, chains: Chains | None = None,
+        exceptions: Exceptions | None = None,
+    ) -> None:  # fmt: skip
         """`budget`: share of harmless sessions that may be found; without a model nothing is, calls are measured."""
         self.state = state
+        self._exceptions = exceptions or Exceptions(None)
         self.model = model
         self._budget = budget
         self._chains = chains or Chains(Declared())
@@ -101,7 +106,8 @@ class Drift:
             self._close(step.key, agent, step.time)
             self.state.put("s/" + step.session, session)
             self.state.put("a/" + step.key, agent)
-        return found
+        self._exceptions.refresh()
+        return [self._exceptions.apply(finding, None) for finding in found]
 
     def _call(self, agent: Agent, session: Session, step: Step) -> list[Finding]:
         known = session.calls.get(step.event_id)
@@ -212,4 +218,5 @@ def scorer(settings: Settings) -> Callable[[PartitionState], Drift]:
         declared = chains.load(settings.tool_chains) if settings.tool_chains else None
     except OSError as error:
         raise Permanent(f"settings drift_model, tool_chains: {error.filename}: {error.strerror}") from error
-    return lambda state: Drift(state, model, settings.drift_budget, declared)
+    exceptions = Exceptions.load(settings.exceptions)
+    return lambda state: Drift(state, model, settings.drift_budget, declared, exceptions)

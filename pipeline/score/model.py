@@ -6,18 +6,15 @@ not needed to use it: a vector goes down 250 small trees.
 
 from __future__ import annotations
 
-import gzip
-import hashlib
 import math
 from bisect import bisect_left
-from importlib import resources
 from pathlib import Path
 
 import msgspec
 
-from pipeline.kit.failures import Permanent
+from pipeline.score import modelfile
 from pipeline.score.measures import MEASURES
-from pipeline.score.trees import Tree, sound, total
+from pipeline.score.trees import Tree, total
 
 NAME = "tool-chain-drift"
 #: Shares of harmless sessions for which a model states the score that they exceed.
@@ -50,7 +47,7 @@ class Trained(msgspec.Struct):
     @property
     def version(self) -> str:
         """First digits of the SHA-256 over everything in it."""
-        return hashlib.sha256(msgspec.json.encode(self)).hexdigest()[:12]
+        return modelfile.version(self)
 
 
 class Model:
@@ -87,22 +84,8 @@ def probability(forest: Forest, vector: list[float]) -> float:
     return 1.0 / (1.0 + math.exp(-forest.baseline - total(forest.trees, vector)))
 
 
-def save(trained: Trained, file: Path) -> None:
-    """Write a model file, the same bytes for the same model; compressed if its name ends in `.gz`."""
-    data = msgspec.json.encode(trained)
-    file.write_bytes(gzip.compress(data, mtime=0) if file.suffix == ".gz" else data)
-
-
 def load(file: Path | None = None) -> Model:
     """The model in a file, or the one that comes with the program. Raises OSError, Permanent."""
-    data = (file or resources.files("pipeline.score") / "models" / f"{NAME}.json.gz").read_bytes()
-    where = str(file or "the model that comes with the program")
-    try:
-        trained = msgspec.json.decode(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data, type=Trained)
-    except (msgspec.MsgspecError, OSError, EOFError) as error:
-        raise Permanent(f"{where}: expected what `whodid train agent-runs` writes: {error}") from error
-    if trained.measures != list(MEASURES):
-        raise Permanent(f"{where}: it takes other measures than this version has; train it again")
-    if not all(sound(tree, len(MEASURES)) for tree in trained.first.trees + trained.later.trees):
-        raise Permanent(f"{where}: a tree has a node that leads back or nowhere")
+    trained, where = modelfile.read(Trained, NAME, file, "whodid train agent-runs")
+    modelfile.check(where, trained.measures, list(MEASURES), trained.first.trees + trained.later.trees)
     return Model(trained)

@@ -11,7 +11,7 @@ from pipeline.kit.failures import Invalid
 from pipeline.run import baselines, trails
 from pipeline.run.detections import observed
 from pipeline.run.rivals import CALLS, RIVALS
-from pipeline.score import baseline
+from pipeline.score import baseline, modelfile
 from pipeline.score.act import Act
 from tests.score.entries import told
 
@@ -49,7 +49,7 @@ def test_baselines_are_made_without_labels_and_are_the_same_each_time(settings, 
     made = [baselines.trained([3, 4], 3, settings, nobody) for _ in range(2)]
     files = [tmp_path / f"{number}.json.gz" for number in range(2)]
     for one, file in zip(made, files, strict=True):
-        baseline.save(one, file)
+        modelfile.write(one, file)
     assert files[0].read_bytes() == files[1].read_bytes()
     again = baseline.load(files[0])
     assert again.version == made[0].version
@@ -78,6 +78,11 @@ def acts(*entries):
 KEY = {"actor": "svc", "credential": "aws:AKIAX"}
 
 
+def flagged(name, story):
+    rival = RIVALS[name]()
+    return {act.event_id for act in story if rival.flags(act)}
+
+
 def test_rivals_flag_what_they_are_made_for():
     names = [
         "ListFoundationModels", "GetUseCaseForModelAccess", "PutUseCaseForModelAccess",
@@ -85,13 +90,13 @@ def test_rivals_flag_what_they_are_made_for():
         "InvokeModel",
     ]  # fmt: skip
     story = acts(*({**KEY, "action": f"bedrock:{name}", "after": "1m"} for name in names))
-    assert "e6" in RIVALS["prowler_ratio"](story)
-    assert {"e3", "e5", "e6", "e7"} <= RIVALS["elastic_thresholds"](story)
-    assert not RIVALS["rate_limit"](story)
+    assert "e6" in flagged("prowler_ratio", story)
+    assert {"e3", "e5", "e6", "e7"} <= flagged("elastic_thresholds", story)
+    assert not flagged("rate_limit", story)
     many = acts({**KEY, "action": "bedrock:InvokeModel", "repeat": CALLS + 2, "every": "100ms"})
-    assert len(RIVALS["elastic_thresholds"](many)) == 2
-    assert len(RIVALS["rate_limit"](many)) > CALLS / 2
-    assert not RIVALS["prowler_ratio"](many)
+    assert len(flagged("elastic_thresholds", many)) == 2
+    assert len(flagged("rate_limit", many)) > CALLS / 2
+    assert not flagged("prowler_ratio", many)
 
 
 def test_labels_that_are_none_are_refused(tmp_path):

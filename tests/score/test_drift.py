@@ -9,6 +9,7 @@ from pipeline.run.agent_runs import Replay
 from pipeline.score import chains, findings, history
 from pipeline.score.drift import STATE_TYPES, Drift, scorer
 from pipeline.score.model import load
+from pipeline.score.rules.exceptions import Exceptions
 from schemas.agent_run import Run, RunCall
 from schemas.step import Flow, Step, Value
 
@@ -169,6 +170,20 @@ def test_a_cloud_action_that_no_tool_call_explains_is_found_once_the_agent_is_kn
     act.explained, act.revision = 0.9, 1
     (gone,) = stage.apply([act])
     assert gone.retracted
+
+
+def test_what_is_known_to_be_harmless_is_marked(tmp_path):
+    file = tmp_path / "exceptions.yml"
+    said = "{detection: 'action-*', actor: bot, reason: its platform does so, until: 2026-12-31, by: ana}"
+    file.write_text(f"exceptions:\n- {said}\n", "utf-8")
+    exceptions = Exceptions.load(file, now=lambda: 1_775_000_000.0)
+    stage = Drift(PartitionState(STATE_TYPES), load(), 0.9, None, exceptions)
+    act = Step(key="actor:bot", session="s", event_id="act", revision=0, time=59_010_000_000, actor="bot",
+               tool="iam:CreateAccessKey", explained=0.1)  # fmt: skip
+    for number in range(60):
+        stage.apply([step(f"{number}", "read_mail", number * 1000, session=f"s{number}")])
+    (found,) = stage.apply([act])
+    assert found.suppressed == "its platform does so (until 2026-12-31, by ana)"
 
 
 CHAINS = """

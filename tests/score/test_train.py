@@ -10,6 +10,7 @@ from pipeline.kit.config import Settings
 from pipeline.kit.failures import Permanent
 from pipeline.run.drift import _examples, learned, replayed, report
 from pipeline.score import model as models
+from pipeline.score import modelfile
 from pipeline.score.measures import MEASURES
 from pipeline.score.train import attackers
 from tests.score.runs import runs
@@ -54,13 +55,13 @@ def test_the_attackers_calls_are_those_of_direct_runs_that_no_benign_run_makes(s
 def test_the_same_runs_give_the_same_file(trained, settings, tmp_path):
     again = learned(list(runs(60)), settings, {"made up": {"benign": 180}})
     for name, one in (("a.json.gz", trained), ("b.json.gz", again)):
-        models.save(one, tmp_path / name)
+        modelfile.write(one, tmp_path / name)
     assert (tmp_path / "a.json.gz").read_bytes() == (tmp_path / "b.json.gz").read_bytes()
 
 
 def test_a_file_comes_back_as_it_was(trained, tmp_path):
     for name in ("model.json", "model.json.gz"):
-        models.save(trained, tmp_path / name)
+        modelfile.write(trained, tmp_path / name)
         assert models.load(tmp_path / name).trained == trained
 
 

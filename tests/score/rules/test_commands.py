@@ -92,7 +92,7 @@ def test_rules_with_code_are_tried_by_the_engine(tmp_path):
     outcomes = list(trying.tried(made.definitions, trying.runner(made, engine)))
     assert [one.outcome for one in outcomes] == ["passed", "failed"]
     assert asked_for == [("own", 1), ("own", 1)]
-    outcomes = list(trying.tried(made.definitions, trying.runner(made, trying.no_engine)))
+    outcomes = list(trying.tried(made.definitions, trying.runner(made, lambda *_: None)))
     assert [one.outcome for one in outcomes] == ["not tried", "not tried"]
 
 

@@ -24,7 +24,7 @@ def block(begins: str) -> str:
 
 def test_the_rule_that_is_shown_works(tmp_path):
     rules = book(tmp_path, shown=block("title:"))
-    outcomes = list(trying.tried(rules.definitions, trying.runner(rules, trying.no_engine)))
+    outcomes = list(trying.tried(rules.definitions, trying.runner(rules, lambda *_: None)))
     assert [one.outcome for one in outcomes] == ["passed", "passed"]
 
 
