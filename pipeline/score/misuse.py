@@ -4,8 +4,8 @@ In:     Entries, keyed by who acts, in about the order of time
 Out:    Findings; one per identity, day and detection, revised while it goes on
 Fails:  never; an entry whose event cannot be read says nothing
 
-State:  per identity what it usually does (`p/`), per credential and session what is going on (`c/`, `s/`), the latest
-        decisions (`w/`), and the scores of identity-days (`t/`).
+State:  per identity what it usually does (`p/`), per credential and session what is going on (`c/`, `s/`), the
+        latest decisions (`w/`), all identities (`g/`), scores of identity-days (`t/`), correlations of rules (`r/`)
 """
 
 from __future__ import annotations
