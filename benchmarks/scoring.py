@@ -34,7 +34,7 @@ from schemas.rejected import Record
 BATCH, CHECKPOINT = 250, 30
 #: The share that scoring may take.
 ALLOWED = 0.15
-ALIKE = msgspec.msgpack.Encoder().encode
+_encode = msgspec.msgpack.Encoder().encode
 
 
 def main() -> None:
@@ -79,7 +79,7 @@ def measured(count: int, scale: float, seed: int, settings: Settings) -> dict[st
                 items += [item for event in normalized.events for item in route(event)]
         began = _spend(spent, "normalize", began)
         entries = engine.feed(items)
-        ALIKE(entries)
+        _encode(entries)
         steps, engine.steps = engine.steps or [], []
         began = _spend(spent, "correlate", began)
         found += len(drifts.apply(steps))

@@ -78,7 +78,7 @@ class PackedEntry(Attributed, array_like=True, gc=False, kw_only=True):
     credential_expires: int = 0
     credential_revoked: int = 0
 
-    def unpacked(self) -> Entry:
-        """With its event decoded. Raises msgspec.ValidationError when the bytes are no event."""
+    def unpacked(self, event: Event | None = None) -> Entry:
+        """With its event, decoded if it is not given. Raises msgspec.ValidationError when the bytes are no event."""
         found = {name: getattr(self, name) for name in FOUND_FIELDS}
-        return Entry(event=unpacked(self.event), **found)
+        return Entry(event=unpacked(self.event) if event is None else event, **found)

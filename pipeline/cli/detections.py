@@ -15,16 +15,18 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from pipeline.cli.drift import train
+from pipeline.cli.inputs import over_bytes
 from pipeline.cli.main import Summary, fail, settings_from
 from pipeline.cli.measure import evaluate
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Failure, Invalid, Permanent
 from pipeline.score import baseline, modelfile
+from pipeline.simulate.staff.office import LONGEST
 
 Model = Annotated[Path | None, typer.Option("--model", help="Baselines; default: those that come with whodid.")]
 Budget = Annotated[float, typer.Option(help="False alarms per identity-day and detection.", min=0.00001, max=0.5)]
 Seeds = Annotated[str, typer.Option(help="Organisations, each by its seed: 1,2,3 or 1-10.")]
-Days = Annotated[int, typer.Option(help="Days of each organisation.", min=2, max=400)]
+Days = Annotated[int, typer.Option(help="Days of each organisation.", min=2, max=LONGEST)]
 
 
 @train.command("baselines")
@@ -45,8 +47,11 @@ def train_baselines(
     # Scikit-learn takes a second to load, and no other command needs it.
     from pipeline.run.baselines import trained  # noqa: PLC0415
 
+    numbers = _numbers(seeds)
+    if len(numbers) < 2:
+        raise Invalid("seeds", "two at least: one says what is usual, the others how days score", seeds)
     with _working() as (settings, advance):
-        made = trained(_numbers(seeds), days, settings, advance)
+        made = trained(numbers, days, settings, advance)
         try:
             modelfile.write(made, out)
         except OSError as error:
@@ -107,9 +112,11 @@ def evaluate_trail(
     """
     from pipeline.run import trails  # noqa: PLC0415  (as above)
 
-    with _working(alert_budget=budget) as (settings, _):
+    with over_bytes("reading", [file]) as advance, tempfile.TemporaryDirectory(prefix="whodid-") as home:
+        settings = settings_from(data_dir=Path(home), hash_key="labelled-trails", alert_budget=budget)
         try:
-            found = trails.report(trails.entries_of(file, settings), trails.labels(labels), _model(model), settings)
+            entries = trails.entries_of(file, settings, advance)
+            found = trails.report(entries, trails.labels(labels), _model(model), settings)
         except (OSError, Failure) as error:
             fail(str(error), 2)
     typer.echo(json.dumps(found))
@@ -131,6 +138,8 @@ def _numbers(text: str) -> list[int]:
             found += range(int(first), int(last or first) + 1)
     except ValueError as error:
         raise Invalid("seeds", "numbers such as 1,2,3 or 1-10", text) from error
+    if not found:
+        raise Invalid("seeds", "a range from a smaller number to a larger one, e.g. 1-10", text)
     return found
 
 

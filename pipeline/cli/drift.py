@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 import yaml
 
-from pipeline.cli.inputs import progress_bar
+from pipeline.cli.inputs import over_bytes
 from pipeline.cli.main import Summary, app, fail, settings_from
 from pipeline.cli.measure import evaluate
 from pipeline.cli.stored import Place, stored
@@ -21,7 +19,6 @@ from pipeline.kit.failures import Failure
 from pipeline.run.agent_runs import read
 from pipeline.score import chains, modelfile
 from pipeline.score import model as models
-from pipeline.sources.streams import Progress, find, size
 from pipeline.store.chains import tools_by_session
 
 train = typer.Typer(help="Learn the models that score.", no_args_is_help=True)
@@ -51,7 +48,7 @@ def train_agent_runs(
     # Scikit-learn takes a second to load, and no other command needs it.
     from pipeline.run import drift  # noqa: PLC0415
 
-    with _working(files) as advance, tempfile.TemporaryDirectory(prefix="whodid-train-") as home:
+    with over_bytes("replaying", files) as advance, tempfile.TemporaryDirectory(prefix="whodid-train-") as home:
         try:
             made = drift.trained(files, settings_from(data_dir=Path(home), hash_key="agent-runs"), advance, seed)
             modelfile.write(made, out)
@@ -93,7 +90,7 @@ def evaluate_agent_runs(
     """
     from pipeline.run import drift  # noqa: PLC0415  (as above)
 
-    with _working(files) as advance, tempfile.TemporaryDirectory(prefix="whodid-evaluate-") as home:
+    with over_bytes("replaying", files) as advance, tempfile.TemporaryDirectory(prefix="whodid-evaluate-") as home:
         settings = settings_from(data_dir=Path(home), hash_key="agent-runs")
         try:
             scoring = models.load(model)
@@ -130,12 +127,3 @@ def learn(
         typer.echo("whodid: drift learn: no tool calls of agents found", err=True)
         raise typer.Exit(4)
     typer.echo(yaml.safe_dump(proposed, sort_keys=False, allow_unicode=True), nl=False)
-
-
-@contextmanager
-def _working(files: list[Path]) -> Iterator[Progress]:
-    """A bar over the bytes of some files."""
-    total = size(find(files))
-    with progress_bar(total) as bar:
-        task = bar.add_task("replaying", total=total)
-        yield lambda done: bar.advance(task, done)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,6 +22,7 @@ from pipeline.run.investigate import Summary as Found
 from pipeline.sources.detect import topic_of
 from pipeline.sources.files import read, strands
 from pipeline.sources.publish import Publisher
+from pipeline.sources.streams import Progress as Done
 from pipeline.sources.streams import find, size
 from pipeline.store import connect
 
@@ -138,6 +141,15 @@ def progress_bar(total: int | None) -> Progress:
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     return Progress(*columns, TimeElapsedColumn(), console=console, disable=not console.is_terminal or total == 0)
+
+
+@contextmanager
+def over_bytes(what: str, files: Sequence[Path]) -> Iterator[Done]:
+    """A bar over the bytes of some files; gives what is told how many more were read."""
+    total = size(find(files))
+    with progress_bar(total) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda done: bar.advance(task, done)
 
 
 def _known(name: str | None) -> None:

@@ -33,8 +33,6 @@ class Watched(NamedTuple):
     truths: list[tuple[int, Truth]]
     entries: list[PackedEntry]
     findings: list[Finding]
-    #: How far event time is (microseconds).
-    time: int
 
 
 def watch(told: Iterable[Told], stage: Misuse, settings: Settings) -> Iterator[Watched]:
@@ -53,10 +51,10 @@ def watch(told: Iterable[Told], stage: Misuse, settings: Settings) -> Iterator[W
                 items += route(event)
         if number % BATCH == 0:
             entries = engine.feed(items) + engine.reached(moment - DISORDER)
-            yield Watched(truths, entries, stage.apply(entries), moment)
+            yield Watched(truths, entries, stage.apply(entries))
             items, truths = [], []
     entries = engine.feed(items) + engine.end()
-    yield Watched(truths, entries, stage.apply(entries), moment)
+    yield Watched(truths, entries, stage.apply(entries))
 
 
 def side_by_side(make: Callable[[int], Made], seeds: Sequence[int]) -> Iterator[Made]:

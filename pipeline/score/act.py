@@ -7,7 +7,7 @@ import re
 from functools import lru_cache
 
 from pipeline.score.deeds import CHANGE, LOOK, SECRET, deed_of
-from schemas.entry import PackedEntry
+from schemas.entry import Entry, PackedEntry
 from schemas.event import unpacked
 
 #: Kinds of identities whose past is told apart; what no source states is `unknown`.
@@ -22,8 +22,6 @@ _PLACE = {4: 24, 6: 48}
 #: What stands for every browser, and what an agent's name ends at.
 _BROWSER, _PROGRAM = re.compile("mozilla/", re.IGNORECASE), re.compile(r"[A-Za-z][\w.+-]*")
 _NUMBERS = re.compile(r"\d[\da-fA-F-]*")
-
-
 #: How identities are named by whoever issues them (the inventory's rules are those of `pipeline.store.kinds`).
 _NAMED = (
     ("ci", re.compile(r":oidc-provider/(token\.actions\.githubusercontent\.com|gitlab|.*circleci|.*buildkite)|^repo:")),
@@ -76,6 +74,11 @@ class Act:
         self.target = event.resources[0] if event.resources and not self.agentic else ""
         self.resource = shape_of(self.target) if self.target else ""
         self.policy = shape_of(event.policy) if event.policy else ""
+
+    @property
+    def full(self) -> Entry:
+        """The whole entry, for rules."""
+        return self.entry.unpacked(self.event)
 
     @property
     def hours(self) -> str:

@@ -35,7 +35,7 @@ def _prior(profiles: Sequence[Profile]) -> Prior:
             fresh[name] = round(min(1.0, (new + 1.0) / (days + 1.0)), 5)
     rates = {rate for profile in profiles for rate in profile.peaks}
     peaks = {rate: float(_most([max(profile.peaks.get(rate, [0])) for profile in profiles])) for rate in sorted(rates)}
-    return Prior(fresh, peaks, _most([profile.silence for profile in profiles]))
+    return Prior(fresh, peaks)
 
 
 def _most(values: Sequence[float]) -> float:

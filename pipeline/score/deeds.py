@@ -15,12 +15,8 @@ import yaml
 
 _FILE = yaml.safe_load((resources.files("pipeline.score") / "deeds.yml").read_text("utf-8"))
 #: What an action may do, one bit each, in this order.
-NAMES = (
-    "secret", "mint", "power", "blind", "dim", "share", "door", "run", "probe", "model", "open", "survey", "exposed",
-)  # fmt: skip
-(SECRET, MINT, POWER, BLIND, DIM, SHARE, DOOR, RUN, PROBE, MODEL, OPEN, SURVEY, EXPOSED) = (
-    1 << bit for bit in range(len(NAMES))
-)
+NAMES = ("secret", "mint", "power", "blind", "dim", "share", "door", "run", "probe", "model", "open", "survey")
+SECRET, MINT, POWER, BLIND, DIM, SHARE, DOOR, RUN, PROBE, MODEL, OPEN, SURVEY = (1 << bit for bit in range(len(NAMES)))
 LOOK, CHANGE = 1 << len(NAMES), 2 << len(NAMES)
 #: What an attacker is after: each of these counts as a step that matters.
 GRAVE = SECRET | MINT | POWER | BLIND | SHARE | RUN

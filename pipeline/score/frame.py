@@ -66,12 +66,15 @@ class Frame:
         self._state = state
         self._days, self._scores = {**days, ALL: sum(days.values())}, scores
         self._tails: dict[tuple[str, str], list[float]] = {}
+        self._priors: dict[tuple[str, str, int], float] = {}
 
     def p_value(self, detection: str, group: str, score: float) -> float:
         """Share of identity-days of a group that score as much."""
         place = bin_of(score)
         tally = self._state.get("t/", Tally)
-        prior = self._prior(detection, group, place)
+        prior = self._priors.get((detection, group, place))
+        if prior is None:
+            prior = self._priors[detection, group, place] = self._prior(detection, group, place)
         weight = min(PRIOR, self._days.get(group, 0.0) + POOLED)
         if tally is None:
             return prior
@@ -99,11 +102,11 @@ class Frame:
             self._tails[detection, group] = known
         return known
 
-    def close(self, profile: Profile) -> None:
-        """Count an identity's day that is over, and remember its scores as its own."""
+    def close(self, profile: Profile, time: int) -> None:
+        """Count an identity's day that is over as of this event time, and remember its scores as its own."""
         tally = self._state.get("t/", Tally) or Tally(0, {}, {})
         group = group_of(profile.kind, profile.active)
-        counts = profile.active >= SETTLED and _may_count(tally, profile.last // 3_600_000_000)
+        counts = profile.active >= SETTLED and _may_count(tally, time // 3_600_000_000)
         if counts:
             _age(tally, profile.day)
             tally.days[group] = tally.days.get(group, 0.0) + 1.0
@@ -130,8 +133,8 @@ def _remember(profile: Profile) -> None:
 
 def _may_count(tally: Tally, hour: int) -> bool:
     """Whether one more day may count in this hour."""
-    if tally.hour != hour:
-        tally.hour, tally.counted = max(hour, tally.hour), 0
+    if hour > tally.hour:
+        tally.hour, tally.counted = hour, 0
     tally.counted += 1
     return tally.counted <= max(HOURLY, SHARE * sum(tally.days.values()))
 

@@ -5,7 +5,8 @@ Out:    Findings; one per identity, day and detection, revised while it goes on
 Fails:  never; an entry whose event cannot be read says nothing
 
 State:  per identity what it usually does (`p/`), per credential and session what is going on (`c/`, `s/`), the
-        latest decisions (`w/`), all identities (`g/`), scores of identity-days (`t/`), correlations of rules (`r/`)
+        latest decisions (`w/`), all identities (`g/`), scores of identity-days (`t/`), and of
+        rules what they found and correlate (`o/`, `r/`)
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ from pipeline.score import baseline, detections, frame, past, telling
 from pipeline.score.act import UNKNOWN, Act
 from pipeline.score.baseline import Baselines
 from pipeline.score.detections import Detection
+from pipeline.score.own import Own, Told
 from pipeline.score.past import DAY, Past
-from pipeline.score.profile import Found, Population, Prior, Profile, Session, Token
+from pipeline.score.profile import EVIDENCE, GROWTH, Found, Population, Prior, Profile, Session, Token
 from pipeline.score.rules.exceptions import Exceptions
 from pipeline.score.rules.rulebook import STATE, Rulebook
 from pipeline.score.suspicion import ANY, Suspicion, sort_of
@@ -33,25 +35,22 @@ from schemas.behaviour import Behaviour
 from schemas.entry import Entry, PackedEntry
 from schemas.finding import Finding
 
-#: Ids of entries that a Finding names; entries that it grows by (as a factor) before it is told again.
-EVIDENCE, GROWTH = 64, 2
 #: What is found is so many times rarer than the budget, for `critical`, `high` and `medium`.
 RARER = {"critical": 0.04, "high": 0.2, "medium": 1.0}
 _ORDER = ("low", "medium", "high", "critical")
-#: Findings of an identity and a day that are remembered, so as to be revised.
-FOUND = 500
 #: Networks and programs of one credential, and tools of one identity, that are remembered.
 PLACES, TOOLS = 16, 500
 
 _NONE = Prior()
-#: After how many days without use what is known of an identity, a credential, a session, a stream of acts is forgotten.
-FORGOTTEN: tuple[tuple[str, type[Profile | Token | Session | Stream], int], ...] = (
-    ("p/", Profile, 180), ("c/", Token, 60), ("s/", Session, 7), ("w/", Stream, 2),
+#: After how many days without use what is known of an identity, a credential, a session, a stream of acts, and of what
+#: rules found, is forgotten.
+FORGOTTEN: tuple[tuple[str, type[Profile | Token | Session | Stream | Told], int], ...] = (
+    ("p/", Profile, 180), ("c/", Token, 60), ("s/", Session, 7), ("w/", Stream, 2), ("o/", Told, 2),
 )  # fmt: skip
 
 STATE_TYPES: dict[str, type[msgspec.Struct]] = {
     **STATE,
-    "g": Population, "p": Profile, "c": Token, "s": Session, "w": Stream, "t": frame.Tally,
+    "g": Population, "p": Profile, "c": Token, "s": Session, "w": Stream, "t": frame.Tally, "o": Told,
 }  # fmt: skip
 
 
@@ -73,6 +72,7 @@ class Misuse:
         """`budget`: false alarms per identity-day and detection; rules of one's own are not held to it."""
         self.state = state
         self.rules, self._exceptions = rules or Rulebook(None), exceptions or Exceptions(None)
+        self._own = Own(state, self.rules, self._exceptions)
         self._baselines, self._budget = baselines, budget
         self._priors = {**baselines.priors, UNKNOWN: past.any_of(baselines.priors.values())}
         self._frame = frame.Frame(state, baselines.days, baselines.scores)
@@ -96,6 +96,8 @@ class Misuse:
                 act = Act(entry)
             except msgspec.MsgspecError:
                 continue
+            if self._has_rules:
+                found += self._own.apply(act)
             if act.actor and not act.told_elsewhere:
                 self._take(act, found)
         return found
@@ -140,8 +142,6 @@ class Misuse:
                 finding = self._judge(profile, act, now, detection_name, suspicion)
                 if finding is not None:
                     found.append(finding)
-        if self._has_rules:
-            found += self._own(act, now)
         _remember(now, act)
         past.remember(recent, name)
         profile.last = max(profile.last, act.time)
@@ -184,7 +184,7 @@ class Misuse:
     def _begin(self, profile: Profile, act: Act, prior: Prior) -> None:
         """A new day, a kind that is known now, a declared change."""
         if act.time // DAY > profile.day:
-            self._close(profile)
+            self._close(profile, act.time)
             past.begin_day(profile, act.time, prior)
         if act.kind != profile.kind and profile.kind == UNKNOWN:
             profile.kind = act.kind
@@ -197,11 +197,11 @@ class Misuse:
                 past.change(profile, prior)
             profile.version = version
 
-    def _close(self, profile: Profile) -> None:
+    def _close(self, profile: Profile, time: int) -> None:
         if self.days is not None:
             best = {name: score for name, score in profile.best.items() if not frame.own_share(profile, name, score)}
             self.days.append(Day(frame.group_of(profile.kind, profile.active), best))
-        self._frame.close(profile)
+        self._frame.close(profile, time)
 
     def _context(self, now: Past, act: Act) -> None:
         """What is known of the act's credential and session, and the shape of what goes on there."""
@@ -209,7 +209,7 @@ class Misuse:
             now.token = token = self._get("c/" + act.credential, Token, lambda: _token(act.time))
             now.first_use, token.used = not token.used, True
         if act.session:
-            now.session = session = self._get("s/" + act.session, Session, lambda: Session(act.time, act.time))
+            now.session = session = self._get("s/" + act.session, Session, lambda: Session(act.time))
             session.last = max(session.last, act.time)
             if act.agentic:
                 session.said = max(session.said, act.time)
@@ -238,25 +238,6 @@ class Misuse:
         self.state.put(key, found)
         return found
 
-    def _own(self, act: Act, now: Past) -> list[Finding]:
-        """What rules of one's own find. They are not held to the budget: somebody wants to hear of each."""
-        entry = act.entry.unpacked()
-        found = []
-        for match in self.rules.apply(entry, self.state):
-            known = now.profile.found.get(f"{match.rule} {match.group}")
-            if known is None:
-                if len(now.profile.found) >= FOUND:
-                    del now.profile.found[next(iter(now.profile.found))]
-                known = Found(0, 0.0, [], 0, match.definition.severity)
-                now.profile.found[f"{match.rule} {match.group}"] = known
-            known.entries = list(dict.fromkeys([*match.entries, *known.entries]))[:EVIDENCE]
-            if not known.told or len(known.entries) >= known.told * GROWTH:
-                known.revision, known.told = known.revision + bool(known.told), len(known.entries)
-                about, judged = (match.rule, match.group), (0.0, telling.RULE)
-                one = telling.finding(act, now.profile, about, match.definition, match.values, known, judged)
-                found.append(self._excepted(one, act))
-        return found
-
     def _judge(self, profile: Profile, act: Act, now: Past, name: str, suspicion: Suspicion) -> Finding | None:
         """A Finding where a score is rarer than the budget; None also while it says nothing new."""
         known = profile.found.get(name)
@@ -270,12 +251,11 @@ class Misuse:
         )
         if p_value > self._budget:
             return None
-        entries = list(dict.fromkeys([act.event_id, *suspicion.entries]))
         severity = self._severity(name, p_value)
         if known is None:
-            known = profile.found[name] = Found(0, suspicion.score, entries[:EVIDENCE], len(entries), severity)
+            known = profile.found[name] = Found(0, suspicion.score, [act.event_id], 1, severity)
         else:
-            known.entries = list(dict.fromkeys([*known.entries, *entries]))[:EVIDENCE]
+            known.entries = list(dict.fromkeys([*known.entries, act.event_id]))[:EVIDENCE]
             worse = _ORDER.index(severity) > _ORDER.index(known.severity)
             if not worse and len(known.entries) < known.told * GROWTH:
                 return None
@@ -284,11 +264,8 @@ class Misuse:
             known.severity = max(known.severity, severity, key=_ORDER.index)
         definition = self._detections[name].definition
         judged = p_value, self._model
-        return self._excepted(telling.finding(act, profile, (name, ""), definition, suspicion.says, known, judged), act)
-
-    def _excepted(self, found: Finding, act: Act) -> Finding:
-        """As what is known to be harmless has it."""
-        return self._exceptions.apply(found, act.entry.unpacked() if self._exceptions.file is not None else None)
+        found = telling.of_detection(act, profile, name, definition, suspicion.says, known, judged)
+        return self._exceptions.apply(found, act.full)
 
     def _severity(self, name: str, p_value: float) -> str:
         """By how much rarer than the budget it is, at most what the detection may have."""
@@ -297,7 +274,7 @@ class Misuse:
 
 
 def _token(time: int) -> Token:
-    return Token(time, time, networks={}, programs={}, survey=[])
+    return Token(time, networks={}, programs={}, survey=[])
 
 
 def _remember(now: Past, act: Act) -> None:

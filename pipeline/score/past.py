@@ -47,7 +47,6 @@ def any_of(priors: Iterable[Prior]) -> Prior:
     for prior in priors:
         for mine, theirs in ((found.fresh, prior.fresh), (found.peaks, prior.peaks)):
             mine.update({name: max(value, mine.get(name, 0.0)) for name, value in theirs.items()})
-        found.silence = max(found.silence, prior.silence)
     return found
 
 
@@ -105,7 +104,7 @@ def _nothing() -> dict[str, dict[str, int]]:
 
 def stranger(kind: str, time: int, prior: Prior) -> Profile:
     """An identity that was not there before."""
-    profile = Profile(kind, time, time, time // DAY, facets=[Facet({}, today={}) for _ in FACETS], looked=_nothing())
+    profile = Profile(kind, time, time // DAY, facets=[Facet({}, today={}) for _ in FACETS], looked=_nothing())
     set_usual(profile, prior)
     return profile
 
@@ -114,16 +113,7 @@ class Past:
     """One act against the past of its identity, for detections to ask. Surprises are in nats: 0 = as usual."""
 
     __slots__ = (
-        "_act",
-        "_prior",
-        "first_use",
-        "novel",
-        "population",
-        "profile",
-        "raised",
-        "session",
-        "shape",
-        "token",
+        "_act", "_prior", "first_use", "novel", "population", "profile", "raised", "session", "shape", "token",
         "values",
     )  # fmt: skip
 

@@ -7,6 +7,8 @@ import msgspec
 #: Active days after which a day counts half, and what a day is worth one day later.
 HALF_LIFE = 30.0
 DECAY = 0.5 ** (1 / HALF_LIFE)
+#: Ids of entries that a Finding names; entries that it grows by (as a factor) before it is told again.
+EVIDENCE, GROWTH = 64, 2
 
 
 class Facet(msgspec.Struct, array_like=True, gc=False):
@@ -33,22 +35,20 @@ class Found(msgspec.Struct, array_like=True, gc=False):
 class Token(msgspec.Struct, array_like=True, gc=False):
     """One credential as this identity has used it: event times in microseconds."""
 
-    first: int
-    last: int = 0
+    last: int
     #: Whether an act of an identity was taken in.
     used: bool = False
     #: By network and by program: last use.
     networks: dict[str, int] = {}
     programs: dict[str, int] = {}
-    #: Steps towards a model's use (bits of `deeds`), distinct actions among them, and since when.
+    #: Steps towards a model's use (bits of `deeds`), and distinct actions among them.
     steps: int = 0
     survey: list[str] = []
 
 
 class Session(msgspec.Struct, array_like=True, gc=False):
-    """A session: event times (microseconds) of its first and latest entry, and of its latest prompt or tool call."""
+    """A session: event times (microseconds) of its latest entry, and of its latest prompt or tool call."""
 
-    first: int
     last: int
     #: 0 without any.
     said: int = 0
@@ -82,8 +82,7 @@ class Profile(msgspec.Struct, array_like=True, gc=False):
     """What is known of one identity."""
 
     kind: str
-    first: int
-    last: int = 0
+    last: int
     #: The day that goes on, days that were active (decayed), and the same without decay.
     day: int = 0
     days: float = 0.0
@@ -104,7 +103,7 @@ class Profile(msgspec.Struct, array_like=True, gc=False):
     #: By detection: the highest score of today, and what was found.
     best: dict[str, float] = {}
     found: dict[str, Found] = {}
-    #: Days (decayed) on which it behaved like a person, an agent, a script; today's probabilities; how often today.
+    #: Days (decayed) on which it behaved like a person, an agent, a script; and today's probabilities.
     tempo: list[float] = []
     today: list[float] = []
     #: The longest time (microseconds) that it was silent, decayed; and before today.
@@ -128,5 +127,3 @@ class Prior(msgspec.Struct, array_like=True):
 
     fresh: dict[str, float] = {}
     peaks: dict[str, float] = {}
-    #: Longest silence (microseconds) of an identity, 9 of 10.
-    silence: float = 0.0

@@ -26,11 +26,10 @@ SILENT, SAID, WORTH = 3 * 86_400_000_000, 300_000_000, 0.5
 
 
 class Suspicion(NamedTuple):
-    """How suspicious an act is (nats), values for the sentence, and further entries that show it."""
+    """How suspicious an act is (nats), and values for the sentence."""
 
     score: float
     says: Mapping[str, str] = {}
-    entries: tuple[str, ...] = ()
 
 
 def sort_of(act: Act, past: Past) -> int:

@@ -10,6 +10,7 @@ from pipeline.score.baseline import WORKERS
 from pipeline.score.definition import Definition
 from pipeline.score.frame import SETTLED
 from pipeline.score.profile import Found, Profile
+from pipeline.score.rules.rulebook import Match
 from schemas.behaviour import Behaviour
 from schemas.finding import Finding
 
@@ -17,25 +18,37 @@ from schemas.finding import Finding
 RULE = "rule"
 
 
-def finding(
-    act: Act, profile: Profile, about: tuple[str, str], definition: Definition, says: Mapping[str, str], known: Found,
+def of_detection(
+    act: Act, profile: Profile, name: str, definition: Definition, says: Mapping[str, str], known: Found,
     judged: tuple[float, str],
 ) -> Finding:  # fmt: skip
-    """A Finding as it is now: of a detection's name and what it groups by, with p-value and model."""
-    p_value, model = judged
+    """A Finding of a detection as it is now; `judged`: p-value, and which model says so."""
+    found = _finding(act, (name, ""), profile.day, definition, says, known)
+    found.p_value, found.model = judged
+    found.score = round(1.0 - 2.0**-known.score, 4)
+    against = held_against(profile)
+    found.sentence = f"{found.sentence} {against}"
+    found.details = {"score_nats": f"{known.score:.2f}", "baseline": against, **_tempo(profile), **found.details}
+    return found
+
+
+def of_rule(act: Act, day: int, match: Match, known: Found) -> Finding:
+    """A Finding of a rule of one's own as it is now; `day`: since 1970."""
+    return _finding(act, (match.rule, match.group), day, match.definition, match.values, known)
+
+
+def _finding(
+    act: Act, about: tuple[str, str], day: int, definition: Definition, says: Mapping[str, str], known: Found
+) -> Finding:  # fmt: skip
+    """A Finding of what has this name and groups by this, certain as rules are."""
     said = {"actor": act.actor, "action": act.action, "credential": act.credential, "address": act.event.address,
             **says}  # fmt: skip
-    told = {"runbook": "\n".join(definition.runbook), **said}
-    sentence, score = definition.say(said), 1.0
-    if model != RULE:
-        told = {"score_nats": f"{known.score:.2f}", "baseline": held_against(profile), **_tempo(profile), **told}
-        sentence, score = f"{sentence} {held_against(profile)}", round(1.0 - 2.0**-known.score, 4)
-    name = "\0".join((*about, act.identity, str(profile.day)))
+    name = "\0".join((*about, act.identity, str(day)))
     return Finding(
         finding_id=hashlib.blake2b(name.encode(), digest_size=16).hexdigest(),
         revision=known.revision,
         detection=about[0],
-        model=model,
+        model=RULE,
         title=definition.title,
         severity=known.severity,
         time=act.time,
@@ -43,11 +56,11 @@ def finding(
         actor_kind=act.kind,
         human=act.entry.human,
         session=act.session,
-        score=score,
-        p_value=p_value,
-        sentence=sentence,
+        score=1.0,
+        p_value=0.0,
+        sentence=definition.say(said),
         entries=known.entries,
-        details=told,
+        details={"runbook": "\n".join(definition.runbook), **said},
         frameworks=definition.frameworks,
     )
 

@@ -200,6 +200,21 @@ def test_a_rule_of_ones_own_is_told_of_each_time_and_is_no_part_of_the_budget(tm
     assert mine[-1].revision == len(mine) - 1 < 10
 
 
+def test_a_rule_hears_of_events_whose_actor_is_not_known_and_of_a_call_s_outcome(tmp_path):
+    text = RULE.replace('action: "s3:GetObject"', "outcome: success")
+    misuse = Misuse(PartitionState(STATE_TYPES), baselines(), BUDGET, rules(tmp_path, "any.yml", text))
+    unbound = {"credential": "aws:ASIAODD", "unbound": "credential never seen issued: temporary", "outcome": "success"}
+    entries = told(
+        {**SERVICE, **unbound},
+        {"outcome": "success", "action": "x", "after": "1s"},
+        {"kind": "tool_call", "phase": "end", "actor": "bot", "outcome": "success", "after": "1s"},
+    )
+    assert [finding.entries for finding in misuse.apply(entries)] == [["e1"], ["e2"], ["e3"]]
+    # They come again with more known about them: that is no news.
+    assert misuse.apply([msgspec.structs.replace(entry, revision=1) for entry in entries]) == []
+    assert restarted(misuse).apply(entries[:1]) == []
+
+
 def test_what_somebody_declared_to_be_harmless_is_kept_and_marked(tmp_path):
     file = tmp_path / "exceptions.yml"
     file.write_text(

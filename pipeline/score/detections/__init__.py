@@ -1,5 +1,6 @@
 """Detections, a pair of files each: `name.py` says how suspicious an act is, `name.yml` what that means.
 
+`score` is asked of the acts whose sort is among its `ON`, and of no others (`pipeline.score.suspicion.sort_of`).
 A score is in nats: by how much an act is rarer than what is usual, as a logarithm. It need not be calibrated, since
 `pipeline.score.frame` turns it into a p-value; it has to be higher the more it looks like what is looked for.
 """

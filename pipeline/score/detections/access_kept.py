@@ -12,7 +12,7 @@ ON = MINT | POWER
 
 def score(act: Act, past: Past, parameters: Parameters) -> Suspicion | None:
     """How unusual that is for the identity, and from where."""
-    if not act.flags & (MINT | POWER) or act.denied or act.failed:
+    if act.denied or act.failed:
         return None
     mints = 1.0 if act.flags & MINT else 0.0
     new = past.surprise("action") + 0.5 * past.surprise("network") + 0.5 * past.surprise("resource")

@@ -12,7 +12,5 @@ ON = RUN
 
 def score(act: Act, past: Past, parameters: Parameters) -> Suspicion | None:
     """How unusual that is for the identity."""
-    if not act.flags & RUN:
-        return None
     new = past.surprise("action") + 0.5 * past.surprise("network") + 0.5 * past.surprise("resource")
     return Suspicion(0.5 + new + 0.5 * (act.denied or act.failed), {"what": act.target or "a machine"})

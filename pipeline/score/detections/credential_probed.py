@@ -15,7 +15,7 @@ ON = PROBE
 def score(act: Act, past: Past, parameters: Parameters) -> Suspicion | None:
     """Probes and refusals of the last minutes, where place or program is new to the identity."""
     new = past.surprise("network") + 0.5 * past.surprise("program")
-    if not act.flags & PROBE or not act.credential or not past.is_new("network"):
+    if not act.credential or not past.is_new("network"):
         return None
     probes = sum(action in past.profile.looked["breadth"] for action in parameters["probes"])
     return Suspicion(new + 0.5 * probes + 0.5 * math.log1p(past.count("failing")) + (act.key == "standing"))

@@ -14,8 +14,6 @@ ON = BLIND | DIM
 
 def score(act: Act, past: Past, parameters: Parameters) -> Suspicion | None:
     """How unusual that is for the identity, and from where."""
-    if not act.flags & (BLIND | DIM):
-        return None
     new = past.surprise("action") + 0.5 * past.surprise("network") + 0.5 * past.surprise("program")
     # Few ever have a reason to do the former; the latter is done by whoever tidies up.
     base = 8.0 if act.flags & BLIND else 1.0

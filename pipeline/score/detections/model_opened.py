@@ -12,7 +12,5 @@ ON = OPEN
 
 def score(act: Act, past: Past, parameters: Parameters) -> Suspicion | None:
     """How new that is to the identity, and from where."""
-    if not act.flags & OPEN:
-        return None
     new = past.surprise("action") + past.surprise("network") + 0.5 * past.surprise("program")
     return Suspicion(1.0 + new + (act.key == "standing"))

@@ -12,7 +12,7 @@ ON = MODEL
 
 def score(act: Act, past: Past, parameters: Parameters) -> Suspicion | None:
     """By how many times refused calls exceed those of earlier days, and how new models are to the identity."""
-    if not act.flags & MODEL or not (act.denied or act.failed):
+    if not act.denied and not act.failed:
         return None
     refused = past.count("refused")
     new = past.surprise("service") + past.surprise("network")

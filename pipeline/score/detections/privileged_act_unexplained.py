@@ -12,7 +12,7 @@ ON = MINT | POWER | BLIND
 
 def score(act: Act, past: Past, parameters: Parameters) -> Suspicion | None:
     """How unusual that is for the agent."""
-    if past.profile.kind != "agent" or act.agentic or not act.flags & (MINT | POWER | BLIND):
+    if past.profile.kind != "agent":
         return None
     sure = max((link.confidence for link in act.entry.links if link.target == "tool_call"), default=0.0)
     if sure >= float(parameters["explained"]):

@@ -14,7 +14,7 @@ ON = SECRET
 
 def score(act: Act, past: Past, parameters: Parameters) -> Suspicion | None:
     """By how many times the reads exceed those of earlier days, and how new reading secrets is to the identity."""
-    if not act.flags & SECRET or "secret" not in past.raised or past.count("secret") < int(parameters["least"]):
+    if "secret" not in past.raised or past.count("secret") < int(parameters["least"]):
         return None
     number = past.count("secret")
     new = past.surprise("action") + 0.5 * past.surprise("resource") + 0.5 * past.surprise("network")

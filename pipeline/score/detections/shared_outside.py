@@ -12,8 +12,6 @@ ON = SHARE | DOOR
 
 def score(act: Act, past: Past, parameters: Parameters) -> Suspicion | None:
     """How unusual that is for the identity."""
-    if not act.flags & (SHARE | DOOR):
-        return None
     new = past.surprise("action") + 0.5 * past.surprise("network") + 0.5 * past.surprise("resource")
     # A copy that is gone is gone; a door can be closed again.
     base = 5.0 if act.flags & SHARE else 1.0

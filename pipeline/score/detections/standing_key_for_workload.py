@@ -11,6 +11,6 @@ ON = STANDING
 
 def score(act: Act, past: Past, parameters: Parameters) -> Suspicion | None:
     """How unusual a standing key is for it."""
-    if act.key != "standing" or past.profile.kind not in ("workload", "ci", "agent"):
+    if past.profile.kind not in ("workload", "ci", "agent"):
         return None
     return Suspicion(1.0 + past.surprise("key") + past.surprise("network"))
