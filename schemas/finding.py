@@ -45,3 +45,20 @@ class Finding(msgspec.Struct, array_like=True, gc=False, kw_only=True):
     frameworks: list[str] = []
     #: Why nobody is to be told of it, until when and who said so; empty where nobody did. It is kept all the same.
     suppressed: str = ""
+
+    #: What its detection is of (`pipeline.score.definition.Family`), and the tactic of MITRE ATT&CK that it speaks of.
+    family: str = ""
+    tactic: str = ""
+    #: What to do about it, step by step.
+    runbook: list[str] = []
+    #: Of the entry at which it was found.
+    action: str = ""
+    credential: str = ""
+    policy: str = ""
+    account: str = ""
+    address: str = ""
+    resources: list[str] = []
+    #: Parts of the sentence and the details that come out of prompts, arguments and results.
+    quotes: list[str] = []
+    #: Whose past the finding was held against: an identity, or an agent.
+    key: str = ""

@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-import re2
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, field_validator
 
 from pipeline.kit import safeyaml
+from pipeline.kit.checked import Strict, checked
 from pipeline.kit.failures import Invalid
+from pipeline.kit.selecting import pattern
 from pipeline.score.frameworks import catalogue
 from schemas.event import Event, Kind
 from schemas.finding import Severity
@@ -33,14 +34,9 @@ NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,99}")
 SHOWN = 80
 Text = Annotated[str, Field(min_length=1, max_length=4000)]
 Parameter = int | float | Text | list[Text]
-Model = TypeVar("Model", bound=BaseModel)
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class Concern(_Strict):
+class Concern(Strict):
     """Which entries concern a detection: all that are of one of these kinds, and whose action fits one of these."""
 
     #: Patterns, `*` stands for anything: `iam:*`. Capitals and small letters are one. None = all.
@@ -58,21 +54,21 @@ class Concern(_Strict):
         return not self.actions or self._action.fullmatch(event.action) is not None
 
 
-class Example(_Strict):
+class Example(Strict):
     """A few entries, as `pipeline.score.examples` reads them."""
 
     name: Text
     entries: list[dict[str, Any]] = Field(min_length=1, max_length=500)
 
 
-class Examples(_Strict):
+class Examples(Strict):
     """What must be found, and what must not."""
 
     found: list[Example] = []
     silent: list[Example] = []
 
 
-class Definition(_Strict):
+class Definition(Strict):
     """What a detection says of itself."""
 
     title: Annotated[str, Field(min_length=1, max_length=200)]
@@ -162,36 +158,6 @@ def read(file: Path | Traversable) -> Definition:
 def made(given: Any, file: str) -> Definition:  # noqa: ANN401  (what YAML may be)
     """A Definition of what was in a file of this name. Raises Invalid."""
     return checked(Definition, given, file)
-
-
-def checked(model: type[Model], given: Any, file: str) -> Model:  # noqa: ANN401
-    """What was in a file of this name as a model. Raises Invalid, naming the field and the fix."""
-    if not isinstance(given, dict):
-        raise Invalid(file, f"a mapping with {', '.join(model.model_fields)}", given)
-    try:
-        return model.model_validate(given)
-    except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        field = ".".join(map(str, fault["loc"]))
-        raise Invalid(f"{file}: {field}", _expected(model, fault), _given(fault)) from error
-
-
-def _expected(model: type[BaseModel], fault: Mapping[str, Any]) -> str:
-    if fault["type"] == "extra_forbidden":
-        known = f"; known there: {', '.join(model.model_fields)}" if len(fault["loc"]) == 1 else ""
-        return f"no such field{known}"
-    if fault["type"] == "missing":
-        return "this field, which is missing"
-    return str(fault["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
-
-
-def _given(fault: Mapping[str, Any]) -> object:
-    return None if fault["type"] in ("missing", "extra_forbidden", "value_error") else fault["input"]
-
-
-def pattern(texts: Iterable[str]) -> Any:  # noqa: ANN401  (re2 has no types)
-    """What fits one of these texts as a whole, whatever the case; `*` stands for anything in them."""
-    return re2.compile("(?is)" + "|".join(".*".join(map(re2.escape, text.split("*"))) for text in texts))
 
 
 def _cut(text: str) -> str:

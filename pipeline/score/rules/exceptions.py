@@ -24,77 +24,28 @@ An exception holds where all of its fields do. One whose time is over holds nowh
 from __future__ import annotations
 
 import datetime
-import ipaddress
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from pipeline.kit import safeyaml
+from pipeline.kit.checked import Strict, checked
 from pipeline.kit.failures import Invalid
-from pipeline.score import definition
-from pipeline.score.rules.watched import Watched
+from pipeline.kit.selecting import Selector, Text, Texts, listed, moment, pattern
+from pipeline.kit.watched import Watched
 from schemas.entry import Entry
 from schemas.finding import Finding, Severity
 
-Text = Annotated[str, Field(min_length=1, max_length=1000)]
-Texts = Text | list[Text]
 #: A year, and a day for those that are written in the evening of another time zone.
 LONGEST = datetime.timedelta(days=367)
 #: Exceptions, and severities, of a file.
 MOST = 2000
 _SECONDS = 1_000_000
-
-
-class Selector(BaseModel):
-    """Findings that something is said of: those that fit all that is given. Patterns, `*` stands for anything."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-    detection: Texts
-    actor: Texts | None = None
-    human: Texts | None = None
-    session: Texts | None = None
-    credential: Texts | None = None
-    account: Texts | None = None
-    address: Texts | None = None
-    resource: Texts | None = None
-    environment: Texts | None = None
-
-    @field_validator("address")
-    @classmethod
-    def _networks(cls, given: Texts | None) -> Texts | None:
-        for one in _listed(given):
-            ipaddress.ip_network(one)
-        return given
-
-    @model_validator(mode="after")
-    def _narrow(self) -> Selector:
-        others = set(Selector.model_fields) - {"detection"}
-        if "*" in _listed(self.detection) and not any(getattr(self, name) for name in others):
-            raise ValueError("`detection: *` alone is everything: say more, e.g. actor or account")
-        return self
-
-    @cached_property
-    def _patterns(self) -> dict[str, Any]:
-        plain = set(Selector.model_fields) - {"address"}
-        given = {name: _listed(getattr(self, name)) for name in plain}
-        return {name: definition.pattern(texts) for name, texts in given.items() if texts}
-
-    @cached_property
-    def _within(self) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
-        return [ipaddress.ip_network(one) for one in _listed(self.address)]
-
-    def fits(self, facts: dict[str, list[str]]) -> bool:
-        """Whether what is known of a finding fits."""
-        for name, pattern in self._patterns.items():
-            if not any(pattern.fullmatch(text) for text in facts.get(name, ())):
-                return False
-        return not self._within or any(_inside(text, self._within) for text in facts.get("address", ()))
 
 
 class Exception_(Selector):
@@ -107,14 +58,14 @@ class Exception_(Selector):
     @field_validator("until")
     @classmethod
     def _soon(cls, given: str) -> str:
-        if _moment(given) > datetime.datetime.now(datetime.UTC) + LONGEST:
+        if moment(given) > datetime.datetime.now(datetime.UTC) + LONGEST:
             raise ValueError("expected a date at most a year away: what is accepted is looked at again every year")
         return given
 
     @property
     def ends(self) -> float:
         """Seconds since 1970: a date holds to the end of its day, in UTC."""
-        return _moment(self.until).timestamp()
+        return moment(self.until).timestamp()
 
 
 class Graded(Selector):
@@ -123,10 +74,8 @@ class Graded(Selector):
     severity: Severity
 
 
-class Change(BaseModel):
+class Change(Strict):
     """Somebody's word that an identity does other things from then on: another owner, version, set of tools."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     actor: Texts
     at: Text
@@ -136,35 +85,31 @@ class Change(BaseModel):
     @field_validator("at")
     @classmethod
     def _when(cls, given: str) -> str:
-        _moment(given)
+        moment(given)
         return given
 
     @cached_property
     def since(self) -> int:
         """Event time (microseconds) from which on it counts."""
-        return int(_moment(self.at).timestamp() * _SECONDS)
+        return int(moment(self.at).timestamp() * _SECONDS)
 
     @cached_property
     def _actors(self) -> Any:  # noqa: ANN401
-        return definition.pattern(_listed(self.actor))
+        return pattern(listed(self.actor))
 
     def concerns(self, identity: str) -> bool:
         """Whether it is about this identity."""
         return self._actors.fullmatch(identity) is not None
 
 
-class Environment(BaseModel):
+class Environment(Strict):
     """What belongs to it."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     account: Texts
 
 
-class File(BaseModel):
+class File(Strict):
     """The file."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     environments: dict[str, Environment] = {}
     exceptions: Annotated[list[Exception_], Field(max_length=MOST)] = []
@@ -205,12 +150,12 @@ class Exceptions(Watched[tuple[int, int, int]]):
         if self.file is None:
             return
         given = safeyaml.document(safeyaml.read(self.file), self.file.name)
-        said = definition.checked(File, {} if given is None else given, self.file.name)
+        said = checked(File, {} if given is None else given, self.file.name)
         for place, one in enumerate([*said.exceptions, *said.severity], 1):
-            for name in _listed(one.environment):
+            for name in listed(one.environment):
                 if name not in said.environments:
                     raise Invalid(f"{self.file.name}: {place}. environment", "one of `environments`", name)
-        self._environments = {name: definition.pattern(_listed(one.account)) for name, one in said.environments.items()}
+        self._environments = {name: pattern(listed(one.account)) for name, one in said.environments.items()}
         self.said = said
 
     def apply(self, finding: Finding, entry: Entry | None) -> Finding:
@@ -249,29 +194,3 @@ class Exceptions(Watched[tuple[int, int, int]]):
                 n for n, accounts in self._environments.items() if accounts.fullmatch(event.account)
             ]
         return {name: [text for text in texts if text] for name, texts in facts.items()}
-
-
-def _listed(given: Texts | None) -> list[str]:
-    return [] if given is None else [given] if isinstance(given, str) else given
-
-
-def _inside(text: str, networks: Iterable[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return any(address.version == network.version and address in network for network in networks)
-
-
-def _moment(text: str) -> datetime.datetime:
-    """When a date is over, or a time is. Raises ValueError."""
-    try:
-        if len(text) == len("2026-12-31"):
-            day = datetime.date.fromisoformat(text)
-            return datetime.datetime.combine(day, datetime.time(), datetime.UTC) + datetime.timedelta(days=1)
-        moment = datetime.datetime.fromisoformat(text)
-    except (ValueError, OverflowError) as error:
-        raise ValueError(f"expected a date such as 2026-12-31, got {text!r}") from error
-    if moment.tzinfo is None:
-        raise ValueError(f"expected a date, or a time with an offset such as 2026-12-31T12:00:00Z, got {text!r}")
-    return moment

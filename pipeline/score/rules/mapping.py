@@ -11,8 +11,8 @@ from typing import NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 from pipeline.kit import safeyaml
+from pipeline.kit.checked import checked
 from pipeline.kit.failures import Invalid
-from pipeline.score.definition import checked
 from pipeline.score.rules import fields
 from pipeline.score.rules.fields import Getter, Value, Values
 from pipeline.score.rules.matching import Test, fixed

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from pipeline.kit.failures import Invalid
 from pipeline.kit.state import PartitionState
+from pipeline.kit.watched import Watched
 from pipeline.score import definition
 from pipeline.score.definition import Definition
 from pipeline.score.rules import fields, reading
@@ -26,7 +27,6 @@ from pipeline.score.rules.fields import Getter
 from pipeline.score.rules.matching import Need, folded
 from pipeline.score.rules.reading import MOST_RULES, Item, Script, Signature
 from pipeline.score.rules.sigma import SCORES, Correlation, Rule
-from pipeline.score.rules.watched import Watched
 from schemas.entry import Entry
 
 __all__ = ["STATE", "Match", "Rulebook"]

@@ -7,8 +7,8 @@ import datetime
 import pytest
 
 from pipeline.kit.failures import Invalid
+from pipeline.kit.watched import LOOK_EVERY
 from pipeline.score.rules.exceptions import Exceptions
-from pipeline.score.rules.watched import LOOK_EVERY
 from tests.score.rules.making import entry
 from tests.store.findings import finding
 

@@ -8,8 +8,8 @@ import pytest
 
 from pipeline.kit.failures import Invalid
 from pipeline.kit.state import PartitionState
+from pipeline.kit.watched import LOOK_EVERY
 from pipeline.score.rules.rulebook import STATE, Rulebook
-from pipeline.score.rules.watched import LOOK_EVERY
 from tests.score.rules.making import OWN, SIGMA, book, entry, found, trail
 
 CODE = "def score(act, past, parameters):\n    return None\n"
