@@ -253,7 +253,7 @@ class Misuse:
             return None
         severity = self._severity(name, p_value)
         if known is None:
-            known = profile.found[name] = Found(0, suspicion.score, [act.event_id], 1, severity)
+            known = profile.found[name] = Found(0, suspicion.score, [act.event_id], 1, severity, act.actor, act.session)
         else:
             known.entries = list(dict.fromkeys([*known.entries, act.event_id]))[:EVIDENCE]
             worse = _ORDER.index(severity) > _ORDER.index(known.severity)

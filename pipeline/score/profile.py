@@ -30,6 +30,9 @@ class Found(msgspec.Struct, array_like=True, gc=False):
     #: Entries when it was last told, and its severity then.
     told: int
     severity: str
+    #: Who it was, and in which session, when it was found first.
+    actor: str = ""
+    session: str = ""
 
 
 class Token(msgspec.Struct, array_like=True, gc=False):
