@@ -16,6 +16,8 @@ from schemas.step import Flow, Step, Value
 #: Names of detections: a hijacked agent by its data flow, a tool outside of the declared chain, and cloud actions of an
 #: agent's session that none of its tool calls explains.
 DRIFT, OUTSIDE, UNEXPLAINED = "tool-chain-drift", "tool-outside-chain", "action-without-tool-call"
+#: All of them: what is found of agents is held against the past of agents.
+BY_AGENT = {DRIFT, OUTSIDE, UNEXPLAINED}
 #: How much an action must be able to do to be found.
 CHANGES = 2
 #: Parts of the budget that findings of a severity and above may take.

@@ -106,6 +106,8 @@ class Frame:
         """Count an identity's day that is over as of this event time, and remember its scores as its own."""
         tally = self._state.get("t/", Tally) or Tally(0, {}, {})
         group = group_of(profile.kind, profile.active)
+        if profile.barred == profile.day:
+            return
         counts = profile.active >= SETTLED and _may_count(tally, time // 3_600_000_000)
         if counts:
             _age(tally, profile.day)

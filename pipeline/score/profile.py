@@ -123,6 +123,12 @@ class Profile(msgspec.Struct, array_like=True, gc=False):
     recent: dict[int, int] = {}
     #: By detection: scores of earlier days, with the day.
     own: dict[str, list[tuple[float, int]]] = {}
+    #: A day of which nothing is learned: somebody says that it was an attack.
+    barred: int = -1
+    #: By day, the latest few: facet (its place) and value of what was there for the first time.
+    learned: dict[int, list[tuple[int, str]]] = {}
+    #: By day, of as many: the counts that were greater than ever before.
+    peaked: dict[int, dict[str, int]] = {}
 
 
 class Prior(msgspec.Struct, array_like=True):
