@@ -108,7 +108,7 @@ class Misuse:
         for said in feedback:
             profile = self.state.get("p/" + said.key, Profile)
             if profile is not None:
-                verdicts.correct(profile, said, self._priors.get(profile.kind, _NONE))
+                verdicts.correct(profile, said, self._priors.get(profile.kind, _NONE), self._frame)
                 self.state.put("p/" + said.key, profile)
 
     @property

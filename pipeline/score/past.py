@@ -97,7 +97,7 @@ def _note_learned(profile: Profile) -> None:
         profile.learned[profile.day] = new[:LEARNED]
     if top := {rate: count for rate, count in profile.top.items() if count > profile.usual.get(rate, 0)}:
         profile.peaked[profile.day] = top
-    for kept in (profile.learned, profile.peaked):
+    for kept in (profile.learned, profile.peaked, profile.counted):
         for day in [day for day in kept if day <= profile.day - TAKEN_BACK]:
             del kept[day]
 
@@ -105,9 +105,10 @@ def _note_learned(profile: Profile) -> None:
 def take_back(profile: Profile, day: int, prior: Prior) -> None:
     """What was learned on one of the latest days is not usual, where that was the only day with it."""
     for place, value in profile.learned.pop(day, ()):
-        days = profile.facets[place].days
-        if days.get(value, 0.0) <= 1.0:
-            days.pop(value, None)
+        facet = profile.facets[place]
+        if facet.days.get(value, 0.0) <= 1.0:
+            facet.days.pop(value, None)
+            facet.fresh = max(0.0, facet.fresh - 1.0)
     for rate, count in profile.peaked.pop(day, {}).items():
         if count in profile.peaks.get(rate, ()):
             profile.peaks[rate].remove(count)

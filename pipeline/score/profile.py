@@ -129,6 +129,8 @@ class Profile(msgspec.Struct, array_like=True, gc=False):
     learned: dict[int, list[tuple[int, str]]] = {}
     #: By day, of as many: the counts that were greater than ever before.
     peaked: dict[int, dict[str, int]] = {}
+    #: By day, of as many: the group among whose days it counted, and its scores that did.
+    counted: dict[int, tuple[str, dict[str, float]]] = {}
 
 
 class Prior(msgspec.Struct, array_like=True):

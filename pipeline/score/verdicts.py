@@ -1,9 +1,8 @@
 """What analysts say of findings corrects the baselines that found them.
 
-An attack (`true`) is taken out of the past of its identity: what was new on its day is new again, its score says
-nothing about harmless days, and if the day goes on, nothing of it is learned. What was nothing, or was allowed
-(`false`, `benign`), counts as usual for that identity at once, not only when the day is over. Days of peers stay as
-they were.
+An attack (`true`) is taken out of what is usual, for its identity and for its peers: what was new on its day is new
+again, its scores say nothing about harmless days, and if the day goes on, nothing of it is learned. What was nothing,
+or was allowed (`false`, `benign`), counts as usual for that identity at once, not only when the day is over.
 """
 
 from __future__ import annotations
@@ -21,19 +20,18 @@ MOST = 24.0
 ATTACK = "true"
 
 
-def correct(profile: Profile, said: Feedback, prior: Prior) -> None:
-    """Correct what is usual for an identity."""
+def correct(profile: Profile, said: Feedback, prior: Prior, peers: frame.Frame) -> None:
+    """Correct what is usual for an identity; of an attack, for its peers too."""
     day = said.time // DAY
-    own = profile.own.get(said.detection, [])
     if said.verdict == ATTACK:
-        profile.own[said.detection] = [one for one in own if one[1] != day]
         if day == profile.day:
             profile.barred = day
         take_back(profile, day, prior)
+        peers.take_back(profile, day)
         return
     if profile.barred == day:
         profile.barred = -1
-    score = nats(said.score)
+    own, score = profile.own.get(said.detection, []), nats(said.score)
     if all(one[1] != day or one[0] < score for one in own):
         profile.own[said.detection] = sorted([*own, (score, day)], key=lambda one: one[1])[-frame.OWN :]
 
