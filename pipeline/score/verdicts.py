@@ -45,5 +45,6 @@ def correct_agent(agent: Agent, said: Feedback) -> None:
 
 
 def nats(score: float) -> float:
-    """A Finding's score (0 to 1) as the suspicion it was made of."""
-    return min(MOST, -math.log2(1.0 - score)) if score < 1.0 else MOST
+    """A Finding's score (0 to 1, rounded to 4 digits) as the suspicion it was made of, at most."""
+    most = score + 0.00005
+    return min(MOST, -math.log2(1.0 - most)) if most < 1.0 else MOST
