@@ -170,7 +170,7 @@ class Correlator:
     def _fifth_hop(self, stage: Alerting, findings: Findings) -> None:
         told = stage.apply(findings.findings, findings.decisions)
         self.metrics.trouble("alerts", stage.trouble)
-        for alert in told.alerts.values():
+        for alert in told.alerts:
             self._outbox.add(ALERTS, partition_of(alert.alert_id, self.settings.partitions), alert)
         for response in told.responses:
             self._outbox.add(ALERTS, partition_of(response.alert_id, self.settings.partitions), response)
@@ -179,7 +179,7 @@ class Correlator:
             self._outbox.add(topic, partition_of(one.key, self.settings.partitions), one)
         for event in record.events(told, findings.decisions):
             self._outputs.send(CLOUD_AUDIT, 0, event)
-        self.metrics.add("alerts", sum(alert.news == "opened" for alert in told.alerts.values()))
+        self.metrics.add("alerts", sum(alert.news == "opened" for alert in told.alerts))
         self.metrics.add("decisions_refused", len(told.refused))
 
     def _account(self, stage: directory.Directory | sessions.Sessions) -> None:

@@ -58,21 +58,33 @@ STATE_TYPES: dict[str, type[msgspec.Struct]] = {
 class Told:
     """What is new."""
 
-    #: By id, as they are now.
-    alerts: dict[str, Alert] = field(default_factory=dict)
     responses: list[Response] = field(default_factory=list)
     feedback: list[Feedback] = field(default_factory=list)
     #: Decisions that could not be taken, each with the reason.
     refused: list[tuple[Decision, str]] = field(default_factory=list)
+    _before: list[Alert] = field(default_factory=list)
+    _current: dict[str, Alert] = field(default_factory=dict)
+
+    @property
+    def alerts(self) -> list[Alert]:
+        """Alerts and their revisions; those of one in order."""
+        return [*self._before, *self._current.values()]
 
     def tell(self, alert: Alert) -> None:
-        """One more revision of an alert. What earlier ones of this batch had to tell is told with it."""
-        known = self.alerts.pop(alert.alert_id, None)
+        """What was found changes an alert. What changed it before, in this batch, is told with it."""
+        known = self._current.pop(alert.alert_id, None)
         if known is not None and not known.quiet:
             alert.quiet = False
             if alert.news == "updated":
                 alert.news = known.news
-        self.alerts[alert.alert_id] = alert
+        self._current[alert.alert_id] = alert
+
+    def tell_apart(self, alert: Alert) -> None:
+        """Somebody changes an alert: that is a revision of its own."""
+        known = self._current.pop(alert.alert_id, None)
+        if known is not None:
+            self._before.append(known)
+        self._current[alert.alert_id] = alert
 
     def refuse(self, decision: Decision, reason: str) -> None:
         """A decision cannot be taken."""

@@ -176,7 +176,7 @@ class Alerting:
         if alert is None:
             return
         keep_it(alert)
-        told.tell(alert)
+        told.tell_apart(alert)
         if decision.what == "request":
             self._request(alert, decision, told, at)
         if decision.what == "close" and group is not None:

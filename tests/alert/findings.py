@@ -46,7 +46,7 @@ class Seen:
         self.loud: list[Alert] = []
 
     def add(self, told: Told) -> None:
-        for alert in told.alerts.values():
+        for alert in told.alerts:
             known = self.current.get(alert.alert_id)
             assert known is None or alert.revision > known.revision, "revisions of an alert count up"
             self.current[alert.alert_id] = alert
@@ -60,5 +60,5 @@ class Seen:
 
 
 def one_alert(told: Told) -> Alert:
-    (alert,) = told.alerts.values()
+    (alert,) = told.alerts
     return alert

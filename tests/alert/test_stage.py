@@ -47,13 +47,13 @@ def test_the_same_finding_again_tells_nothing():
 def test_another_actor_session_or_family_is_another_alert(other):
     told = stage().apply([finding("f1"), finding("f2", 1, **other)])
     assert len(told.alerts) == 2
-    assert len({alert.fingerprint for alert in told.alerts.values()}) == 2
+    assert len({alert.fingerprint for alert in told.alerts}) == 2
 
 
 def test_after_a_long_silence_another_alert_begins_with_the_same_fingerprint():
     told = stage().apply([finding("f1"), finding("f2", 6 * 60 + 1)])
     assert len(told.alerts) == 2
-    assert len({alert.fingerprint for alert in told.alerts.values()}) == 1
+    assert len({alert.fingerprint for alert in told.alerts}) == 1
 
 
 def test_a_finding_that_comes_late_joins_two_alerts_and_the_later_one_is_closed_as_part_of_the_earlier():
@@ -259,12 +259,12 @@ def test_what_is_forgotten_can_still_be_decided_about():
 def test_a_storm_is_closed_like_any_alert():
     alerting = stage({"storm": 1})
     told = alerting.apply([finding(f"f{n}", actor=f"a{n}") for n in range(5)])
-    (storm,) = [one for one in told.alerts.values() if one.storm]
+    (storm,) = [one for one in told.alerts if one.storm]
     assert "4 more medium alerts" in storm.sentence
     closed = one_alert(alerting.apply([], [decision(storm.alert_id, "close", verdict="false")]))
     assert closed.state == "closed"
     told = alerting.apply([finding("f9", actor="a9")])
-    assert {one.state for one in told.alerts.values() if one.storm} == {"closed"}
+    assert {one.state for one in told.alerts if one.storm} == {"closed"}
 
 
 def test_times_are_those_of_events():
