@@ -6,20 +6,29 @@ import socket
 import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
+import msgspec
 import uvicorn
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, Message, Producer
 from fastapi import FastAPI
 
 from pipeline.console.app import create
 from pipeline.kit.clients import producer_config
 from pipeline.kit.config import Settings
+from pipeline.kit.failures import Transient
 from pipeline.kit.metrics import Metrics
+from pipeline.kit.topics import full_name
 from pipeline.run.ending import Ending
 from pipeline.run.status import report
 from pipeline.sources.collector import router
 from pipeline.store import Store
+from schemas.alert import Decision
+from schemas.batch import Findings
+
+#: Seconds for the broker to acknowledge a decision.
+DECIDE = 10.0
 
 
 class DeskRole:
@@ -28,9 +37,11 @@ class DeskRole:
     def __init__(self, settings: Settings, metrics: Metrics, store: Store | None, roles: Sequence[str]) -> None:
         self._settings = settings
         self._metrics = metrics
-        app = create(store, settings, self._status) if store is not None else FastAPI()
+        producer = Producer(producer_config(settings))
+        decide = partial(decided, settings, producer)
+        app = create(store, settings, self._status, decide) if store is not None else FastAPI()
         if "collect" in roles:
-            app.include_router(router(settings, Producer(producer_config(settings))))
+            app.include_router(router(settings, producer))
         self._app = app
         self._socket = _bind(settings.host, settings.port)
 
@@ -42,6 +53,22 @@ class DeskRole:
 
     def _status(self) -> dict[str, Any]:
         return report(self._settings, self._metrics)
+
+
+def decided(settings: Settings, producer: Producer, decision: Decision) -> None:
+    """Take a decision to the alert stage. Raises Transient unless the broker has it."""
+    failed: list[str] = []
+
+    def delivered(error: KafkaError | None, _: Message) -> None:
+        failed.append(error.str() if error is not None else "")
+
+    value = msgspec.msgpack.encode(Findings([], [], [decision]))
+    producer.produce(full_name(settings, "findings"), value, partition=0, on_delivery=delivered)
+    ends = time.monotonic() + DECIDE
+    while not failed and time.monotonic() < ends:
+        producer.poll(0.05)
+    if not failed or failed[0]:
+        raise Transient(f"kafka: the decision is not known to have arrived: {failed[0] if failed else 'no answer'}")
 
 
 class _Server(uvicorn.Server):
