@@ -123,16 +123,23 @@ class Wire:
             raise Away(f"{type(error).__name__}: {error}"[:500]) from error
         return _judged(reply)
 
-    async def connect(self, host: str, port: int, *, tls: bool) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    @property
+    def timeout(self) -> float:
+        """Seconds for one attempt."""
+        return self._timeout
+
+    def context(self) -> ssl.SSLContext:
+        """Of its TLS. Raises Away."""
+        return self._tls.context()
+
+    async def connect(self, host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """A stream of bytes, for what is not HTTP. Raises Away."""
         try:
             async with asyncio.timeout(self._timeout):
-                return await self._first(await self._addresses(host, port), host, port, tls=tls)
+                return await _first(await self._addresses(host, port), port)
         except TimeoutError as error:
             raise Away(f"no connection within {self._timeout:g} s") from error
-        except ssl.SSLCertVerificationError as error:
-            raise Away(f"its certificate is not trusted: {error.verify_message}") from error
-        except (OSError, ssl.SSLError) as error:
+        except OSError as error:
             raise Away(f"{type(error).__name__}: {error}"[:500]) from error
 
     async def reachable(self, host: str) -> None:
@@ -155,24 +162,6 @@ class Wire:
             return await resolver.resolve(host, port, socket.AF_UNSPEC)
         finally:
             await resolver.close()
-
-    async def _first(
-        self, found: list[ResolveResult], host: str, port: int, *, tls: bool
-    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """To the first address that takes the connection."""
-        context = self._tls.context() if tls else None
-        for at, one in enumerate(found, 1):
-            try:
-                return await asyncio.open_connection(
-                    one["host"], port, ssl=context, server_hostname=host if tls else None
-                )
-            except ssl.SSLError:
-                # A certificate is not better at the next address.
-                raise
-            except OSError:
-                if at == len(found):
-                    raise
-        raise Away(f"{host}: has no address")
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -268,6 +257,17 @@ def _address(host: str) -> Address | None:
         return ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
         return None
+
+
+async def _first(found: list[ResolveResult], port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """To the first address that takes the connection."""
+    *others, last = found
+    for one in others:
+        try:
+            return await asyncio.open_connection(one["host"], port)
+        except OSError:
+            continue
+    return await asyncio.open_connection(last["host"], port)
 
 
 async def _beginning(content: aiohttp.StreamReader) -> bytes:

@@ -17,6 +17,7 @@ import pytest
 import trustme
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from pipeline.alert.stream import hand_over
 from pipeline.alert.wire import ANSWER, LONGEST, Away, Refused, Reply, Tls, Wire, retry_after
 from tests.alert.raw import OK, Raw, answer
 
@@ -70,7 +71,7 @@ def test_what_is_not_public_is_not_reached_however_it_is_written(host: str, conn
         wire = Wire(timeout=2.0)
         try:
             if connect:
-                await wire.connect(host.strip("[]"), 80, tls=False)
+                await wire.connect(host.strip("[]"), 80)
             else:
                 await wire.request("GET", f"http://{host}/latest/meta-data/")
         finally:
@@ -102,7 +103,7 @@ def test_a_name_that_means_a_private_address_is_not_connected_to(found: list[str
         with pytest.raises(Away, match="is not a public address"):
             await ask("http://innocent.example.com/", allowed=[], resolver=Names(found))
         with pytest.raises(Away, match="is not a public address"):
-            await Wire(resolver=Names(found)).connect("innocent.example.com", 80, tls=False)
+            await Wire(resolver=Names(found)).connect("innocent.example.com", 80)
         with pytest.raises(Away, match="is not a public address"):
             await Wire(resolver=Names(found)).reachable("innocent.example.com")
 
@@ -129,7 +130,7 @@ def test_of_several_addresses_only_those_that_may_be_are_used() -> None:
         async with Raw() as raw:
             names = Names(["10.0.0.1", "127.0.0.1"])
             assert (await ask(f"http://two.example.com:{raw.port}/", resolver=names)).status == 200
-            _, writer = await Wire(resolver=names, allowed=LOOPBACK).connect("two.example.com", raw.port, tls=False)
+            _, writer = await Wire(resolver=names, allowed=LOOPBACK).connect("two.example.com", raw.port)
             assert writer.get_extra_info("peername")[0] == "127.0.0.1"
             writer.close()
 
@@ -245,15 +246,13 @@ def test_a_certificate_has_to_be_of_an_authority_of_the_name_and_of_today(tmp_pa
     async def trial() -> None:
         async with Raw(tls=certified(ca)) as raw:
             assert (await ask(raw.url, tls=tls)).status == 200
-            reader, writer = await Wire(tls=tls, allowed=LOOPBACK).connect("127.0.0.1", raw.port, tls=True)
-            assert reader is not None
-            writer.transport.abort()
         for context in (certified(trustme.CA()), certified(ca, "other.example.com"), certified(ca, expired=True)):
             async with Raw(tls=context) as raw:
                 with pytest.raises(Away, match="its certificate is not trusted"):
                     await ask(raw.url, tls=tls)
+                wire = Wire(tls=tls, allowed=LOOPBACK)
                 with pytest.raises(Away, match="its certificate is not trusted"):
-                    await Wire(tls=tls, allowed=LOOPBACK).connect("127.0.0.1", raw.port, tls=True)
+                    await hand_over(wire, "127.0.0.1", raw.port, b"", tls=True, confirm=True)
                 assert raw.asked == []
 
     asyncio.run(trial())
