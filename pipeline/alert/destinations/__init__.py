@@ -6,7 +6,12 @@ from typing import Annotated
 
 from pydantic import Field
 
+from pipeline.alert.destinations.syslog import Syslog
 from pipeline.alert.destinations.webhook import Webhook
 
 #: Every kind of destination, told apart by `kind`.
-Any_ = Annotated[Webhook, Field(discriminator="kind")]
+Any_ = Annotated[
+    Syslog
+    | Webhook,
+    Field(discriminator="kind"),
+]  # fmt: skip
