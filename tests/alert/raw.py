@@ -49,7 +49,8 @@ class Raw:
         try:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
-                headers = dict(line.lower().split(": ", 1) for line in head[1:] if line)
+                pairs = (line.partition(": ") for line in head[1:] if line)
+                headers = {name.lower(): value for name, _, value in pairs}
                 body = await reader.readexactly(int(headers.get("content-length", 0)))
                 self.asked.append(Asked(head[0], headers, body))
                 said = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
