@@ -35,7 +35,9 @@ def parsed(message: bytes) -> SyslogMessage:
 def extension(text: str) -> dict[str, str]:
     """The extension as its standard reads it."""
     unescaped = {"\\\\": "\\", "\\=": "=", "\\n": "\n", "\\r": "\r"}
-    rest = text.split("|", 7)[7] if "\\|" not in text else re.split(r"(?<!\\)\|", text, maxsplit=7)[7]
+    head = re.match(r"(?:(?:[^\\|]|\\[\\|])*\|){7}", text)
+    assert head is not None
+    rest = text[head.end() :]
     assert "".join(match[0] for match in PAIR.finditer(rest)) == rest
     return {m[1]: re.sub(r"\\[\\=nr]", lambda e: unescaped[e[0]], m[2]) for m in PAIR.finditer(rest)}
 
