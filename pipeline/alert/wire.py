@@ -7,7 +7,7 @@ Fails:  Refused (this request can never succeed); Away (the destination is at fa
 Whoever may write the configuration, or the DNS of a name in it, could otherwise make the auditor ask the cloud's
 metadata service or the machines beside it. So every address is checked after its name was resolved, and it is that
 address which is connected to; redirects are not followed; answers are read up to a limit. A proxy resolves names
-itself: with one, the guard is its.
+itself: with one, the guard of names is its, and its own address is checked as any other is.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import aiohttp
+from aiohttp import AddrInfoType
 from aiohttp.abc import AbstractResolver, ResolveResult
 from pydantic import Field
 
@@ -34,8 +35,10 @@ from pipeline.kit.failures import Permanent, Transient
 ANSWER, LONGEST = 64 * 1024, 3600.0
 #: Statuses that are about the one alert. All other failures are about the destination: it may be mended.
 _ABOUT_THIS = {400, 406, 409, 411, 413, 414, 415, 422, 431}
-#: IPv6 networks that carry an IPv4 address in their last 32 bits.
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+#: IPv6 networks that carry an IPv4 address in their last 32 bits: NAT64, and what was once called compatible.
+_CARRIERS = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "::/96")))
+#: IPv6 networks that are nobody's but a site's, which Python 3.11 takes for public (RFC 3879, RFC 8215).
+_SITES = tuple(map(ipaddress.ip_network, ("fec0::/10", "64:ff9b:1::/48")))
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -107,8 +110,9 @@ class Wire:
                 method, url, data=body, headers={"Accept-Encoding": "identity", **(headers or {})},
                 allow_redirects=False, proxy=self._proxy,
             ) as answer:  # fmt: skip
-                text = await answer.content.read(ANSWER)
-                reply = Reply(answer.status, {k.lower(): v for k, v in answer.headers.items()}, text)
+                reply = Reply(
+                    answer.status, {k.lower(): v for k, v in answer.headers.items()}, await _beginning(answer.content)
+                )
         except aiohttp.InvalidURL as error:
             raise Refused(f"not a URL: {error}") from error
         except TimeoutError as error:
@@ -119,21 +123,32 @@ class Wire:
             raise Away(f"{type(error).__name__}: {error}"[:500]) from error
         return _judged(reply)
 
-    async def connect(self, host: str, port: int, *, tls: bool) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    @property
+    def timeout(self) -> float:
+        """Seconds for one attempt."""
+        return self._timeout
+
+    def context(self) -> ssl.SSLContext:
+        """Of its TLS. Raises Away."""
+        return self._tls.context()
+
+    async def connect(self, host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """A stream of bytes, for what is not HTTP. Raises Away."""
         try:
             async with asyncio.timeout(self._timeout):
-                found = await _Guarded(self._resolver(), self._allowed).resolve(host, port)
-                return await asyncio.open_connection(
-                    found[0]["host"], port, ssl=self._tls.context() if tls else None,
-                    server_hostname=host if tls else None,
-                )  # fmt: skip
+                return await _first(await self._addresses(host, port), port)
         except TimeoutError as error:
             raise Away(f"no connection within {self._timeout:g} s") from error
-        except ssl.SSLCertVerificationError as error:
-            raise Away(f"its certificate is not trusted: {error.verify_message}") from error
-        except (OSError, ssl.SSLError) as error:
+        except OSError as error:
             raise Away(f"{type(error).__name__}: {error}"[:500]) from error
+
+    async def reachable(self, host: str) -> None:
+        """Raises Away if a host may not be reached; for those who connect by themselves."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._addresses(host, 0)
+        except TimeoutError as error:
+            raise Away(f"{host}: its name is not resolved within {self._timeout:g} s") from error
 
     async def close(self) -> None:
         """Give back connections."""
@@ -141,16 +156,33 @@ class Wire:
             await self._session.close()
             self._session = None
 
+    async def _addresses(self, host: str, port: int) -> list[ResolveResult]:
+        resolver = _Guarded(self._resolver(), self._allowed)
+        try:
+            return await resolver.resolve(host, port, socket.AF_UNSPEC)
+        finally:
+            await resolver.close()
+
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             connector = aiohttp.TCPConnector(
-                resolver=_Guarded(self._resolver(), self._allowed), ssl=self._tls.context(), ttl_dns_cache=30
-            )
+                resolver=_Guarded(self._resolver(), self._allowed), ssl=self._tls.context(), ttl_dns_cache=30,
+                socket_factory=self._socket,
+            )  # fmt: skip
             self._session = aiohttp.ClientSession(
                 connector=connector, timeout=aiohttp.ClientTimeout(total=self._timeout),
-                cookie_jar=aiohttp.DummyCookieJar(), trust_env=False,
+                cookie_jar=aiohttp.DummyCookieJar(), trust_env=False, auto_decompress=False,
             )  # fmt: skip
         return self._session
+
+    def _socket(self, address: AddrInfoType) -> socket.socket:
+        """Once more, of what is connected to, however it was written."""
+        host = str(address[4][0])
+        found = _address(host)
+        if found is None:
+            raise Away(f"{host[:200]} is not a plain address")
+        check(found, self._allowed)
+        return socket.socket(*address[:3])
 
     def _check_literal(self, url: str) -> None:
         """An address in a URL is not resolved, so it is checked here."""
@@ -205,7 +237,7 @@ def check(address: Address, allowed: Iterable[Network]) -> None:
     for one in {address, inner}:
         if any(one.version == network.version and one in network for network in allowed):
             return
-    if not inner.is_global or inner.is_multicast:
+    if not inner.is_global or inner.is_multicast or any(inner in site for site in _SITES):
         raise Away(f"{address} is not a public address; add it to `allow` if it is meant")
 
 
@@ -213,7 +245,9 @@ def _within(address: Address) -> Address:
     """The IPv4 address that an IPv6 address stands for, if it does."""
     if isinstance(address, ipaddress.IPv4Address):
         return address
-    if address in _NAT64:
+    if address.is_loopback or address.is_unspecified:
+        return address
+    if any(address in carrier for carrier in _CARRIERS):
         return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return address.ipv4_mapped or address.sixtofour or address
 
@@ -223,6 +257,25 @@ def _address(host: str) -> Address | None:
         return ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
         return None
+
+
+async def _first(found: list[ResolveResult], port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """To the first address that takes the connection."""
+    *others, last = found
+    for one in others:
+        try:
+            return await asyncio.open_connection(one["host"], port)
+        except OSError:
+            continue
+    return await asyncio.open_connection(last["host"], port)
+
+
+async def _beginning(content: aiohttp.StreamReader) -> bytes:
+    """Of an answer; it comes in pieces."""
+    found = b""
+    while len(found) < ANSWER and (piece := await content.read(ANSWER - len(found))):
+        found += piece
+    return found
 
 
 def _judged(reply: Reply) -> Reply:

@@ -6,7 +6,20 @@ from typing import Annotated
 
 from pydantic import Field
 
+from pipeline.alert.destinations.chat import Chat
+from pipeline.alert.destinations.pagerduty import PagerDuty
+from pipeline.alert.destinations.secops import SecOps
+from pipeline.alert.destinations.syslog import Syslog
+from pipeline.alert.destinations.template import Template
 from pipeline.alert.destinations.webhook import Webhook
 
 #: Every kind of destination, told apart by `kind`.
-Any_ = Annotated[Webhook, Field(discriminator="kind")]
+Any_ = Annotated[
+    Chat
+    | PagerDuty
+    | SecOps
+    | Syslog
+    | Template
+    | Webhook,
+    Field(discriminator="kind"),
+]  # fmt: skip

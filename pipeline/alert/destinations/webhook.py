@@ -14,12 +14,12 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
-import msgspec
 from pydantic import Field
 
 from pipeline.alert.body import told
 from pipeline.alert.destination import Destination, Url
 from pipeline.alert.notice import Notice
+from pipeline.alert.plain import encoded
 from pipeline.alert.secret import Secret
 from pipeline.alert.wire import Away, Reply, Wire
 
@@ -56,7 +56,7 @@ class Webhook(Destination):
 
 def payload(notice: Notice) -> bytes:
     """What is sent."""
-    return msgspec.json.encode(told(notice))
+    return encoded(told(notice))
 
 
 def signature(secret: str, key: str, moment: str, body: bytes) -> str:

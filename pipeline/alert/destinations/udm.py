@@ -1,0 +1,106 @@
+"""An Alert becomes an event of Google's Unified Data Model (cloud.google.com/chronicle/docs/reference/udm-field-list).
+
+In:     Notice
+Out:    the event as JSON; absent rather than empty
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from pipeline.alert.body import iso, item
+from pipeline.alert.notice import Notice
+from pipeline.alert.plain import bounded, clean, short
+
+SEVERITY = {"low": "LOW", "medium": "MEDIUM", "high": "HIGH", "critical": "CRITICAL"}
+#: Of MITRE ATT&CK (enterprise).
+TACTICS = {
+    "reconnaissance": "TA0043", "resource-development": "TA0042", "initial-access": "TA0001", "execution": "TA0002",
+    "persistence": "TA0003", "privilege-escalation": "TA0004", "defense-evasion": "TA0005",
+    "credential-access": "TA0006", "discovery": "TA0007", "lateral-movement": "TA0008", "collection": "TA0009",
+    "command-and-control": "TA0011", "exfiltration": "TA0010", "impact": "TA0040",
+}  # fmt: skip
+MOST = 512 * 1024
+_TECHNIQUE = re.compile(r"(T\d{4})(\.\d{3})?")
+
+
+def event(notice: Notice) -> dict[str, Any]:
+    """One event."""
+    alert = notice.alert
+    resources = [{"resource": {"name": clean(one, 1000)}} for one in filter(None, alert.resources)]
+    return _filled({
+        "metadata": {
+            "eventTimestamp": iso(alert.at) or iso(alert.last) or "1970-01-01T00:00:00Z",
+            "eventType": "GENERIC_EVENT",
+            "vendorName": "whodid",
+            "productName": "whodid",
+            "productEventType": f"alert.{notice.news}",
+            "productLogId": clean(notice.key, 300),
+            "description": clean(alert.sentence, 4000),
+            "urlBackToProduct": notice.link,
+        },
+        "principal": {"user": _user(alert.actor or "unknown"), "ip": _ips(alert.addresses)},
+        "target": resources[0] if resources else {},
+        "about": [*([{"user": _user(alert.human)}] if alert.human else []), *resources[1:20]],
+        "network": {"sessionId": clean(alert.session, 300)},
+        "securityResult": [_result(notice)],
+        "additional": bounded({"example": notice.example, "key": notice.key, **item(alert)}, MOST),
+    })  # fmt: skip
+
+
+def _result(notice: Notice) -> dict[str, Any]:
+    alert = notice.alert
+    return _filled({
+        "severity": SEVERITY.get(alert.severity, "MEDIUM"),
+        "category": ["DATA_EXFILTRATION" if _tactic(alert.stage) == "exfiltration" else "POLICY_VIOLATION"],
+        "categoryDetails": [clean(text, 100) for text in (alert.family, alert.stage) if text],
+        "ruleName": clean(next(iter(alert.detections), ""), 200),
+        "summary": clean(f"{'EXAMPLE: ' if notice.example else ''}{alert.title}", 500),
+        "description": clean("; ".join(short(text, 1000) for text in alert.unusual[:20]), 4000),
+        "alertState": "NOT_ALERTING" if alert.state == "closed" or notice.example else "ALERTING",
+        "riskScore": round(alert.risk * 100, 1) if 0 <= alert.risk <= 1 else None,
+        "urlBackToProduct": notice.link,
+        "attackDetails": _attack(alert.stage, alert.frameworks),
+    })  # fmt: skip
+
+
+def _attack(stage: str, frameworks: Iterable[str]) -> dict[str, Any]:
+    tactic = _tactic(stage)
+    techniques = []
+    for match in filter(None, map(_TECHNIQUE.fullmatch, frameworks)):
+        sub = {"subtechniqueId": match[0]} if match[2] else {}
+        techniques.append({"id": match[1], **sub})
+    named = [{"id": TACTICS[tactic], "name": tactic.replace("-", " ").title()}] if tactic in TACTICS else []
+    return {"tactics": named, "techniques": techniques}
+
+
+def _tactic(stage: str) -> str:
+    return re.sub(r"[^a-z]+", "-", stage.lower()).strip("-")
+
+
+def _user(name: str) -> dict[str, Any]:
+    shown = clean(name, 500)
+    return {"userid": shown, "emailAddresses": [shown] if re.fullmatch(r"[^@\s]+@[^@\s]+\.[a-z]+", shown) else []}
+
+
+def _ips(texts: Iterable[str]) -> list[str]:
+    found = []
+    for text in texts:
+        try:
+            found.append(str(ipaddress.ip_address(text)))
+        except ValueError:
+            continue
+    return found[:50]
+
+
+def _filled(given: dict[str, Any]) -> dict[str, Any]:
+    """Without what is empty; `additional` stays as it is."""
+    found = {}
+    for name, value in given.items():
+        kept = _filled(value) if isinstance(value, dict) and name != "additional" else value
+        if kept not in ("", None, [], {}):
+            found[name] = kept
+    return found
