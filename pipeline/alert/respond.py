@@ -6,29 +6,29 @@
         severity: critical
         do: propose                 # `call`: without anybody's approval
         approvals: 2                # people; whoever asked for it is not one of them
-        title: "revoke {{ credentials[0] }}"
+        title: "revoke {{ alert.credentials | first }}"
         method: POST
-        url: "https://soar.example.com/keys/{{ credentials[0] | urlencode }}/revoke"
+        url: "https://soar.example.com/keys/{{ alert.credentials | first | urlencode }}/revoke"
         headers: {Authorization: {file: /run/secrets/soar}}
-        body: '{"alert": {{ alert_id | tojson }}}'
+        body: '{"alert": {{ alert.alert_id | tojson }}}'
 
 Off by default: without `hooks` nothing is ever proposed. What is called is exactly what was proposed and approved;
-secrets are put in only when it is sent.
+secrets are put in only when it is sent. Templates are those of the destination `template`.
 """
 
 from __future__ import annotations
 
 import hashlib
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from pipeline.alert.body import item
+from pipeline.alert.body import told
 from pipeline.alert.destination import Destination, Filter
-from pipeline.alert.rendering import compiled, rendered
+from pipeline.alert.notice import notice
 from pipeline.alert.secret import Secret
+from pipeline.alert.templates import Compiled
 from pipeline.alert.wire import Reply, Wire
-from pipeline.kit.failures import Invalid
 from pipeline.kit.selecting import Text
 from schemas.alert import Alert, Change, Request, Response
 from schemas.finding import Severity
@@ -52,10 +52,7 @@ class Hook(Destination):
     @field_validator("title", "url", "body")
     @classmethod
     def _template(cls, given: str) -> str:
-        try:
-            compiled(given)
-        except Invalid as error:
-            raise ValueError(str(error)) from error
+        Compiled(given)
         return given
 
     @model_validator(mode="after")
@@ -66,12 +63,12 @@ class Hook(Destination):
         return self
 
     def proposed(self, alert: Alert, at: int, by: str = "", reason: str = "") -> Response:
-        """What it would do about an alert; `by`: who asks for it, if somebody does. Raises Invalid."""
-        values: dict[str, Any] = item(alert)
+        """What it would do about an alert; `by`: who asks for it, if somebody does. Raises Refused."""
+        values = told(notice(alert, "nothing"))
         request = Request(
-            self.method, rendered(self.url, values),
+            self.method, Compiled(self.url).render(values),
             {"Content-Type": self.content_type, **{name: str(secret) for name, secret in self.headers.items()}},
-            rendered(self.body, values),
+            Compiled(self.body).render(values),
         )  # fmt: skip
         called = self.do == "call" and not by
         return Response(
@@ -79,7 +76,7 @@ class Hook(Destination):
             alert_id=alert.alert_id,
             hook=self.name,
             state="approved" if called else "proposed",
-            title=rendered(self.title, values)[:200],
+            title=Compiled(self.title).render(values)[:200],
             request=request,
             approvals=self.approvals,
             changes=[Change("request", by or "whodid", at, reason or alert.title)],

@@ -22,6 +22,7 @@ from pipeline.alert.file import Alerts
 from pipeline.alert.kept import STATE_TYPES, Group, Latest, Place, Proposed, Told, Where
 from pipeline.alert.risk import ORDER
 from pipeline.alert.storm import Storm
+from pipeline.alert.wire import Refused
 from pipeline.kit.failures import Invalid
 from pipeline.kit.state import PartitionState
 from schemas.alert import Alert, Decision, Feedback, Response
@@ -149,7 +150,7 @@ class Alerting:
                 continue
             try:
                 response = hook.proposed(alert, alert.at)
-            except Invalid as error:
+            except Refused as error:
                 # A template that this alert does not fit: nothing can be proposed, and whoever reads it is told.
                 alert.changes = life.itself(alert, "note", f"hook {hook.name}: {error}", alert.at)
                 continue
@@ -211,7 +212,7 @@ class Alerting:
             return
         try:
             response = hook.proposed(alert, at, decision.by, decision.reason)
-        except Invalid as error:
+        except Refused as error:
             told.refuse(decision, str(error))
             return
         known = self.state.get("r/" + response.response_id, Proposed)

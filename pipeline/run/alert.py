@@ -30,6 +30,7 @@ from pipeline.kit.config import Settings
 from pipeline.kit.metrics import Metrics
 from pipeline.kit.topics import full_name
 from pipeline.run.ending import Ending
+from pipeline.run.replay import ALERTS_FORMAT
 from schemas.alert import Alert, Decision, Delivery, Response
 from schemas.batch import Alerts, DeadLetters, Deliveries, Findings
 from schemas.rejected import Rejected
@@ -276,7 +277,7 @@ class Teller:
         return Rejected(
             rejected_id=hashlib.blake2b(where.encode(), digest_size=16).hexdigest(), stage="alert",
             reason=f"destination {destination} {what}: whodid alerts deliveries --destination {destination}",
-            format="whodid.alerts", topic=message.topic() or "", partition=message.partition() or 0,
+            format=ALERTS_FORMAT, topic=message.topic() or "", partition=message.partition() or 0,
             offset=message.offset() or 0, time=int(self._clock.now() * 1e6), value=_encode(value),
         )  # fmt: skip
 

@@ -9,26 +9,19 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-import msgspec
 import uvicorn
-from confluent_kafka import KafkaError, Message, Producer
+from confluent_kafka import Producer
 from fastapi import FastAPI
 
 from pipeline.console.app import create
 from pipeline.kit.clients import producer_config
 from pipeline.kit.config import Settings
-from pipeline.kit.failures import Transient
 from pipeline.kit.metrics import Metrics
-from pipeline.kit.topics import full_name
+from pipeline.run.decide import decided
 from pipeline.run.ending import Ending
 from pipeline.run.status import report
 from pipeline.sources.collector import router
 from pipeline.store import Store
-from schemas.alert import Decision
-from schemas.batch import Findings
-
-#: Seconds for the broker to acknowledge a decision.
-DECIDE = 10.0
 
 
 class DeskRole:
@@ -53,22 +46,6 @@ class DeskRole:
 
     def _status(self) -> dict[str, Any]:
         return report(self._settings, self._metrics)
-
-
-def decided(settings: Settings, producer: Producer, decision: Decision) -> None:
-    """Take a decision to the alert stage. Raises Transient unless the broker has it."""
-    failed: list[str] = []
-
-    def delivered(error: KafkaError | None, _: Message) -> None:
-        failed.append(error.str() if error is not None else "")
-
-    value = msgspec.msgpack.encode(Findings([], [], [decision]))
-    producer.produce(full_name(settings, "findings"), value, partition=0, on_delivery=delivered)
-    ends = time.monotonic() + DECIDE
-    while not failed and time.monotonic() < ends:
-        producer.poll(0.05)
-    if not failed or failed[0]:
-        raise Transient(f"kafka: the decision is not known to have arrived: {failed[0] if failed else 'no answer'}")
 
 
 class _Server(uvicorn.Server):

@@ -121,7 +121,8 @@ def test_decisions_change_the_alert_and_are_events_of_the_timeline(embedded, tmp
 
 HOOK = {
     "name": "revoke", "only": [{"detection": "llmjacking"}], "severity": "medium",
-    "title": "revoke {{ credentials[0] }}", "body": '{"key": {{ credentials[0] | tojson }}}', "allow": ["127.0.0.0/8"],
+    "title": "revoke {{ alert.credentials | first }}", "allow": ["127.0.0.0/8"],
+    "body": '{"key": {{ alert.credentials | first | tojson }}}',
 }  # fmt: skip
 
 
