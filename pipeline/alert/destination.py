@@ -35,7 +35,7 @@ def _http(url: str) -> str:
 
 
 #: A URL of http or https without secrets.
-Url = Annotated[str, Field(min_length=8, max_length=2000), AfterValidator(_http)]
+Url = Annotated[str, Field(max_length=2000), AfterValidator(_http)]
 
 
 class Filter(Strict):

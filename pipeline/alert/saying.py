@@ -71,12 +71,19 @@ def sentence(alert: Alert) -> str:
     """Who (and for whom) did what, with which token, under which policy, when."""
     kind = f" ({alert.actor_kind})" if alert.actor_kind else ""
     whom = f", for {_cut(alert.human)}" if alert.human and alert.human != alert.actor else ""
-    token = f"with {_some(alert.credentials)}" if alert.credentials else "with a token that no source names"
-    policy = f"under {_some(alert.policies)}" if alert.policies else "under a policy that no source names"
+    how = _how(alert)
     found = f"{alert.count} finding{'s' * (alert.count != 1)} of {_some(list(alert.detections))}"
     did = f"did {_some(alert.actions)}" if alert.actions else "acted"
     actor = _cut(alert.actor) or "Somebody whom no source names"
-    return f"{actor}{kind}{whom}, {did} {token}, {policy}: {found}, {_span(alert.first, alert.last)}."
+    return f"{actor}{kind}{whom}, {did} {how}: {found}, {_span(alert.first, alert.last)}."
+
+
+def _how(alert: Alert) -> str:
+    """With which token, under which policy, and which of both is not known."""
+    if not (alert.credentials or alert.policies):
+        return "with a token and under a policy that no source names"
+    token = f"with {_some(alert.credentials)}" if alert.credentials else "with a token that no source names"
+    return f"{token}, under {_some(alert.policies) if alert.policies else 'a policy that no source names'}"
 
 
 def _some(values: list[str]) -> str:

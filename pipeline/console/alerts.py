@@ -113,6 +113,8 @@ def decision(store: Rows, about: str, given: Mapping[str, Any]) -> Decision | No
             raise Invalid(name[:40], "no such field; there are " + ", ".join(_FIELDS))
         if not isinstance(value, str):
             raise Invalid(name, "text", value)
+        if not value.isascii() and value != value.encode("utf-8", "replace").decode():
+            raise Invalid(name, "Unicode without lone surrogates")
     said = {name: given.get(name, "") for name in _FIELDS}
     alert = stored.alert(store, about)
     if alert is None and stored.response(store, about) is None:

@@ -180,7 +180,7 @@ async def body(request: Request) -> dict[str, Any]:
             raise Invalid("body", f"at most {_BODY} bytes")
     try:
         given = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Invalid("body", f"JSON ({error})") from error
     if not isinstance(given, dict):
         raise Invalid("body", "a JSON object", given)

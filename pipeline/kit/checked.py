@@ -36,7 +36,8 @@ def _expected(model: type[BaseModel], fault: Mapping[str, Any]) -> str:
         return f"no such field{known}"
     if fault["type"] == "missing":
         return "this field, which is missing"
-    return str(fault["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
+    said = str(fault["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
+    return said.removeprefix("expected ")
 
 
 def _given(fault: Mapping[str, Any]) -> object:

@@ -24,7 +24,7 @@ def test_an_alert_reads_as_who_did_what_for_whom_with_which_token_under_which_po
 def test_what_no_source_says_is_said_to_be_unknown():
     alert = one_alert(stage().apply([finding("f1", actor="", human="", credential="", policy="", action="")]))
     assert alert.sentence.startswith(
-        "Somebody whom no source names (agent), acted with a token that no source names, under a policy that no source"
+        "Somebody whom no source names (agent), acted with a token and under a policy that no source names:"
     )
 
 

@@ -9,6 +9,9 @@
         reason: the scanner's new egress, ticket 4711
         until: 2026-12-31               # required, at most a year away
         by: ana@example.com
+    maintenance:                        # what happens then is expected; `weekly` is in UTC, and may pass midnight
+      - {detection: "*", account: "111122223333", since: "2026-03-06T20:00:00Z", until: "2026-09-30",
+         weekly: "sat 22:00-04:00", reason: patch night, by: ana@example.com}
     severity:
       - {detection: "*", environment: sandbox, severity: low}
     changes:                            # what it did before says little of what it does from then on
@@ -24,6 +27,7 @@ An exception holds where all of its fields do. One whose time is over holds nowh
 from __future__ import annotations
 
 import datetime
+import re
 import time
 from collections.abc import Callable
 from functools import cached_property
@@ -46,6 +50,9 @@ LONGEST = datetime.timedelta(days=367)
 #: Exceptions, and severities, of a file.
 MOST = 2000
 _SECONDS = 1_000_000
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_HOUR = r"([01]\d|2[0-3]):([0-5]\d)"
+_WEEKLY = re.compile(rf"({'|'.join(_DAYS)}) {_HOUR}-{_HOUR}")
 
 
 class Exception_(Selector):
@@ -66,6 +73,51 @@ class Exception_(Selector):
     def ends(self) -> float:
         """Seconds since 1970: a date holds to the end of its day, in UTC."""
         return moment(self.until).timestamp()
+
+
+class Maintenance(Exception_):
+    """What happens within this time (event time), perhaps only within these hours of every week, is expected."""
+
+    since: Text
+    weekly: Text | None = None
+
+    @field_validator("since")
+    @classmethod
+    def _begins(cls, given: str) -> str:
+        moment(given)
+        return given
+
+    @field_validator("weekly")
+    @classmethod
+    def _hours(cls, given: str | None) -> str | None:
+        if given is not None and not _WEEKLY.fullmatch(given):
+            raise ValueError('expected a day and hours in UTC, e.g. "sat 22:00-04:00"')
+        return given
+
+    @cached_property
+    def _span(self) -> tuple[float, float]:
+        return moment(self.since).timestamp(), self.ends
+
+    @cached_property
+    def _minutes(self) -> tuple[int, int] | None:
+        """Minutes of the week at which it begins, and how many it lasts."""
+        found = _WEEKLY.fullmatch(self.weekly or "")
+        if found is None:
+            return None
+        day, *clock = found.groups()
+        begin, end = (int(clock[place]) * 60 + int(clock[place + 1]) for place in (0, 2))
+        return _DAYS.index(day) * 1440 + begin, (end - begin) % 1440 or 1440
+
+    def holds(self, time: float) -> bool:
+        """Whether an event time (seconds) is within it."""
+        begin, end = self._span
+        if not begin <= time < end:
+            return False
+        if self._minutes is None:
+            return True
+        # 1970-01-01 was a Thursday.
+        minute = (int(time // 60) + 3 * 1440) % (7 * 1440)
+        return (minute - self._minutes[0]) % (7 * 1440) < self._minutes[1]
 
 
 class Graded(Selector):
@@ -113,6 +165,7 @@ class File(Strict):
 
     environments: dict[str, Environment] = {}
     exceptions: Annotated[list[Exception_], Field(max_length=MOST)] = []
+    maintenance: Annotated[list[Maintenance], Field(max_length=MOST)] = []
     severity: Annotated[list[Graded], Field(max_length=MOST)] = []
     changes: Annotated[list[Change], Field(max_length=MOST)] = []
 
@@ -151,7 +204,7 @@ class Exceptions(Watched[tuple[int, int, int]]):
             return
         given = safeyaml.document(safeyaml.read(self.file), self.file.name)
         said = checked(File, {} if given is None else given, self.file.name)
-        for place, one in enumerate([*said.exceptions, *said.severity], 1):
+        for place, one in enumerate([*said.exceptions, *said.maintenance, *said.severity], 1):
             for name in listed(one.environment):
                 if name not in said.environments:
                     raise Invalid(f"{self.file.name}: {place}. environment", "one of `environments`", name)
@@ -160,7 +213,8 @@ class Exceptions(Watched[tuple[int, int, int]]):
 
     def apply(self, finding: Finding, entry: Entry | None) -> Finding:
         """The Finding as it is to be kept. Of `entry` are credential, account, address and resource."""
-        if not (self.said.exceptions or self.said.severity) or finding.retracted:
+        said = self.said
+        if not (said.exceptions or said.maintenance or said.severity) or finding.retracted:
             return finding
         facts = self._facts(finding, entry)
         graded = next((one for one in self.said.severity if one.fits(facts)), None)
@@ -168,7 +222,10 @@ class Exceptions(Watched[tuple[int, int, int]]):
             details = {**finding.details, "severity_was": finding.severity}
             finding = msgspec.structs.replace(finding, severity=graded.severity, details=details)
         now = max(self._now(), finding.time / _SECONDS)
-        held = next((one for one in self.said.exceptions if now < one.ends and one.fits(facts)), None)
+        held = next((one for one in said.exceptions if now < one.ends and one.fits(facts)), None)
+        if held is None:
+            at = finding.time / _SECONDS
+            held = next((one for one in said.maintenance if one.holds(at) and one.fits(facts)), None)
         if held is None:
             return finding
         return msgspec.structs.replace(finding, suppressed=f"{held.reason} (until {held.until}, by {held.by})")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime
 
+import msgspec
 import pytest
 
 from pipeline.kit.failures import Invalid
 from pipeline.kit.watched import LOOK_EVERY
 from pipeline.score.rules.exceptions import Exceptions
+from schemas.finding import Finding
 from tests.score.rules.making import entry
 from tests.store.findings import finding
 
@@ -116,7 +118,7 @@ def test_what_is_taken_back_stays_so(tmp_path):
         ("environment: sandbox", "environment: sanbox", "one of `environments`, got 'sanbox'"),
         ('- {detection: "*", environment: sandbox, severity: low}', '- {detection: "*", severity: low}', "everything"),
         ("severity: low", "severity: lower", "severity.0.severity"),
-        ("environments:", "environment:", "known there: environments, exceptions, severity"),
+        ("environments:", "environment:", "known there: environments, exceptions, maintenance"),
     ],
 )
 def test_a_wrong_file_is_refused_with_the_field(tmp_path, line, instead, says):
@@ -152,3 +154,47 @@ def test_no_file_says_nothing():
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(Invalid, match=r"gone\.yml: expected a file that can be read"):
         Exceptions.load(tmp_path / "gone.yml")
+
+
+MAINTENANCE = f"""
+maintenance:
+  - {{detection: "*", actor: bot, since: "2026-03-02T08:00:00Z", until: "2026-03-02T10:00:00Z", reason: moving,
+     by: ana}}
+  - {{detection: "*", actor: night, since: "2026-01-01", until: {day(30)}, weekly: "sat 22:00-04:00", reason: patches,
+     by: ana}}
+"""
+
+
+def at(moment: str, actor: str) -> Finding:
+    """A finding of this event time."""
+    time = int(datetime.datetime.fromisoformat(moment).timestamp() * 1_000_000)
+    return msgspec.structs.replace(finding("f", actor=actor), time=time)
+
+
+@pytest.mark.parametrize(
+    ("moment", "actor", "expected"),
+    [
+        ("2026-03-02T08:00:00Z", "bot", True),
+        ("2026-03-02T09:59:59Z", "bot", True),
+        ("2026-03-02T10:00:00Z", "bot", False),
+        ("2026-03-02T07:59:59Z", "bot", False),
+        ("2026-03-02T09:00:00Z", "other", False),
+        # 2026-03-07 was a Saturday.
+        ("2026-03-07T22:00:00Z", "night", True),
+        ("2026-03-08T03:59:59Z", "night", True),
+        ("2026-03-08T04:00:00Z", "night", False),
+        ("2026-03-07T21:59:59Z", "night", False),
+        ("2026-03-06T23:00:00Z", "night", False),
+        ("2025-12-27T23:00:00Z", "night", False),
+    ],
+)
+def test_what_happens_during_maintenance_is_expected(tmp_path, moment, actor, expected):
+    said = load(tmp_path, MAINTENANCE)
+    assert bool(said.apply(at(moment, actor), None).suppressed) == expected
+
+
+@pytest.mark.parametrize("weekly", ["saturday 22:00-04:00", "sat 24:00-04:00", "sat 22-04", "22:00-04:00"])
+def test_hours_that_are_none_are_refused_by_name(tmp_path, weekly):
+    text = MAINTENANCE.replace("sat 22:00-04:00", weekly)
+    with pytest.raises(Invalid, match=r"maintenance\.1\.weekly: expected"):
+        load(tmp_path, text)
