@@ -76,6 +76,7 @@ def test_what_is_not_ascii_is_marked_by_a_bom_and_nothing_else_is() -> None:
     assert BOM not in payload(said()).decode()
     text = payload(said(title="Schlüssel 🦊")).decode()
     assert text.count(BOM) == 1
+    assert BOM not in payload(said(title="Schlüssel 🦊"), bom=False).decode()
     assert f"] {BOM}CEF:0|whodid|whodid|1|token-in-two-places|Schlüssel 🦊|" in text
 
 
