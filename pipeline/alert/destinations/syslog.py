@@ -15,7 +15,7 @@ import re
 import socket
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from pipeline.alert.body import iso
 from pipeline.alert.destination import Destination
@@ -23,7 +23,7 @@ from pipeline.alert.destinations import cef
 from pipeline.alert.notice import Notice
 from pipeline.alert.plain import clean
 from pipeline.alert.stream import hand_over
-from pipeline.alert.wire import Reply, Wire
+from pipeline.alert.wire import Reply, Tls, Wire
 
 #: Severities of RFC 5424: critical, error, warning, notice.
 SEVERITY = {"critical": 2, "high": 3, "medium": 4, "low": 5}
@@ -59,6 +59,14 @@ class Syslog(Destination):
         if given is not None and not _HOST.fullmatch(given):
             raise ValueError("expected a name or an address, e.g. syslog.example.com")
         return given
+
+    @model_validator(mode="after")
+    def _can(self) -> Syslog:
+        if self.proxy is not None:
+            raise ValueError("expected no proxy: proxies are for HTTP")
+        if not self.encrypted and self.tls != Tls():
+            raise ValueError("expected no tls where encrypted is false")
+        return self
 
     async def send(self, notice: Notice, wire: Wire) -> Reply:
         """See Destination."""
