@@ -4,6 +4,7 @@
     events-by-actor ─ sessions ─► entries, events-by-credential (whose session is whose), steps
     steps ─ drift ─► findings
     entries ─ misuse ─► findings
+    findings ─ alerting ─► alerts, cloud-audit (what was decided), entries and steps (verdicts, for the baselines)
 
 State changes only by input (`pipeline.hop`). The timers below send: what waits in the outbox, and marks of how far each
 partition is.
@@ -18,6 +19,9 @@ from typing import Any
 import faust
 import msgspec
 
+from pipeline.alert import kept, record
+from pipeline.alert.file import Alerts as AlertFile
+from pipeline.alert.stage import Alerting
 from pipeline.assignor import WholeAssignor
 from pipeline.correlate import directory, sessions
 from pipeline.correlate.watermark import LEVELS, PARTITION
@@ -29,15 +33,17 @@ from pipeline.kit.outputs import Outputs
 from pipeline.kit.topics import full_name, partition_of
 from pipeline.score import drift, misuse
 from pipeline.score.act import identity_of
-from schemas.batch import SECOND_HOP, Batch, DeadLetters, Entries, Findings, Item, Mark, Recall, Recalls
+from pipeline.score.findings import BY_AGENT
+from schemas.batch import SECOND_HOP, Alerts, Batch, DeadLetters, Entries, Findings, Item, Mark, Recall, Recalls
 from schemas.finding import Finding
 from schemas.rejected import Rejected
 from schemas.step import Steps
 
 FIRST, SECOND, ENTRIES, DEAD_LETTERS = "events-by-credential", "events-by-actor", "entries", "dead-letters"
-RECALLS, STEPS, FINDINGS = "recalls", "steps", "findings"
+RECALLS, STEPS, FINDINGS, ALERTS, CLOUD_AUDIT = "recalls", "steps", "findings", "alerts", "cloud-audit"
 CHANGELOGS = {
     FIRST: "state-by-credential", SECOND: "state-by-actor", STEPS: "state-by-agent", ENTRIES: "state-by-identity",
+    FINDINGS: "state-of-alerts",
 }  # fmt: skip
 #: Time between flushes of the outbox and between marks, seconds.
 FLUSH_EVERY, MARK_EVERY = 0.02, 0.25
@@ -52,7 +58,7 @@ _encode = msgspec.msgpack.Encoder().encode
 
 #: What wraps the items of a topic in one message; others are Batches.
 WRAPS: dict[str, Callable[[list[Any]], msgspec.Struct]] = {
-    ENTRIES: Entries, RECALLS: Recalls, STEPS: Steps, FINDINGS: Findings.of,
+    ENTRIES: Entries.of, RECALLS: Recalls, STEPS: Steps.of, FINDINGS: Findings.of, ALERTS: Alerts.of,
 }  # fmt: skip
 
 
@@ -81,6 +87,11 @@ class Correlator:
         self.fourth: Hop[misuse.Misuse] = Hop(
             self, ENTRIES, CHANGELOGS[ENTRIES], Entries, misuse.scorer(settings), misuse.STATE_TYPES
         )
+        alerts = AlertFile.load(settings.alerts)
+        self.fifth: Hop[Alerting] = Hop(
+            self, FINDINGS, CHANGELOGS[FINDINGS], Findings, lambda state: Alerting(state, alerts), kept.STATE_TYPES
+        )
+        self._hops = (self.first, self.second, self.third, self.fourth, self.fifth)
         #: Monotonic time at which items last came in or went out, for `--until-idle`.
         self.active = time.monotonic()
         self._wire()
@@ -91,6 +102,7 @@ class Correlator:
         self.second.agent = app.agent(self._topic(SECOND), name="sessions")(self._attend)
         self.third.agent = app.agent(self._topic(STEPS), name="drift")(self._score)
         self.fourth.agent = app.agent(self._topic(ENTRIES), name="misuse")(self._watch)
+        self.fifth.agent = app.agent(self._topic(FINDINGS), name="alerting")(self._alert)
         app.on_partitions_revoked.connect(self._forget)
         app.timer(FLUSH_EVERY)(self._flush)
         app.timer(MARK_EVERY)(self._mark)
@@ -115,6 +127,11 @@ class Correlator:
         async for event in stream.noack().events():
             await self.fourth.take(event, self._fourth_hop)
 
+    async def _alert(self, stream: Any) -> None:
+        self.fifth.queue = stream.channel.queue
+        async for event in stream.noack().events():
+            await self.fifth.take(event, self._fifth_hop)
+
     def _first_hop(self, stage: directory.Directory, batch: Batch) -> None:
         self.route(stage.apply(batch))
         self._account(stage)
@@ -131,11 +148,13 @@ class Correlator:
 
     def _third_hop(self, stage: drift.Drift, steps: Steps) -> None:
         began = time.thread_time()
+        stage.hear(steps.feedback)
         self._tell(stage.apply(steps.steps))
         self.metrics.add("scoring_us", int((time.thread_time() - began) * 1e6))
 
     def _fourth_hop(self, stage: misuse.Misuse, entries: Entries) -> None:
         began = time.thread_time()
+        stage.hear(entries.feedback)
         self._tell(stage.apply(entries.entries))
         self.metrics.add("scoring_us", int((time.thread_time() - began) * 1e6))
         self.metrics.trouble("rules", stage.trouble)
@@ -147,6 +166,21 @@ class Correlator:
         for finding in findings:
             self._outbox.add(FINDINGS, 0, finding)
             self.metrics.add("findings")
+
+    def _fifth_hop(self, stage: Alerting, findings: Findings) -> None:
+        told = stage.apply(findings.findings, findings.decisions)
+        self.metrics.trouble("alerts", stage.trouble)
+        for alert in told.alerts:
+            self._outbox.add(ALERTS, partition_of(alert.alert_id, self.settings.partitions), alert)
+        for response in told.responses:
+            self._outbox.add(ALERTS, partition_of(response.alert_id, self.settings.partitions), response)
+        for one in told.feedback:
+            topic = STEPS if one.detection in BY_AGENT else ENTRIES
+            self._outbox.add(topic, partition_of(one.key, self.settings.partitions), one)
+        for event in record.events(told, findings.decisions):
+            self._outputs.send(CLOUD_AUDIT, 0, event)
+        self.metrics.add("alerts", sum(alert.news == "opened" for alert in told.alerts))
+        self.metrics.add("decisions_refused", len(told.refused))
 
     def _account(self, stage: directory.Directory | sessions.Sessions) -> None:
         self.metrics.add("duplicates", stage.duplicates)
@@ -163,10 +197,8 @@ class Correlator:
 
     async def finish(self) -> None:
         """A last checkpoint of every partition, so that the next start has nothing to do again."""
-        await self.first.finish()
-        await self.second.finish()
-        await self.third.finish()
-        await self.fourth.finish()
+        for hop in self._hops:
+            await hop.finish()
         await self.app.producer.flush()
 
     @property
@@ -197,8 +229,7 @@ class Correlator:
         """Send what waits, unless more input is there that will fill the batches."""
         self._outputs.poll()
         now = time.monotonic()
-        hops = (self.first, self.second, self.third, self.fourth)
-        if now - self._flushed >= LINGER or all(hop.drained for hop in hops):
+        if now - self._flushed >= LINGER or all(hop.drained for hop in self._hops):
             self._flushed = now
             self._outbox.flush()
 
@@ -227,10 +258,8 @@ class Correlator:
 
     async def _forget(self, *_args: Any, **_kwargs: Any) -> None:
         """In a rebalance every partition is given up: what is not in a checkpoint is done again by its next owner."""
-        self.first.partitions.clear()
-        self.second.partitions.clear()
-        self.third.partitions.clear()
-        self.fourth.partitions.clear()
+        for hop in self._hops:
+            hop.partitions.clear()
 
     def _topic(self, name: str) -> Any:
         return self.app.topic(

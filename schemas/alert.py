@@ -90,6 +90,9 @@ class Alert(msgspec.Struct, gc=False, kw_only=True):
     part_of: str = ""
     #: True of an alert that stands for many others.
     storm: bool = False
+    #: What happened: opened, updated, acknowledged or closed; and whether that is nothing that anybody has to be told.
+    news: str = ""
+    quiet: bool = False
     changes: list[Change] = []
     #: When this revision was made.
     at: int = 0
@@ -109,6 +112,8 @@ class Decision(msgspec.Struct, gc=False, kw_only=True):
     #: Of a `request`: the hook that is asked for. Of a `report`: what came of the call.
     hook: str = ""
     status: int = 0
+    #: The alert as whoever decides saw it: for one that is so old that the stage has forgotten it.
+    alert: Alert | None = None
 
 
 class Feedback(msgspec.Struct, array_like=True, gc=False, kw_only=True):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
+from schemas.alert import Alert, Decision, Delivery, Feedback, Response
 from schemas.behaviour import Behaviour
 from schemas.entry import Link, PackedEntry
 from schemas.finding import Finding
@@ -208,22 +209,52 @@ class Batch(msgspec.Struct, array_like=True, gc=False):
 
 
 class Entries(msgspec.Struct, array_like=True, gc=False):
-    """One message of `entries`."""
+    """One message of `entries`; and what analysts say of what was found of the identities of this partition."""
 
     entries: list[PackedEntry]
+    feedback: list[Feedback] = []
+
+    @classmethod
+    def of(cls, items: list[PackedEntry | Feedback]) -> Entries:
+        """Both, as they come."""
+        entries = [item for item in items if isinstance(item, PackedEntry)]
+        return cls(entries, [item for item in items if isinstance(item, Feedback)])
 
 
 class Findings(msgspec.Struct, array_like=True, gc=False):
-    """One message of `findings`: what was found, and how identities behave."""
+    """One message of `findings`: what was found, how identities behave, and what analysts decide."""
 
     findings: list[Finding]
     behaviours: list[Behaviour] = []
+    decisions: list[Decision] = []
 
     @classmethod
-    def of(cls, items: list[Finding | Behaviour]) -> Findings:
-        """Both, as they come."""
+    def of(cls, items: list[Finding | Behaviour | Decision]) -> Findings:
+        """All three, as they come."""
         found = [item for item in items if isinstance(item, Finding)]
-        return cls(found, [item for item in items if isinstance(item, Behaviour)])
+        behaviours = [item for item in items if isinstance(item, Behaviour)]
+        return cls(found, behaviours, [item for item in items if isinstance(item, Decision)])
+
+
+class Alerts(msgspec.Struct, array_like=True, gc=False):
+    """One message of `alerts`: alerts, and what is to be done about them, as they are now."""
+
+    alerts: list[Alert]
+    responses: list[Response] = []
+    #: Name of the only destination that this is for; empty = for all (something told again is for one).
+    only: str = ""
+
+    @classmethod
+    def of(cls, items: list[Alert | Response]) -> Alerts:
+        """Both, as they come."""
+        alerts = [item for item in items if isinstance(item, Alert)]
+        return cls(alerts, [item for item in items if isinstance(item, Response)])
+
+
+class Deliveries(msgspec.Struct, array_like=True, gc=False):
+    """One message of `deliveries`."""
+
+    deliveries: list[Delivery]
 
 
 class RawRecord(msgspec.Struct, array_like=True, gc=False):

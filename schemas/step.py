@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import msgspec
 
+from schemas.alert import Feedback
+
 #: Confidence from which on a tool call explains a request.
 EXPLAINED = 0.5
 
@@ -100,6 +102,13 @@ class Step(msgspec.Struct, array_like=True, gc=False, kw_only=True):
 
 
 class Steps(msgspec.Struct, array_like=True, gc=False):
-    """One message of `steps`."""
+    """One message of `steps`; and what analysts say of what was found of the agents of this partition."""
 
     steps: list[Step]
+    feedback: list[Feedback] = []
+
+    @classmethod
+    def of(cls, items: list[Step | Feedback]) -> Steps:
+        """Both, as they come."""
+        steps = [item for item in items if isinstance(item, Step)]
+        return cls(steps, [item for item in items if isinstance(item, Feedback)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast, get_args
 from urllib.parse import quote
 
 import msgspec
@@ -37,6 +37,8 @@ def notice(alert: Alert, mask: Mask, console: str = "", *, example: bool = False
 
 def news_of(alert: Alert) -> News:
     """What happened to an alert at this revision."""
+    if alert.news in get_args(News):
+        return cast(News, alert.news)
     if alert.state == "closed":
         return "closed"
     if alert.state == "acknowledged":

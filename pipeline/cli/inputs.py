@@ -66,7 +66,8 @@ def investigate(
     report = {
         "records": found.records, "events": found.events, "entries": found.entries, "duplicates": found.duplicates,
         "rejected": found.rejected, "ignored": found.ignored.total(), "bound": found.bound,
-        "unbound": dict(found.unbound.most_common()), "findings": found.findings, "seconds": found.seconds,
+        "unbound": dict(found.unbound.most_common()), "findings": found.findings,
+        "alerts": found.alerts, "seconds": found.seconds,
     }  # fmt: skip
     if summary is not None:
         typer.echo(json.dumps(report))
@@ -133,7 +134,7 @@ def _show(report: dict[str, Any], found: Found, counts: dict[str, int], address:
         typer.echo(f"{count:>9,} rejected: {reason}")
     typer.echo(f"{counts['entries']:>9,} entries now in {address}")
     if report["findings"]:
-        typer.echo(f"{report['findings']:>9,} findings: see `whodid findings`")
+        typer.echo(f"{report['findings']:>9,} findings in {report['alerts']:,} alerts: see `whodid alerts list`")
 
 
 def progress_bar(total: int | None) -> Progress:

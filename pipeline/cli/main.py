@@ -71,6 +71,7 @@ def main() -> None:
     """Run the command; failures become one line and an exit code."""
     # They register their commands.
     from pipeline.cli import (  # noqa: PLC0415
+        alerts,  # noqa: F401
         aliases,  # noqa: F401
         chaos,  # noqa: F401
         detections,  # noqa: F401
@@ -81,6 +82,7 @@ def main() -> None:
         measure,  # noqa: F401
         outputs,  # noqa: F401
         processes,  # noqa: F401
+        respond,  # noqa: F401
         rules,  # noqa: F401
     )
 

@@ -16,10 +16,15 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
-from pipeline.console import asked, findings, inventory, names, shapes, state
+from confluent_kafka import Producer
+
+from pipeline.alert import life
+from pipeline.console import alerts, asked, findings, inventory, names, shapes, state
+from pipeline.kit.clients import producer_config
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Invalid, Transient
-from pipeline.store import Store, connect, queries
+from pipeline.run.decide import decided
+from pipeline.store import Store, connect, migrate, queries
 from pipeline.store.inventory import Of
 from pipeline.store.pivots import MAX_LIMIT
 
@@ -63,6 +68,21 @@ class Reader(Protocol):
     def finding(self, finding_id: str) -> Shape | None:
         """One finding with its evidence."""
 
+    def alerts(self, given: Mapping[str, str], limit: int) -> Iterator[Shape]:
+        """Alerts, latest first, at most `limit`; `given` as in `console.alerts`."""
+
+    def alert(self, alert_id: str) -> Shape | None:
+        """One alert with all that belongs to it."""
+
+    def deliveries(self, given: Mapping[str, str]) -> list[Shape]:
+        """Attempts to tell somebody, latest first; `given` as in `console.alerts`."""
+
+    def responses(self, given: Mapping[str, str]) -> list[Shape]:
+        """Responses, latest first; `given` as in `console.alerts`."""
+
+    def decide(self, about: str, said: Mapping[str, str]) -> None:
+        """Decide about an alert or a response. Raises Invalid; Transient."""
+
     def status(self) -> Shape:
         """What the process says of itself, if it can be asked, and what the store holds."""
 
@@ -73,11 +93,11 @@ class Reader(Protocol):
 def open_reader(settings: Settings) -> Reader:
     """A Reader of the store that the settings name."""
     if not settings.clickhouse.startswith("chdb:"):
-        return StoreReader(connect(settings, migrated=False))
+        return StoreReader(connect(settings, migrated=False), settings)
     desk = DeskReader(f"http://{_bracketed(settings.host)}:{settings.port}")
     if desk.owns(settings.clickhouse):
         return desk
-    return StoreReader(_alone(settings, desk.address))
+    return StoreReader(_alone(settings, desk.address), settings)
 
 
 def open_store(settings: Settings) -> Store:
@@ -99,8 +119,8 @@ def open_store(settings: Settings) -> Store:
 class StoreReader:
     """Reads the store itself."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self._store, self._settings = store, settings
 
     def timeline(
         self, pivot: str, value: str, *, since: str = "", until: str = "", limit: int, exact: bool = False
@@ -150,6 +170,42 @@ class StoreReader:
     def finding(self, finding_id: str) -> Shape | None:
         """See Reader."""
         return findings.single(self._store, finding_id)
+
+    def alerts(self, given: Mapping[str, str], limit: int) -> Iterator[Shape]:
+        """See Reader."""
+        return _pages("alerts", given, limit, lambda asked_for: alerts.listing(self._store, asked_for))
+
+    def alert(self, alert_id: str) -> Shape | None:
+        """See Reader."""
+        return alerts.single(self._store, alert_id)
+
+    def deliveries(self, given: Mapping[str, str]) -> list[Shape]:
+        """See Reader."""
+        found: list[Shape] = alerts.deliveries(self._store, given)["deliveries"]
+        return found
+
+    def responses(self, given: Mapping[str, str]) -> list[Shape]:
+        """See Reader."""
+        found: list[Shape] = alerts.responses(self._store, given)["responses"]
+        return found
+
+    def decide(self, about: str, said: Mapping[str, str]) -> None:
+        """See Reader. In a store of files nobody listens: the alert itself is changed. Else the broker is told."""
+        decision = alerts.decision(self._store, about, said)
+        if decision is None:
+            raise Invalid("id", "that of an alert or a response", about)
+        if not self._store.embedded:
+            decided(self._settings, Producer(producer_config(self._settings)), decision)
+            return
+        if decision.alert is None or decision.what == "request":
+            raise Invalid("what", "something that needs no running pipeline: there is none that has this store")
+        changed = life.decided(decision.alert, decision, decision.at)
+        if changed is None:
+            raise Invalid(
+                "what", f"something that can be done to an alert that is {decision.alert.state}", decision.what
+            )
+        migrate(self._store)
+        self._store.write_alerts([changed], [])
 
     def status(self) -> Shape:
         """See Reader. No process was asked, so there is only `store`."""
@@ -229,6 +285,34 @@ class DeskReader:
         """See Reader."""
         return self._find("/v1/findings/", finding_id)
 
+    def alerts(self, given: Mapping[str, str], limit: int) -> Iterator[Shape]:
+        """See Reader."""
+        return _pages("alerts", given, limit, lambda asked_for: self._get("/v1/alerts?" + urlencode(asked_for)))
+
+    def alert(self, alert_id: str) -> Shape | None:
+        """See Reader."""
+        found: Shape = self._get("/v1/alerts/" + quote(alert_id, safe=""), (HTTPStatus.OK, HTTPStatus.NOT_FOUND))
+        return found if "alert_id" in found else None
+
+    def deliveries(self, given: Mapping[str, str]) -> list[Shape]:
+        """See Reader."""
+        found: list[Shape] = self._get("/v1/deliveries?" + urlencode(given))["deliveries"]
+        return found
+
+    def responses(self, given: Mapping[str, str]) -> list[Shape]:
+        """See Reader."""
+        found: list[Shape] = self._get("/v1/responses?" + urlencode(given))["responses"]
+        return found
+
+    def decide(self, about: str, said: Mapping[str, str]) -> None:
+        """See Reader."""
+        path = f"/v1/alerts/{quote(about, safe='')}/decisions"
+        body = json.dumps(dict(said)).encode()
+        request = urllib.request.Request(self.address + path, body, {"Content-Type": "application/json"})  # noqa: S310
+        if "decision_id" in self._get(request, (HTTPStatus.ACCEPTED, HTTPStatus.NOT_FOUND)):
+            return
+        raise Invalid("id", "that of an alert or a response", about)
+
     def status(self) -> Shape:
         """See Reader."""
         found: Shape = self._get("/v1/status")
@@ -241,9 +325,13 @@ class DeskReader:
         found = self._get(path + quote(name, safe=""), (HTTPStatus.OK, HTTPStatus.NOT_FOUND))
         return None if "error" in found and "time" not in found else dict(found)
 
-    def _get(self, path: str, expected: tuple[int, ...] = (HTTPStatus.OK,), timeout: float = _TIMEOUT) -> Any:  # noqa: ANN401
+    def _get(
+        self, path: str | urllib.request.Request, expected: tuple[int, ...] = (HTTPStatus.OK,),
+        timeout: float = _TIMEOUT,
+    ) -> Any:  # noqa: ANN401  # fmt: skip
+        wanted = self.address + path if isinstance(path, str) else path
         try:
-            with self._opener.open(self.address + path, timeout=timeout) as response:
+            with self._opener.open(wanted, timeout=timeout) as response:
                 return json.load(response)
         except urllib.error.HTTPError as error:
             with error:

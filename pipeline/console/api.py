@@ -1,31 +1,40 @@
 """Questions over HTTP become JSON.
 
-In:     GET requests
+In:     GET requests, and POST of decisions
 Out:    the shapes of `pipeline.console.shapes`
 Fails:  400 with the parameter at fault, 404, 503 while the store is away; always `{"error": {"parameter", "message"}}`
 """
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from fastapi import APIRouter, HTTPException, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
-from pipeline.console import asked, findings, inventory, names, shapes, state
+from pipeline.console import alerts, asked, findings, inventory, names, shapes, state
 from pipeline.kit.config import Settings
+from pipeline.kit.failures import Invalid
 from pipeline.store import Store, queries
 from pipeline.store.inventory import OF, Of
 from pipeline.store.pivots import MAX_LIMIT
 
+#: Bytes of a decision.
+_BODY = 64 * 1024
 
-def router(store: Store, settings: Settings, status: state.Status) -> APIRouter:
-    """The routes under `/v1`, and `/healthz`."""
+
+def router(store: Store, settings: Settings, status: state.Status, decide: alerts.Decide | None) -> APIRouter:
+    """The routes under `/v1`, and `/healthz`. Without `decide` nothing can be decided."""
     routes = APIRouter()
     for of in OF:
         _inventory(routes, store, of)
     _names(routes, store)
     _findings(routes, store)
+    _alerts(routes, store)
+    _decisions(routes, store, decide)
 
     @routes.get("/v1/timeline")
     def timeline(request: Request) -> dict[str, Any]:
@@ -120,3 +129,70 @@ def _findings(routes: APIRouter, store: Store) -> None:
         if found is None:
             raise HTTPException(404, f"finding_id: no finding has the id {finding_id[:200]!r}")
         return found
+
+
+def _alerts(routes: APIRouter, store: Store) -> None:
+    @routes.get("/v1/alerts")
+    def listing(request: Request) -> dict[str, Any]:
+        """A page of alerts, the one with the latest event first; `next` is the `after` of the next page."""
+        return alerts.listing(store, request.query_params)
+
+    @routes.get("/v1/alerts/{alert_id}")
+    def single(alert_id: str) -> dict[str, Any]:
+        """One alert with its evidence, who was told of it, what is proposed, and what was like it before."""
+        found = alerts.single(store, alert_id)
+        if found is None:
+            raise HTTPException(404, f"alert_id: no alert has the id {alert_id[:200]!r}")
+        return found
+
+    @routes.get("/v1/deliveries")
+    def deliveries(request: Request) -> dict[str, Any]:
+        """Attempts to tell a destination of an alert, latest first."""
+        return alerts.deliveries(store, request.query_params)
+
+    @routes.get("/v1/responses")
+    def responses(request: Request) -> dict[str, Any]:
+        """What is proposed, approved, done; latest first."""
+        return alerts.responses(store, request.query_params)
+
+
+def _decisions(routes: APIRouter, store: Store, decide: alerts.Decide | None) -> None:
+    @routes.post("/v1/{kind}/{about}/decisions", status_code=202)
+    async def decisions(kind: Literal["alerts", "responses"], about: str, request: Request) -> dict[str, Any]:
+        """Decide: `{"what": "close", "verdict": "benign", "by": "ana@example.com", "reason": "…"}`.
+
+        202 when the decision is safe; the alert is what it says a moment later. Who decides is who says so: there is
+        no login yet, and the API listens on loopback only.
+        """
+        if request.headers.get("content-type", "").partition(";")[0] != "application/json":
+            # Another site's page may send a form, and nothing that says it is JSON.
+            raise HTTPException(415, "content-type: expected application/json")
+        given = await body(request)
+        return await run_in_threadpool(accept, store, decide, about, given)
+
+
+async def body(request: Request) -> dict[str, Any]:
+    """The JSON object of a request. Raises Invalid."""
+    data = b""
+    async for part in request.stream():
+        data += part
+        if len(data) > _BODY:
+            raise Invalid("body", f"at most {_BODY} bytes")
+    try:
+        given = json.loads(data)
+    except ValueError as error:
+        raise Invalid("body", f"JSON ({error})") from error
+    if not isinstance(given, dict):
+        raise Invalid("body", "a JSON object", given)
+    return given
+
+
+def accept(store: Store, decide: alerts.Decide | None, about: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Take a decision. Raises Invalid; Transient; HTTPException."""
+    if decide is None:
+        raise HTTPException(503, "decide: this process has no broker to tell")
+    decision = alerts.decision(store, about, given)
+    if decision is None:
+        raise HTTPException(404, f"about: no alert or response has the id {about[:200]!r}")
+    decide(decision)
+    return {"decision_id": decision.decision_id, "about": about, "what": decision.what, "by": decision.by}

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from fastapi import FastAPI, Request
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
-from pipeline.console import api, findings_page, inventory_page, page
-from pipeline.console.guard import Guard, content_policy
+from pipeline.console import alerts_page, api, findings_page, inventory_page, page
+from pipeline.console.alerts import Decide
+from pipeline.console.guard import Guard, check_same_origin, content_policy
 from pipeline.console.state import Status
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Invalid, Transient
 from pipeline.store import Store
 
 
-def create(store: Store, settings: Settings, status: Status) -> FastAPI:
-    """The application. `status` tells about the process: `troubles` by part, `lag` by stage, and whatever else."""
+def create(store: Store, settings: Settings, status: Status, decide: Decide | None = None) -> FastAPI:
+    """The application.
+
+    `status` tells about the process: `troubles` by part, `lag` by stage, and whatever else; `decide` takes decisions to
+    the alert stage.
+    """
     app = FastAPI(title="whodid", docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json")
     app.add_middleware(Guard, host=settings.host, policy=content_policy(page.STYLES))
-    app.include_router(api.router(store, settings, status))
+    app.include_router(api.router(store, settings, status, decide))
 
     @app.get("/", include_in_schema=False)
     def console(request: Request) -> HTMLResponse:
@@ -37,6 +45,26 @@ def create(store: Store, settings: Settings, status: Status) -> FastAPI:
         """The page of findings."""
         code, html = findings_page.render(store, request.query_params)
         return HTMLResponse(html, code)
+
+    @app.get("/alerts", include_in_schema=False)
+    def alerts(request: Request) -> HTMLResponse:
+        """The page of alerts."""
+        code, html = alerts_page.render(store, request.query_params)
+        return HTMLResponse(html, code)
+
+    @app.get("/alerts/{alert_id}", include_in_schema=False)
+    def alert(alert_id: str) -> HTMLResponse:
+        """The page of one alert."""
+        code, html = alerts_page.single(store, alert_id)
+        return HTMLResponse(html, code)
+
+    @app.post("/alerts/{alert_id}/decide", include_in_schema=False)
+    async def decided(alert_id: str, request: Request) -> Response:
+        """What a form of that page says."""
+        check_same_origin(request.scope)
+        form = await alerts_page.form(request)
+        code, html = await run_in_threadpool(alerts_page.decide, store, decide, alert_id, form)
+        return HTMLResponse(html, code) if html else RedirectResponse(f"/alerts/{quote(alert_id, safe='')}", 303)
 
     @app.exception_handler(Invalid)
     def invalid(_: Request, failure: Invalid) -> JSONResponse:

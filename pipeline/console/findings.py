@@ -1,12 +1,13 @@
 """Questions about findings become the JSON objects of the API and of the command line.
 
 A finding has the fields of `schemas.finding`, none is ever absent: `time` (ISO 8601, of the entry at which it was
-found), `finding_id`, `severity`, `detection`, `title`, `sentence`, `actor`, `actor_kind`, `human`, `session`, `score`
-(0 to 1, higher is worse), `p_value` (how often as much is seen where nothing is wrong), `model` (`name@version`),
-`frameworks` (ids in public frameworks), `suppressed` (why nobody is to be told of it; empty where nobody said so),
-`details` (text by name: what was measured, what was usual), `entries` (ids of the entries that are its evidence, the
-most telling first) and `revision`. Those that were retracted are not shown, and those that are suppressed only with
-`suppressed=true`.
+found), `finding_id`, `severity`, `detection`, `title`, `sentence`, `actor`, `actor_kind`, `human`, `session`,
+`action`, `credential`, `policy`, `account`, `address` and `resources` (of that entry), `family` and `tactic` (MITRE
+ATT&CK) of its detection, `runbook` (what to do, step by step), `score` (0 to 1, higher is worse), `p_value` (how often
+as much is seen where nothing is wrong), `model` (`name@version`), `frameworks` (ids in public frameworks), `suppressed`
+(why nobody is to be told of it; empty where nobody said so), `details` (text by name: what was measured, what was
+usual), `entries` (ids of the entries that are its evidence, the most telling first) and `revision`. Those that were
+retracted are not shown, and those that are suppressed only with `suppressed=true`.
 
 One by its id has besides: `evidence` (these entries as in a timeline, oldest first) and `missing` (ids of those that
 are not shown: not in the store, or beyond the first `MOST`). Keys may be added; none changes its meaning within `/v1`.
@@ -36,7 +37,8 @@ MOST = 200
 #: Keys that people look for come first.
 _FIRST = (
     "time", "finding_id", "severity", "detection", "title", "sentence", "actor", "actor_kind", "human", "session",
-    "score", "p_value", "model", "frameworks", "suppressed", "details", "entries", "revision",
+    "action", "credential", "policy", "account", "address", "resources", "family", "tactic", "score", "p_value",
+    "model", "frameworks", "runbook", "suppressed", "details", "entries", "revision",
 )  # fmt: skip
 
 

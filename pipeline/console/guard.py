@@ -7,6 +7,7 @@ from base64 import b64encode
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -53,6 +54,15 @@ class Guard:
             await JSONResponse(detail, 421)(scope, receive, guarded)
             return
         await self._app(scope, receive, guarded)
+
+
+def check_same_origin(scope: Scope) -> None:
+    """Raises HTTPException unless a form comes from a page of this server: others' pages may send forms here."""
+    headers = dict(scope["headers"])
+    origin = headers.get(b"origin", b"").decode("latin-1")
+    host = headers.get(b"host", b"").decode("latin-1")
+    if urlsplit(origin).netloc != host or headers.get(b"sec-fetch-site", b"same-origin") != b"same-origin":
+        raise HTTPException(403, "Origin: expected a page of this console")
 
 
 def _is_loopback(host: str) -> bool:

@@ -56,6 +56,9 @@ class Settings(BaseSettings):
     #: A model file, if not the one that comes with the program.
     baselines: Path | None = None
 
+    #: A file that says who is told of alerts, how, and what is to be done about them (docs/alerts.md).
+    alerts: Path | None = None
+
     #: HTTP address of collector and console; loopback until told otherwise.
     host: str = "127.0.0.1"
     port: int = Field(8470, ge=0, le=65535)

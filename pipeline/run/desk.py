@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import uvicorn
@@ -16,6 +17,7 @@ from pipeline.console.app import create
 from pipeline.kit.clients import producer_config
 from pipeline.kit.config import Settings
 from pipeline.kit.metrics import Metrics
+from pipeline.run.decide import decided
 from pipeline.run.ending import Ending
 from pipeline.run.status import report
 from pipeline.sources.collector import router
@@ -28,9 +30,11 @@ class DeskRole:
     def __init__(self, settings: Settings, metrics: Metrics, store: Store | None, roles: Sequence[str]) -> None:
         self._settings = settings
         self._metrics = metrics
-        app = create(store, settings, self._status) if store is not None else FastAPI()
+        producer = Producer(producer_config(settings))
+        decide = partial(decided, settings, producer)
+        app = create(store, settings, self._status, decide) if store is not None else FastAPI()
         if "collect" in roles:
-            app.include_router(router(settings, Producer(producer_config(settings))))
+            app.include_router(router(settings, producer))
         self._app = app
         self._socket = _bind(settings.host, settings.port)
 

@@ -8,6 +8,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from pipeline.alert import kept
+from pipeline.alert.file import Alerts
+from pipeline.alert.stage import Alerting
 from pipeline.correlate.engine import Engine
 from pipeline.correlate.keys import CREDENTIAL
 from pipeline.correlate.route import route
@@ -55,6 +58,8 @@ class Summary:
     reasons: Counter[str] = field(default_factory=Counter)
     #: Findings that stand.
     findings: int = 0
+    #: Alerts that were opened; nobody is told of them here.
+    alerts: int = 0
     seconds: float = 0.0
 
 
@@ -68,6 +73,7 @@ class Investigation:
         self._engine.steps = []
         self._drift = drift.scorer(settings)(PartitionState(drift.STATE_TYPES))
         self._misuse = misuse.scorer(settings)(PartitionState(misuse.STATE_TYPES))
+        self._alerting = Alerting(PartitionState(kept.STATE_TYPES), Alerts.load(settings.alerts))
         self.summary = Summary()
         #: Rows that the timeline has and the inventory not yet.
         self._owed: list[Written] = []
@@ -174,6 +180,9 @@ class Investigation:
         self.summary.findings = sum(self._standing.values())
         if found:
             self._store.write_findings(found)
+            alerts = list(self._alerting.apply(found).alerts)
+            self.summary.alerts += sum(alert.news == "opened" and not alert.suppressed for alert in alerts)
+            self._store.write_alerts(alerts, [])
         behaviours, self._misuse.behaviours = self._misuse.behaviours, []
         if behaviours:
             self._store.write_behaviours(behaviours)

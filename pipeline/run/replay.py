@@ -14,12 +14,15 @@ from pipeline.kit.failures import Transient
 from pipeline.kit.topics import PUBLIC, full_name
 
 TIMEOUT = 30.0
+#: Of what a destination did not take: a batch of `alerts` that is for it alone.
+ALERTS_FORMAT = "whodid.alerts"
 
 
 def replay(settings: Settings, letters: Iterable[dict[str, Any]], topic: str, native: str | None) -> int:
     """Send letters (shapes of the desk) again; returns how many the broker acknowledged. Raises Transient if away.
 
-    A letter that came from a public topic goes back to it, any other to `topic`.
+    A letter that came from a public topic goes back to it, one of a destination to that destination, any other to
+    `topic`.
     """
     producer = Producer({**producer_config(settings), "message.timeout.ms": int(TIMEOUT * 1000)})
     failed: list[str] = []
@@ -37,9 +40,11 @@ def replay(settings: Settings, letters: Iterable[dict[str, Any]], topic: str, na
         value = base64.b64decode(raw) if letter["encoding"] == "base64" else raw.encode()
         came_from = letter["topic"].removeprefix(settings.prefix)
         name = letter["format"] if native is None else native
-        target = full_name(settings, came_from if came_from in PUBLIC else topic)
+        back = came_from in PUBLIC or letter["format"] == ALERTS_FORMAT
+        target = full_name(settings, came_from if back else topic)
+        headers = {"format": name} if name and letter["format"] != ALERTS_FORMAT else {}
         try:
-            producer.produce(target, value, headers={"format": name} if name else {}, on_delivery=delivered)
+            producer.produce(target, value, headers=headers, on_delivery=delivered)
         except KafkaException as error:
             raise Transient(f"kafka: {error}") from error
         producer.poll(0)

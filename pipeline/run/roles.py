@@ -23,7 +23,7 @@ from pipeline.run.normalize import NormalizeRole
 from pipeline.run.store import StoreRole
 from pipeline.store import Store, connect
 
-ROLES = ("normalize", "correlate", "store", "console", "collect")
+ROLES = ("normalize", "correlate", "store", "alert", "console", "collect")
 #: A process started by `whodid up` ends when its parent does, however that ends.
 PARENT = "WHODID_PARENT"
 #: Seconds that an orderly end may take.
@@ -78,6 +78,10 @@ def _targets(
     store = StoreRole(settings, metrics, opened) if "store" in roles or "console" in roles else None
     if store is not None and "store" in roles:
         yield "store", store.run
+    if "alert" in roles:
+        from pipeline.run.alert import AlertRole  # noqa: PLC0415  (others need no HTTP client in memory)
+
+        yield "alert", AlertRole(settings, metrics).run
     if desk:
         from pipeline.run.desk import DeskRole  # noqa: PLC0415  (workers need no web server in memory)
 

@@ -24,11 +24,13 @@ from pipeline.run.ending import Ending
 from pipeline.run.recall import Recaller
 from pipeline.store import Store, connect
 from pipeline.store.write import Written
-from schemas.batch import DeadLetters, Entries, Findings, Records
+from schemas.alert import Alert, Delivery, Response
+from schemas.batch import Alerts, DeadLetters, Deliveries, Entries, Findings, Records
 from schemas.behaviour import Behaviour
 from schemas.finding import Finding
 
 ENTRIES, FINDINGS, RECORDS, DEAD_LETTERS = "entries", "findings", "records", "dead-letters"
+ALERTS, DELIVERIES = "alerts", "deliveries"
 #: A block is written when it has so many rows or is so old (seconds).
 BLOCK_ROWS, BLOCK_AGE = 20_000, 0.1
 #: Time between writes, as a multiple of what the last one took, at most LONGEST_AGE (seconds).
@@ -53,6 +55,8 @@ class StoreRole:
         self._decoders: dict[str, msgspec.msgpack.Decoder[Any]] = {
             full_name(settings, ENTRIES): msgspec.msgpack.Decoder(Entries),
             full_name(settings, FINDINGS): msgspec.msgpack.Decoder(Findings),
+            full_name(settings, ALERTS): msgspec.msgpack.Decoder(Alerts),
+            full_name(settings, DELIVERIES): msgspec.msgpack.Decoder(Deliveries),
             full_name(settings, RECORDS): msgspec.msgpack.Decoder(Records),
             full_name(settings, DEAD_LETTERS): msgspec.msgpack.Decoder(DeadLetters),
         }
@@ -128,6 +132,10 @@ class StoreRole:
             self.store.write_findings(block.findings)
         if block.behaviours:
             self.store.write_behaviours(block.behaviours)
+        if block.alerts or block.responses:
+            self.store.write_alerts(block.alerts, block.responses)
+        if block.deliveries:
+            self.store.write_deliveries(block.deliveries)
         if block.records:
             self.store.write_records(block.records)
         if block.rejected:
@@ -160,6 +168,9 @@ class Block:
         self.entries: list[Any] = []
         self.findings: list[Finding] = []
         self.behaviours: list[Behaviour] = []
+        self.alerts: list[Alert] = []
+        self.responses: list[Response] = []
+        self.deliveries: list[Delivery] = []
         self.records: list[Any] = []
         self.rejected: list[Any] = []
         self.started = time.monotonic()
@@ -167,10 +178,11 @@ class Block:
     @property
     def rows(self) -> int:
         """How many rows wait."""
-        judged = len(self.findings) + len(self.behaviours)
+        judged = len(self.findings) + len(self.behaviours) + len(self.alerts) + len(self.responses)
+        judged += len(self.deliveries)
         return len(self.entries) + judged + len(self.records) + len(self.rejected)
 
-    def add(self, value: Entries | Findings | Records | DeadLetters) -> None:
+    def add(self, value: Entries | Findings | Alerts | Deliveries | Records | DeadLetters) -> None:
         """Take in one message."""
         if not self.rows:
             self.started = time.monotonic()
@@ -179,6 +191,11 @@ class Block:
         elif isinstance(value, Findings):
             self.findings += value.findings
             self.behaviours += value.behaviours
+        elif isinstance(value, Alerts):
+            self.alerts += value.alerts
+            self.responses += value.responses
+        elif isinstance(value, Deliveries):
+            self.deliveries += value.deliveries
         elif isinstance(value, Records):
             self.records += value.records
         else:

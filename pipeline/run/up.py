@@ -17,8 +17,8 @@ from pipeline.kit.config import Settings
 from pipeline.kit.failures import Transient
 from pipeline.run.roles import PARENT
 
-#: The worker joins and scores, the desk owns the embedded store.
-PROCESSES = {"worker": ("normalize", "correlate"), "desk": ("store", "console", "collect")}
+#: The worker joins, scores and groups; the desk owns the embedded store, and tells.
+PROCESSES = {"worker": ("normalize", "correlate"), "desk": ("store", "alert", "console", "collect")}
 READY_TIMEOUT = 60.0
 RESTART_WAIT = 1.0
 

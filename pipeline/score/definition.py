@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -28,6 +28,12 @@ from schemas.finding import Severity
 
 #: What detections are sorted by; `own` are those that somebody added.
 Family = Literal["cadence", "token", "identity", "llm", "agent", "cloud", "own"]
+#: Tactics of MITRE ATT&CK (Enterprise), in the order of an attack.
+Tactic = Literal[
+    "", "reconnaissance", "resource-development", "initial-access", "execution", "persistence", "privilege-escalation",
+    "defense-evasion", "credential-access", "discovery", "lateral-movement", "collection", "command-and-control",
+    "exfiltration", "impact",
+]  # fmt: skip
 #: Names of detections: those of their files.
 NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,99}")
 #: Characters of one value in a sentence.
@@ -77,6 +83,8 @@ class Definition(Strict):
     #: The highest severity it may have.
     severity: Severity
     family: Family = "own"
+    #: What an attacker who does this wants; empty where that cannot be said.
+    tactic: Tactic = ""
     #: Ids of `frameworks.yml`.
     frameworks: list[str] = []
     #: What it does not see.
@@ -107,7 +115,7 @@ class Definition(Strict):
 
     def say(self, values: Mapping[str, str]) -> str:
         """The sentence with these values, each shortened; one that is missing is called unknown."""
-        shown = {name: _cut(str(values.get(name, "")) or "unknown") for name in fields_of(self.sentence)}
+        shown = {name: shortened(str(values.get(name, "")) or "unknown") for name in fields_of(self.sentence)}
         return self.sentence.format_map(shown)
 
 
@@ -136,6 +144,7 @@ def load(folder: Path | Traversable) -> dict[str, Definition]:
     return found
 
 
+@cache
 def built_in() -> dict[str, Definition]:
     """Those that come with the program, by name: that of their files, with dashes."""
     folder = files("pipeline.score").joinpath("detections")
@@ -160,5 +169,6 @@ def made(given: Any, file: str) -> Definition:  # noqa: ANN401  (what YAML may b
     return checked(Definition, given, file)
 
 
-def _cut(text: str) -> str:
+def shortened(text: str) -> str:
+    """A value as a sentence shows it."""
     return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"

@@ -21,13 +21,14 @@ import msgspec
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Permanent
 from pipeline.kit.state import PartitionState
-from pipeline.score import chains, findings, history
+from pipeline.score import chains, findings, history, verdicts
 from pipeline.score import model as models
 from pipeline.score.chains import Chains, Declared
 from pipeline.score.history import Agent, Call, Deeds
 from pipeline.score.measures import Place, Usual, measure
 from pipeline.score.model import Model
 from pipeline.score.rules.exceptions import Exceptions
+from schemas.alert import Feedback
 from schemas.finding import Finding
 from schemas.step import EXPLAINED, Step
 
@@ -55,6 +56,8 @@ class Session(msgspec.Struct, array_like=True, gc=False):
     drifted: bool = False
     #: It was over, and has counted among those of its agent.
     counted: bool = False
+    #: Somebody says that it was an attack: nothing of it becomes usual.
+    barred: bool = False
 
     @property
     def score(self) -> float:
@@ -108,6 +111,21 @@ class Drift:
             self.state.put("a/" + step.key, agent)
         self._exceptions.refresh()
         return [self._exceptions.apply(finding, None) for finding in found]
+
+    def hear(self, feedback: list[Feedback]) -> None:
+        """What analysts say of what was found: a session that was an attack says nothing about harmless ones."""
+        for said in feedback:
+            agent = self.state.get("a/" + said.key, Agent)
+            if agent is None:
+                continue
+            session = self.state.get("s/" + said.session, Session)
+            if session is not None and not session.counted:
+                # Whether its score counts is decided when it is over.
+                session.barred = said.verdict == verdicts.ATTACK
+                self.state.put("s/" + said.session, session)
+            elif said.detection == findings.DRIFT:
+                verdicts.correct_agent(agent, said)
+                self.state.put("a/" + said.key, agent)
 
     def _call(self, agent: Agent, session: Session, step: Step) -> list[Finding]:
         known = session.calls.get(step.event_id)
@@ -175,7 +193,7 @@ class Drift:
             if session is not None and not session.counted:
                 session.counted = True
                 self.state.put("s/" + name, session)
-                if history.may_learn(agent, ended):
+                if not session.barred and history.may_learn(agent, ended):
                     self._learn(key, agent, session, ended)
         if len(self.state) > SESSIONS:
             for name in over:

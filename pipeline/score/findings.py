@@ -7,6 +7,7 @@ import math
 from typing import NamedTuple
 
 from pipeline.kit.lexicon import sensitivity, words_of
+from pipeline.score.definition import built_in
 from pipeline.score.measures import Usual
 from schemas.finding import Finding
 from schemas.prints import REFERENCES
@@ -15,6 +16,8 @@ from schemas.step import Flow, Step, Value
 #: Names of detections: a hijacked agent by its data flow, a tool outside of the declared chain, and cloud actions of an
 #: agent's session that none of its tool calls explains.
 DRIFT, OUTSIDE, UNEXPLAINED = "tool-chain-drift", "tool-outside-chain", "action-without-tool-call"
+#: All of them: what is found of agents is held against the past of agents.
+BY_AGENT = {DRIFT, OUTSIDE, UNEXPLAINED}
 #: How much an action must be able to do to be found.
 CHANGES = 2
 #: Parts of the budget that findings of a severity and above may take.
@@ -63,6 +66,7 @@ def drift(standing: Standing, step: Step, verdict: Verdict, usual: Usual, prompt
         "share_with_this_transition": f"{min(1.0, math.exp(usual.transition)):.3f}",
         **{f"value {value.path}": f"{_cut(value.shown)} <- {_from(value)}" for value in step.flow.values[:VALUES * 2]},
     }  # fmt: skip
+    finding.quotes = _quoted(step.flow, foreign)
     finding.frameworks = ["ASI01", "ASI02", "AML.T0051.001", "AML.T0053"]
     return finding
 
@@ -115,6 +119,7 @@ def _finding(standing: Standing, detection: str, step: Step, *, stands: bool) ->
     """An empty Finding of a session, one revision further than the last."""
     revision = standing.get(detection, (-1, False))[0] + 1
     standing[detection] = revision, stands
+    definition = built_in()[detection]
     return Finding(
         finding_id=hashlib.blake2b(f"{detection}\0{step.session}".encode(), digest_size=16).hexdigest(),
         revision=revision,
@@ -127,6 +132,11 @@ def _finding(standing: Standing, detection: str, step: Step, *, stands: bool) ->
         human=step.human,
         session=step.session,
         entries=[step.event_id],
+        family=definition.family,
+        tactic=definition.tactic,
+        runbook=definition.runbook,
+        action=step.tool,
+        key=step.key,
     )
 
 
@@ -150,6 +160,12 @@ def _sentence(step: Step, flow: Flow, foreign: list[Value], usual: Usual) -> str
     if flow.window is not None and (flow.window.name or flow.window.purposes):
         where = f" What it does is named at one place of the result of {_cut(flow.window.tool) or 'a tool'}."
     return f"{_cut(step.tool)} was called{asked}: {what}.{where} {_usually(step.tool, usual)}"
+
+
+def _quoted(flow: Flow, foreign: list[Value]) -> list[str]:
+    """Values as the sentence and the details write them."""
+    shown = [_cut(value.shown) for value in (*foreign[:VALUES], *flow.values[: VALUES * 2])]
+    return list(dict.fromkeys(text for one in shown if one for text in (repr(one)[1:-1], one)))
 
 
 def _usually(tool: str, usual: Usual) -> str:

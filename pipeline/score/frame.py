@@ -106,15 +106,36 @@ class Frame:
         """Count an identity's day that is over as of this event time, and remember its scores as its own."""
         tally = self._state.get("t/", Tally) or Tally(0, {}, {})
         group = group_of(profile.kind, profile.active)
+        if profile.barred == profile.day:
+            return
         counts = profile.active >= SETTLED and _may_count(tally, time // 3_600_000_000)
         if counts:
             _age(tally, profile.day)
             tally.days[group] = tally.days.get(group, 0.0) + 1.0
+        told = {}
         for detection, score in profile.best.items():
             if counts and score > 0 and not own_share(profile, detection, score):
                 row = tally.scores.setdefault(detection, {}).setdefault(group, [0.0] * BINS)
                 row[bin_of(score)] += 1.0
+                told[detection] = score
+        if told:
+            profile.counted[profile.day] = group, told
         _remember(profile)
+        self._state.put("t/", tally)
+
+    def take_back(self, profile: Profile, day: int) -> None:
+        """One of the latest days of an identity was an attack: it says nothing about harmless ones."""
+        for detection, own in profile.own.items():
+            profile.own[detection] = [one for one in own if one[1] != day]
+        group, told = profile.counted.pop(day, ("", {}))
+        tally = self._state.get("t/", Tally)
+        if tally is None or not told:
+            return
+        weight = DECAY ** max(0, tally.day - day)
+        tally.days[group] = max(0.0, tally.days.get(group, 0.0) - weight)
+        for detection, score in told.items():
+            row = tally.scores[detection][group]
+            row[bin_of(score)] = max(0.0, row[bin_of(score)] - weight)
         self._state.put("t/", tally)
 
 

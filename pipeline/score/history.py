@@ -174,6 +174,16 @@ def note_score(agent: Agent, score: float, time: int) -> None:
     if len(agent.scores) > OWN:
         agent.scores.remove(min(agent.scores, key=itemgetter(1)))
     agent.weighed = max(agent.weighed, time)
+    _weigh(agent)
+
+
+def drop_score(agent: Agent, score: float) -> None:
+    """Take out the scores that a Finding says this of."""
+    agent.scores = [one for one in agent.scores if round(one[0], 4) != score]
+    _weigh(agent)
+
+
+def _weigh(agent: Agent) -> None:
     agent.weight = sum(_weight(agent.weighed - at) for _, at in agent.scores)
 
 

@@ -20,7 +20,7 @@ import msgspec
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Permanent
 from pipeline.kit.state import PartitionState, V
-from pipeline.score import baseline, detections, frame, past, telling
+from pipeline.score import baseline, detections, frame, past, telling, verdicts
 from pipeline.score.act import UNKNOWN, Act
 from pipeline.score.baseline import Baselines
 from pipeline.score.detections import Detection
@@ -31,6 +31,7 @@ from pipeline.score.rules.exceptions import Exceptions
 from pipeline.score.rules.rulebook import STATE, Rulebook
 from pipeline.score.suspicion import ANY, Suspicion, sort_of
 from pipeline.score.tempo import LATEST, WHOLE_EVERY, Stream, measure
+from schemas.alert import Feedback
 from schemas.behaviour import Behaviour
 from schemas.entry import Entry, PackedEntry
 from schemas.finding import Finding
@@ -101,6 +102,14 @@ class Misuse:
             if act.actor and not act.told_elsewhere:
                 self._take(act, found)
         return found
+
+    def hear(self, feedback: Iterable[Feedback]) -> None:
+        """What analysts say of what was found."""
+        for said in feedback:
+            profile = self.state.get("p/" + said.key, Profile)
+            if profile is not None:
+                verdicts.correct(profile, said, self._priors.get(profile.kind, _NONE), self._frame)
+                self.state.put("p/" + said.key, profile)
 
     @property
     def trouble(self) -> str:
@@ -253,7 +262,7 @@ class Misuse:
             return None
         severity = self._severity(name, p_value)
         if known is None:
-            known = profile.found[name] = Found(0, suspicion.score, [act.event_id], 1, severity)
+            known = profile.found[name] = Found(0, suspicion.score, [act.event_id], 1, severity, act.actor, act.session)
         else:
             known.entries = list(dict.fromkeys([*known.entries, act.event_id]))[:EVIDENCE]
             worse = _ORDER.index(severity) > _ORDER.index(known.severity)

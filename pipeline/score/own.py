@@ -53,7 +53,7 @@ class Own:
         if known is None:
             if len(told.found) >= MOST:
                 del told.found[next(iter(told.found))]
-            known = told.found[name] = Found(0, 0.0, [], 0, match.definition.severity)
+            known = told.found[name] = Found(0, 0.0, [], 0, match.definition.severity, act.actor, act.session)
         known.entries = list(dict.fromkeys([*match.entries, *known.entries]))[:EVIDENCE]
         if known.told and len(known.entries) < known.told * GROWTH:
             return None

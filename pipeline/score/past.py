@@ -35,6 +35,8 @@ RATES = ("acts", "changing", "grave", "secret", "minting", "model", "failing", "
 WINDOW, PEAKS = 10, 40
 #: Events of an identity that are remembered, so that a revision is not another act.
 RECENT = 256
+#: Days for which it is remembered what was learned on them, and values of a day.
+TAKEN_BACK, LEARNED = 14, 64
 #: What an act of this flag counts as.
 _RATED = ((CHANGE, "changing"), (GRAVE, "grave"), (SECRET, "secret"), (MINT, "minting"), (MODEL, "model"))
 #: Of the past that remains after a declared change: what an agent's new version does is new to everybody.
@@ -52,6 +54,12 @@ def any_of(priors: Iterable[Prior]) -> Prior:
 
 def begin_day(profile: Profile, time: int, prior: Prior) -> None:
     """What happened on the day that is over becomes usual; `time`: when the new one begins for this identity."""
+    barred = profile.barred == profile.day
+    if barred:
+        for facet in profile.facets:
+            facet.today = {}
+        profile.top, profile.today = {}, []
+    _note_learned(profile)
     for facet in profile.facets:
         # What is there on the first day is new and says nothing.
         new = bool(facet.days) and any(value not in facet.days for value in facet.today)
@@ -77,6 +85,34 @@ def begin_day(profile: Profile, time: int, prior: Prior) -> None:
     set_usual(profile, prior)
     profile.silence = max(profile.silence * DECAY, float(profile.quiet))
     profile.quiet = max(0, time - profile.last)
+
+
+def _note_learned(profile: Profile) -> None:
+    """Remember what is about to become usual, so that it can be taken back."""
+    if not profile.days:
+        return
+    new = [(place, value) for place, facet in enumerate(profile.facets) for value in facet.today
+           if value not in facet.days]  # fmt: skip
+    if new:
+        profile.learned[profile.day] = new[:LEARNED]
+    if top := {rate: count for rate, count in profile.top.items() if count > profile.usual.get(rate, 0)}:
+        profile.peaked[profile.day] = top
+    for kept in (profile.learned, profile.peaked, profile.counted):
+        for day in [day for day in kept if day <= profile.day - TAKEN_BACK]:
+            del kept[day]
+
+
+def take_back(profile: Profile, day: int, prior: Prior) -> None:
+    """What was learned on one of the latest days is not usual, where that was the only day with it."""
+    for place, value in profile.learned.pop(day, ()):
+        facet = profile.facets[place]
+        if facet.days.get(value, 0.0) <= 1.0:
+            facet.days.pop(value, None)
+            facet.fresh = max(0.0, facet.fresh - 1.0)
+    for rate, count in profile.peaked.pop(day, {}).items():
+        if count in profile.peaks.get(rate, ()):
+            profile.peaks[rate].remove(count)
+    set_usual(profile, prior)
 
 
 def set_usual(profile: Profile, prior: Prior) -> None:

@@ -30,6 +30,9 @@ class Found(msgspec.Struct, array_like=True, gc=False):
     #: Entries when it was last told, and its severity then.
     told: int
     severity: str
+    #: Who it was, and in which session, when it was found first.
+    actor: str = ""
+    session: str = ""
 
 
 class Token(msgspec.Struct, array_like=True, gc=False):
@@ -120,6 +123,14 @@ class Profile(msgspec.Struct, array_like=True, gc=False):
     recent: dict[int, int] = {}
     #: By detection: scores of earlier days, with the day.
     own: dict[str, list[tuple[float, int]]] = {}
+    #: A day of which nothing is learned: somebody says that it was an attack.
+    barred: int = -1
+    #: By day, the latest few: facet (its place) and value of what was there for the first time.
+    learned: dict[int, list[tuple[int, str]]] = {}
+    #: By day, of as many: the counts that were greater than ever before.
+    peaked: dict[int, dict[str, int]] = {}
+    #: By day, of as many: the group among whose days it counted, and its scores that did.
+    counted: dict[int, tuple[str, dict[str, float]]] = {}
 
 
 class Prior(msgspec.Struct, array_like=True):

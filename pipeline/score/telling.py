@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from pipeline.score.act import Act
 from pipeline.score.baseline import WORKERS
-from pipeline.score.definition import Definition
+from pipeline.score.definition import Definition, shortened
 from pipeline.score.frame import SETTLED
 from pipeline.score.profile import Found, Profile
 from pipeline.score.rules.rulebook import Match
 from schemas.behaviour import Behaviour
 from schemas.finding import Finding
 
-#: The model of a rule of one's own.
-RULE = "rule"
+#: The model of a rule of one's own; resources of an entry that are told.
+RULE, RESOURCES = "rule", 16
 
 
 def of_detection(
@@ -52,17 +52,35 @@ def _finding(
         title=definition.title,
         severity=known.severity,
         time=act.time,
-        actor=act.actor,
+        actor=known.actor,
         actor_kind=act.kind,
         human=act.entry.human,
-        session=act.session,
+        session=known.session,
         score=1.0,
         p_value=0.0,
         sentence=definition.say(said),
         entries=known.entries,
-        details={"runbook": "\n".join(definition.runbook), **said},
+        details=said,
         frameworks=definition.frameworks,
+        family=definition.family,
+        tactic=definition.tactic,
+        runbook=definition.runbook,
+        action=act.action,
+        credential=act.credential,
+        policy=act.event.policy,
+        account=act.event.account,
+        address=act.event.address,
+        resources=act.event.resources[:RESOURCES],
+        quotes=_quotes(act, says.values()),
+        key=act.identity,
     )
+
+
+def _quotes(act: Act, said: Iterable[str]) -> list[str]:
+    """What is said that comes out of a prompt, a result or an argument, as the sentence and the details write it."""
+    content = [act.event.text, *(one.value for one in act.event.arguments)]
+    found = [value for value in said if value and any(value in text for text in content)]
+    return list(dict.fromkeys(form for value in found for form in (value, shortened(value))))
 
 
 def behaviour(profile: Profile, act: Act, model: str) -> Behaviour:

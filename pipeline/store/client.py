@@ -17,8 +17,10 @@ from typing import Any
 from clickhouse_connect.driver import Client
 
 from pipeline.kit.failures import Transient
+from pipeline.store import alerts as alert_rows
 from pipeline.store import write
 from pipeline.store.faults import translated
+from schemas.alert import Alert, Delivery, Response
 from schemas.batch import RawRecord
 from schemas.behaviour import Behaviour
 from schemas.entry import Entry, PackedEntry
@@ -112,6 +114,15 @@ class Store:
     def write_findings(self, findings: list[Finding]) -> None:
         """Write findings, of which each one's highest revision counts, in whatever order they come."""
         self.insert(write.findings_block(findings))
+
+    def write_alerts(self, alerts: list[Alert], responses: list[Response]) -> None:
+        """Write alerts and responses, of which each one's highest revision counts."""
+        self.insert(alert_rows.alerts_block(alerts))
+        self.insert(alert_rows.responses_block(responses))
+
+    def write_deliveries(self, deliveries: list[Delivery]) -> None:
+        """Write attempts to tell somebody of alerts."""
+        self.insert(alert_rows.deliveries_block(deliveries))
 
     def write_behaviours(self, behaviours: list[Behaviour]) -> None:
         """Write how identities behaved, of which each one's latest of a day counts."""

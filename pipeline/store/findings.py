@@ -20,14 +20,15 @@ SEVERITIES: tuple[str, ...] = get_args(Severity)
 _CHUNK = 500
 
 _STORED = {"time": "toUnixTimestamp64Micro(time)", "retracted": "toBool(is_deleted)"}
-_SELECTED = ", ".join(_STORED.get(name, name) for name in Finding.__struct_fields__)
-#: Whether there are findings, and whether they say that they are suppressed: a store may be older than either.
-_THERE = """
-SELECT countIf(table = 'finding_pivots') > 0, countIf(table = 'findings' AND name = 'suppressed') > 0
-FROM system.columns WHERE database = currentDatabase() AND table IN ('findings', 'finding_pivots')
+#: What a finding says in a store that is older than the field: whoever only reads does not bring a schema up to date.
+_OLDER = {
+    "suppressed": "''", "family": "''", "tactic": "''", "runbook": "[]", "action": "''", "credential": "''",
+    "policy": "''", "account": "''", "address": "''", "resources": "[]", "quotes": "[]", "key": "''",
+}  # fmt: skip
+_COLUMNS = """
+SELECT name FROM system.columns WHERE database = currentDatabase() AND table = 'findings'
 """
 _AMOUNT = "SELECT count() FROM findings FINAL"
-_ONE = f"SELECT {_SELECTED} FROM findings FINAL WHERE finding_id IN {{ids:Array(String)}}"  # noqa: S608
 #: Read backwards in the table's order when there is one value, so a page reads its own granules and no more.
 _KEYS = """
 SELECT DISTINCT toUnixTimestamp64Micro(time) AS at, finding_id FROM finding_pivots
@@ -123,11 +124,15 @@ def _read(store: Rows, sql: str, given: Mapping[str, Any]) -> dict[str, Finding]
 
 
 def _one(store: Rows) -> str | None:
-    """The query for findings by id, if there are any: who only reads does not bring a schema up to date."""
-    there, current = store.rows(_THERE, {})[0]
+    """The query for findings by id; None if the store is older than findings."""
+    there = {name for (name,) in store.rows(_COLUMNS, {})}
     if not there:
         return None
-    return _ONE if current else _ONE.replace(", suppressed", ", '' AS suppressed")
+    selected = ", ".join(
+        _STORED.get(name, name if name in there or name not in _OLDER else f"{_OLDER[name]} AS {name}")
+        for name in Finding.__struct_fields__
+    )
+    return f"SELECT {selected} FROM findings FINAL WHERE finding_id IN {{ids:Array(String)}}"  # noqa: S608
 
 
 def _check(given: Mapping[str, list[str]], limit: int) -> None:

@@ -71,30 +71,31 @@ def inventory_blocks(written: Sequence[Written]) -> tuple[Block, Block]:
 
 def records_block(records: Iterable[RawRecord]) -> Block:
     """Rows of `records`."""
-    return _block("records", _RECORD, map(attrgetter(*_RECORD), records))
+    return block_of("records", _RECORD, map(attrgetter(*_RECORD), records))
 
 
 def rejected_block(rejected: Iterable[Rejected]) -> Block:
     """Rows of `dead_letters`."""
-    return _block("dead_letters", _REJECTED, map(attrgetter(*_REJECTED), rejected))
+    return block_of("dead_letters", _REJECTED, map(attrgetter(*_REJECTED), rejected))
 
 
 def findings_block(findings: Iterable[Finding]) -> Block:
     """Rows of `findings`; the view fills `finding_pivots` from them."""
-    return _block("findings", _FINDING, map(msgspec.structs.astuple, findings))
+    return block_of("findings", _FINDING, map(msgspec.structs.astuple, findings))
 
 
 def behaviours_block(behaviours: Iterable[Behaviour]) -> Block:
     """Rows of `behaviours`."""
-    return _block("behaviours", _BEHAVIOUR, map(msgspec.structs.astuple, behaviours))
+    return block_of("behaviours", _BEHAVIOUR, map(msgspec.structs.astuple, behaviours))
 
 
 def alias_block(alias: tuple[Any, ...]) -> Block:
     """A row of `aliases`; it is there beside the earlier ones of that name."""
-    return _block("aliases", _ALIAS, [(*alias[:-1], int(alias[-1]))])
+    return block_of("aliases", _ALIAS, [(*alias[:-1], int(alias[-1]))])
 
 
-def _block(table: str, names: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> Block:
+def block_of(table: str, names: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> Block:
+    """Rows of any table, values in the order of these columns."""
     # The format wants bare values; msgpack writes an array as a header of one byte (up to 15 items) or three.
     header = 1 if len(names) < 16 else 3
     return Block(table, names, b"".join([_row(row)[header:] for row in rows]))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from sigma.correlations import SigmaCorrelationRule, SigmaCorrelationType, SigmaExtendedCorrelationCondition
 from sigma.exceptions import SigmaError
@@ -21,7 +21,7 @@ from sigma.rule import SigmaRule
 from sigma.rule.detection import SigmaDetections
 
 from pipeline.kit.failures import Invalid
-from pipeline.score.definition import Definition
+from pipeline.score.definition import Definition, Tactic
 from pipeline.score.rules import mapping
 from pipeline.score.rules.mapping import View
 from pipeline.score.rules.matching import Test, both, compiled, expression
@@ -199,8 +199,10 @@ def _definition(given: dict[str, Any], parsed: Any, name: str, file: str) -> Def
         sentence=_sentence(title, "correlation" in given),
         runbook=[*(f"May be harmless: {text}"[:1000] for text in harmless), *(f"See {link}"[:1000] for link in links)],
     )
+    tactics = [str(tag).lower().removeprefix("attack.").replace("_", "-") for tag in given.get("tags") or []]
     # The tags of others are theirs: they need not be in our catalogue.
-    return made.model_copy(update={"frameworks": sorted(set(tags))})
+    tactic = next((one for one in get_args(Tactic) if one in tactics), "")
+    return made.model_copy(update={"frameworks": sorted(set(tags)), "tactic": tactic})
 
 
 def _sentence(title: str, several: bool) -> str:
