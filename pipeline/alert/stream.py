@@ -11,12 +11,15 @@ that refuses our certificate after the handshake (as TLS 1.3 has it) would seem 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import Callable
 from typing import TypeVar
 
 from pipeline.alert.wire import Away, Wire
 
+#: Seconds until a server that need not confirm is left.
+LINGER = 0.5
 Result = TypeVar("Result")
 
 
@@ -31,6 +34,8 @@ async def hand_over(wire: Wire, host: str, port: int, data: bytes, *, tls: bool,
                 await _Sealed(reader, writer, wire.context(), host).hand_over(data, confirm=confirm)
             else:
                 await _plain(reader, writer, data, confirm=confirm)
+        if not confirm:
+            await _lingered(reader)
     except TimeoutError as error:
         hint = "; `confirm: false` if the server never ends a connection" if confirm else ""
         raise Away(f"not taken within {wire.timeout:g} s{hint}") from error
@@ -45,11 +50,17 @@ async def hand_over(wire: Wire, host: str, port: int, data: bytes, *, tls: bool,
 async def _plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, data: bytes, *, confirm: bool) -> None:
     writer.write(data)
     await writer.drain()
-    if not confirm:
-        return
     writer.write_eof()
-    while await reader.read(4096):
+    while confirm and await reader.read(4096):
         pass
+
+
+async def _lingered(reader: asyncio.StreamReader) -> None:
+    """Reads what is there: a connection that is closed over bytes nobody read is reset, with all that we sent."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LINGER):
+            while await reader.read(65536):
+                pass
 
 
 class _Sealed:
@@ -72,6 +83,8 @@ class _Sealed:
             await self._flush()
         if confirm:
             await self._closed()
+        else:
+            self._writer.write_eof()
 
     async def _closed(self) -> None:
         """Reads up to their close_notify. `unwrap` would take an alert that refuses us for one."""

@@ -65,7 +65,7 @@ def payload(notice: Notice) -> tuple[str, str]:
     """Title and text."""
     alert = notice.alert
     news = "" if notice.news == "opened" else f" ({notice.news})"
-    title = f"{'EXAMPLE ' if notice.example else ''}[{alert.severity}] {harmless(alert.title, 200)}{news}"
+    title = f"{'EXAMPLE ' if notice.example else ''}[{harmless(alert.severity, 20)}] {harmless(alert.title, 200)}{news}"
     lines = [harmless(alert.sentence, 600)]
     lines += [f"- {harmless(text, 300)}" for text in alert.unusual[:3]]
     if len(alert.unusual) > 3:
@@ -73,7 +73,7 @@ def payload(notice: Notice) -> tuple[str, str]:
     if alert.runbook and notice.news != "closed":
         lines.append(f"Do first: {harmless(alert.runbook[0], 300)}")
     if notice.news == "closed":
-        lines.append(f"Verdict: {alert.verdict or 'none'}")
+        lines.append(f"Verdict: {harmless(alert.verdict, 20) or 'none'}")
     lines += [notice.link] if notice.link else []
     return title, "\n".join(filter(None, lines))
 

@@ -15,7 +15,7 @@ import re
 import socket
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from pipeline.alert.body import iso
 from pipeline.alert.destination import Destination
@@ -23,7 +23,7 @@ from pipeline.alert.destinations import cef
 from pipeline.alert.notice import Notice
 from pipeline.alert.plain import clean
 from pipeline.alert.stream import hand_over
-from pipeline.alert.wire import Reply, Wire
+from pipeline.alert.wire import Reply, Tls, Wire
 
 #: Severities of RFC 5424: critical, error, warning, notice.
 SEVERITY = {"critical": 2, "high": 3, "medium": 4, "low": 5}
@@ -48,6 +48,8 @@ class Syslog(Destination):
     enterprise: int = Field(32473, ge=1)
     #: Bytes of a message. Servers have limits too, and cut without saying so: rsyslog at 8192 unless told otherwise.
     most: int = Field(8192, ge=2048, le=1_048_576)
+    #: Whether a byte order mark stands before what is not ASCII, as RFC 5424 wants it; some parsers of CEF do not.
+    bom: bool = True
     #: Whether to wait until the server has ended the connection. Some never do; then it counts what TCP has taken.
     confirm: bool = True
 
@@ -58,18 +60,32 @@ class Syslog(Destination):
             raise ValueError("expected a name or an address, e.g. syslog.example.com")
         return given
 
+    @model_validator(mode="after")
+    def _can(self) -> Syslog:
+        if self.proxy is not None:
+            raise ValueError("expected no proxy: proxies are for HTTP")
+        if not self.encrypted and self.tls != Tls():
+            raise ValueError("expected no tls where encrypted is false")
+        return self
+
     async def send(self, notice: Notice, wire: Wire) -> Reply:
         """See Destination."""
         body = payload(
             notice, facility=self.facility, hostname=self.hostname or socket.gethostname(),
-            enterprise=self.enterprise, most=self.most,
+            enterprise=self.enterprise, most=self.most, bom=self.bom,
         )  # fmt: skip
         await hand_over(wire, self.host, self.port, framed(body), tls=self.encrypted, confirm=self.confirm)
         return Reply(0, {}, b"")
 
 
 def payload(
-    notice: Notice, *, facility: int = 16, hostname: str = "-", enterprise: int = 32473, most: int = 8192
+    notice: Notice,
+    *,
+    facility: int = 16,
+    hostname: str = "-",
+    enterprise: int = 32473,
+    most: int = 8192,
+    bom: bool = True,
 ) -> bytes:
     """One message of at most `most` bytes, without its frame."""
     alert = notice.alert
@@ -84,9 +100,8 @@ def payload(
     text, cut = cef.line(notice, room)
     if cut:
         data["cut"] = "yes"
-    # Without need of UTF-8 no BOM: some parsers of CEF do not expect any.
-    bom = b"" if text.isascii() else _BOM
-    return (head + element(enterprise, data) + " ").encode() + bom + text.encode()
+    mark = _BOM if bom and not text.isascii() else b""
+    return (head + element(enterprise, data) + " ").encode() + mark + text.encode()
 
 
 def framed(message: bytes) -> bytes:

@@ -8,7 +8,7 @@ import warnings
 
 import pycef
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.alert.destinations import cef
@@ -76,6 +76,7 @@ def test_what_is_not_ascii_is_marked_by_a_bom_and_nothing_else_is() -> None:
     assert BOM not in payload(said()).decode()
     text = payload(said(title="Schlüssel 🦊")).decode()
     assert text.count(BOM) == 1
+    assert BOM not in payload(said(title="Schlüssel 🦊"), bom=False).decode()
     assert f"] {BOM}CEF:0|whodid|whodid|1|token-in-two-places|Schlüssel 🦊|" in text
 
 
@@ -96,6 +97,7 @@ def test_hostile_text_keeps_its_place() -> None:
     assert "cfp1" not in values
 
 
+@settings(deadline=None)
 @given(TEXTS, TEXTS, TEXTS)
 def test_whatever_is_in_a_value_comes_back_and_is_nothing_else(actor: str, title: str, session: str) -> None:
     message = payload(said(actor=actor, title=title, session=session, unusual=[]), most=65536)
@@ -113,6 +115,7 @@ KEYS = [
 ]
 
 
+@settings(deadline=None)
 @given(st.integers(2048, 9000), st.text("a=\\é🦊\n", min_size=1, max_size=4000))
 def test_a_cut_is_never_within_an_escape_or_a_character(most: int, text: str) -> None:
     message = payload(said(unusual=[text] * 9, sentence=text), most=most)
@@ -123,6 +126,7 @@ def test_a_cut_is_never_within_an_escape_or_a_character(most: int, text: str) ->
     assert cut or "cs1" in values or found.sd["whodid@32473"]["cut"] == "yes"
 
 
+@settings(deadline=None)
 @given(st.text("\\=\n\u202e€🦊x"), st.integers(0, 40))
 def test_a_value_fits_or_is_cut_visibly(text: str, most: int) -> None:
     value, whole = cef.fitting(text, most)
@@ -131,6 +135,7 @@ def test_a_value_fits_or_is_cut_visibly(text: str, most: int) -> None:
     assert whole or value == "" or value.endswith("…")
 
 
+@settings(deadline=None)
 @given(TEXTS)
 def test_structured_data_holds_whatever_is_in_an_id(text: str) -> None:
     message = payload(said(alert_id="x")._replace(key=text))
@@ -157,6 +162,7 @@ def test_octets_are_counted_not_characters() -> None:
 @pytest.mark.parametrize("settings", [
     {"host": "a b"}, {"host": "x", "port": 0}, {"host": "x", "facility": 24}, {"host": "x", "most": 100},
     {"host": "x", "protocol": "udp"},
+    {"host": "x", "proxy": "http://127.0.0.1:3128"}, {"host": "x", "encrypted": False, "tls": {"ca": "ca.pem"}},
 ])  # fmt: skip
 def test_settings_that_cannot_be_are_named(settings: dict[str, object]) -> None:
     with pytest.raises(Invalid, match=r"alerts\.yml: "):
