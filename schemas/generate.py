@@ -1,4 +1,4 @@
-"""Write the JSON Schemas of the canonical events: `python -m schemas.generate` (or `make schemas`)."""
+"""Write the JSON Schemas of what others send and receive: `python -m schemas.generate` (or `make schemas`)."""
 
 from __future__ import annotations
 
@@ -6,13 +6,18 @@ import json
 from pathlib import Path
 from typing import Any
 
-from schemas.canonical import MODELS
+from pydantic import BaseModel
 
+from schemas import canonical
+from schemas.notification import AlertNotification
+
+#: What producers send, and what receivers of alerts get.
+MODELS: dict[str, type[BaseModel]] = {**canonical.MODELS, "alert-notification": AlertNotification}
 FOLDER = Path(__file__).parent / "json"
 
 
 def schema(name: str) -> dict[str, Any]:
-    """JSON Schema 2020-12 of one canonical event."""
+    """JSON Schema 2020-12 of one of them."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"whodid/{name}.json",

@@ -4,9 +4,9 @@ In:     Notices
 Out:    Delivery for every attempt; a dead letter for what could not be told
 Fails:  never; what is no Failure is a bug and ends the line
 
-Several alerts are under way at once, the news of one alert one after the other. A failure of the destination makes all
-wait: longer each time, with jitter, and at least as long as it asked for. After some failures in a row the circuit is
-open, and only one attempt is made at a time, until one succeeds.
+Several alerts are under way at once, the news of one alert one after the other. What failed waits: longer each time,
+with jitter. If the destination asks for a pause, all wait. After some failures in a row the circuit is open: all wait,
+longer each time, and only one attempt is made at a time, until one succeeds.
 """
 
 from __future__ import annotations
@@ -150,6 +150,8 @@ class Line:
                 outcome = await self._attempt(parcel, attempt)
             if outcome != "retry":
                 return outcome
+            if not self.is_open:
+                await self._clock.sleep(self._wait(attempt))
 
     async def _turn(self) -> None:
         """Wait until something may be tried."""
@@ -195,9 +197,12 @@ class Line:
         return outcome
 
     def _failed(self, asked: float, reason: str, now: float) -> None:
-        """Wait longer each time; half of the wait is chance, so that many do not come back at once."""
+        """Count a failure; all wait if the circuit is open now, or the destination asked for it."""
         self.failures += 1
-        longest = min(LONGEST, FIRST * 2.0 ** min(self.failures - 1, 20))
-        wait = max(asked, longest * self._chance.uniform(0.5, 1.0))
+        wait = max(asked, self._wait(self.failures) if self.is_open else 0.0)
         self._until = max(self._until, now + wait)
-        self._trouble(f"{reason[:REASON]} ({self.failures} times in a row, next attempt in {wait:.1f} s)")
+        self._trouble(f"{reason[:REASON]} ({self.failures} times in a row)")
+
+    def _wait(self, times: int) -> float:
+        """Seconds after so many failures; half of them are chance, so that many do not come back at once."""
+        return min(LONGEST, FIRST * 2.0 ** min(times - 1, 20)) * self._chance.uniform(0.5, 1.0)

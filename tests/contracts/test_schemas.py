@@ -7,15 +7,14 @@ import pytest
 
 from pipeline.kit.topics import PUBLIC, catalogue
 from pipeline.normalize.stage import process
-from schemas import generate
-from schemas.canonical import MODELS
+from schemas import canonical, generate
 from schemas.rejected import Record
 from tests.normalize.common import CONTEXT
 
 EXAMPLES = sorted((Path(generate.__file__).parent / "examples").glob("*.json"))
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", generate.MODELS)
 def test_the_json_schema_in_the_repository_is_what_the_models_say(name):
     assert (generate.FOLDER / f"{name}.json").read_text(encoding="utf-8") == generate.text(name), "run `make schemas`"
 
@@ -28,7 +27,7 @@ def test_every_example_becomes_an_event_of_its_kind(path):
 
 
 def test_every_canonical_noun_has_an_example():
-    assert {path.name.split(".")[0] for path in EXAMPLES} == set(MODELS)
+    assert {path.name.split(".")[0] for path in EXAMPLES} == set(canonical.MODELS)
 
 
 def test_every_topic_names_its_dead_letter_and_public_topics_name_their_schema():

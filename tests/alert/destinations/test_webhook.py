@@ -7,6 +7,7 @@ import base64
 import json
 from pathlib import Path
 
+import jsonschema
 import pytest
 from standardwebhooks import Webhook as Receiver
 from standardwebhooks import WebhookVerificationError
@@ -14,8 +15,9 @@ from standardwebhooks import WebhookVerificationError
 from pipeline.alert.destinations.webhook import Webhook, payload
 from pipeline.alert.wire import Away
 from pipeline.kit.failures import Invalid
+from schemas import generate
 from tests.alert.raw import Asked, Raw
-from tests.alert.said import configured, hostile, said
+from tests.alert.said import HOSTILE, configured, hostile, said
 
 
 def key(letter: str) -> str:
@@ -122,3 +124,11 @@ def test_hostile_text_is_json_all_the_same() -> None:
 def test_masked_text_is_not_sent() -> None:
     assert b"rotate" in payload(said("nothing"))
     assert b"rotate" not in payload(said("content"))
+
+
+def test_what_is_sent_is_what_its_schema_says():
+    schema = json.loads((Path(generate.FOLDER) / "alert-notification.json").read_text())
+    validator = jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker())
+    hostile_texts = said(title=HOSTILE, actor=HOSTILE, unusual=[HOSTILE], resources=[HOSTILE])
+    for one in (said(), said("details"), said(revision=2, state="closed", verdict="benign"), hostile_texts):
+        validator.validate(json.loads(payload(one)))
