@@ -104,7 +104,7 @@ def row(notice: Notice) -> dict[str, Any]:
     given = item(notice.alert) | {"key": notice.key, "news": notice.news, "link": notice.link}
     given["example"] = notice.example
     # Without a time a row is thrown away. Azure puts its own in place of one that is long ago.
-    given["at"] = given["at"] or given["last"] or "1970-01-01T00:00:00Z"
+    given["at"] = given["at"] or given["last"] or "1970-01-01T00:00:00.000Z"
     return {name: bounded(given[_NAMED.get(name) or _snake(name)], FIELD) for name in COLUMNS}
 
 
