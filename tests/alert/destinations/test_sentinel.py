@@ -156,6 +156,19 @@ def test_a_new_secret_is_taken_without_a_restart(tmp_path: Path) -> None:
     assert len(azure.rows) == 2
 
 
+def test_a_new_secret_is_taken_while_the_old_token_is_good(tmp_path: Path) -> None:
+    azure = Azure(declared())
+
+    async def does(sentinel: Sentinel, wire: Wire) -> None:
+        await sentinel.send(said(), wire)
+        azure.secret = "s-2"
+        (tmp_path / "secret").write_text("s-2")
+        await sentinel.send(said(), wire)
+
+    trial(tmp_path, azure, does)
+    assert [form["client_secret"] for form in azure.forms] == ["s-1", "s-2"]
+
+
 @pytest.mark.parametrize(("lasts", "good"), [(3600, 3300), (400, 200), (10, 5)])
 def test_a_token_is_replaced_before_it_ends(lasts: float, good: float) -> None:
     async def run() -> None:
