@@ -9,6 +9,8 @@ from pydantic import Field
 from pipeline.alert.destinations.chat import Chat
 from pipeline.alert.destinations.pagerduty import PagerDuty
 from pipeline.alert.destinations.secops import SecOps
+from pipeline.alert.destinations.sentinel import Sentinel
+from pipeline.alert.destinations.splunk import Splunk
 from pipeline.alert.destinations.syslog import Syslog
 from pipeline.alert.destinations.template import Template
 from pipeline.alert.destinations.webhook import Webhook
@@ -18,6 +20,8 @@ Any_ = Annotated[
     Chat
     | PagerDuty
     | SecOps
+    | Sentinel
+    | Splunk
     | Syslog
     | Template
     | Webhook,
