@@ -85,7 +85,7 @@ class AlertRole:
         wanted: dict[str, Destination] = {one.name: one for one in (*said.destinations, *said.hooks)}
         for name, teller in list(self._tellers.items()):
             teller.check()
-            if wanted.get(name) != teller.destination or teller.console != (said.console or ""):
+            if not _same(wanted.get(name), teller.destination) or teller.console != (said.console or ""):
                 teller.stop.set()
                 teller.join()
                 self._metrics.trouble(f"destination {name}", "")
@@ -94,6 +94,11 @@ class AlertRole:
             if name not in self._tellers:
                 self._tellers[name] = Teller(self._settings, self._metrics, one, said.console or "", end)
                 self._tellers[name].start()
+
+
+def _same(one: Destination | None, other: Destination) -> bool:
+    """Whether two are configured alike. (Comparing models compares what they keep for themselves, too.)"""
+    return one is not None and type(one) is type(other) and one.model_dump() == other.model_dump()
 
 
 class Teller:

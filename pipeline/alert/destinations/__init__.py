@@ -7,6 +7,8 @@ from typing import Annotated
 from pydantic import Field
 
 from pipeline.alert.destinations.chat import Chat
+from pipeline.alert.destinations.elastic import Elastic
+from pipeline.alert.destinations.ocsf import Ocsf
 from pipeline.alert.destinations.pagerduty import PagerDuty
 from pipeline.alert.destinations.secops import SecOps
 from pipeline.alert.destinations.sentinel import Sentinel
@@ -18,6 +20,8 @@ from pipeline.alert.destinations.webhook import Webhook
 #: Every kind of destination, told apart by `kind`.
 Any_ = Annotated[
     Chat
+    | Elastic
+    | Ocsf
     | PagerDuty
     | SecOps
     | Sentinel

@@ -12,19 +12,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from pipeline.alert.body import iso, item
+from pipeline.alert.mitre import TACTICS, techniques
 from pipeline.alert.notice import Notice
 from pipeline.alert.plain import bounded, clean, short
 
 SEVERITY = {"low": "LOW", "medium": "MEDIUM", "high": "HIGH", "critical": "CRITICAL"}
-#: Of MITRE ATT&CK (enterprise).
-TACTICS = {
-    "reconnaissance": "TA0043", "resource-development": "TA0042", "initial-access": "TA0001", "execution": "TA0002",
-    "persistence": "TA0003", "privilege-escalation": "TA0004", "defense-evasion": "TA0005",
-    "credential-access": "TA0006", "discovery": "TA0007", "lateral-movement": "TA0008", "collection": "TA0009",
-    "command-and-control": "TA0011", "exfiltration": "TA0010", "impact": "TA0040",
-}  # fmt: skip
 MOST = 512 * 1024
-_TECHNIQUE = re.compile(r"(T\d{4})(\.\d{3})?")
 
 
 def event(notice: Notice) -> dict[str, Any]:
@@ -69,12 +62,11 @@ def _result(notice: Notice) -> dict[str, Any]:
 
 def _attack(stage: str, frameworks: Iterable[str]) -> dict[str, Any]:
     tactic = _tactic(stage)
-    techniques = []
-    for match in filter(None, map(_TECHNIQUE.fullmatch, frameworks)):
-        sub = {"subtechniqueId": match[0]} if match[2] else {}
-        techniques.append({"id": match[1], **sub})
+    found = [
+        {"id": one, **({"subtechniqueId": sub} if sub else {})} for one, sub in techniques(frameworks) if one[0] == "T"
+    ]
     named = [{"id": TACTICS[tactic], "name": tactic.replace("-", " ").title()}] if tactic in TACTICS else []
-    return {"tactics": named, "techniques": techniques}
+    return {"tactics": named, "techniques": found}
 
 
 def _tactic(stage: str) -> str:

@@ -16,6 +16,7 @@ from pipeline.alert.destinations.webhook import Webhook, payload
 from pipeline.alert.wire import Away
 from pipeline.kit.failures import Invalid
 from schemas import generate
+from tests.alert.destinations.pages import in_json
 from tests.alert.raw import Asked, Raw
 from tests.alert.said import HOSTILE, configured, hostile, said
 
@@ -132,3 +133,7 @@ def test_what_is_sent_is_what_its_schema_says():
     hostile_texts = said(title=HOSTILE, actor=HOSTILE, unusual=[HOSTILE], resources=[HOSTILE])
     for one in (said(), said("details"), said(revision=2, state="closed", verdict="benign"), hostile_texts):
         validator.validate(json.loads(payload(one)))
+
+
+def test_the_example_of_the_page_is_what_is_sent():
+    assert in_json("webhook.md", '"alert.opened"') == json.loads(payload(said()))

@@ -1,0 +1,110 @@
+"""An Alert becomes a document of the Elastic Common Schema, version 8.17 (elastic.co/guide/en/ecs).
+
+In:     Notice
+Out:    the document as a JSON object; absent rather than empty
+
+What ECS has no field for is below `whodid`, which is no namespace of ECS.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from pipeline.alert.body import iso, item
+from pipeline.alert.mitre import TACTICS, techniques
+from pipeline.alert.notice import Notice
+from pipeline.alert.plain import bounded, clean
+from schemas.alert import Alert
+
+VERSION = "8.17.0"
+#: `event.severity`: a number, and higher is worse.
+SEVERITY = {"low": 21, "medium": 47, "high": 73, "critical": 99}
+#: `event.category` by family of detections, of the values that ECS allows.
+CATEGORY = {"token": "iam", "identity": "iam", "cadence": "intrusion_detection", "cloud": "configuration"}
+TYPE = {"opened": "start", "updated": "change", "acknowledged": "change", "closed": "end"}
+TEXT, MOST, REST = 8000, 100, 256 * 1024
+_MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
+#: Said in fields of ECS.
+_SAID = {"title", "sentence", "actor", "risk", "severity", "first", "last", "at", "stage", "runbook", "addresses"}
+
+
+def document(notice: Notice) -> dict[str, Any]:
+    """One document."""
+    alert = notice.alert
+    categories = dict.fromkeys([CATEGORY.get(alert.family, "intrusion_detection"), "intrusion_detection"])
+    rest = {name: value for name, value in item(alert).items() if name not in _SAID}
+    return _filled({
+        "@timestamp": iso(alert.at) or iso(alert.last) or "1970-01-01T00:00:00.000Z",
+        "ecs": {"version": VERSION},
+        "message": clean(f"{'EXAMPLE: ' if notice.example else ''}{alert.title}: {alert.sentence}", TEXT),
+        "tags": ["whodid", *(["example"] if notice.example else [])],
+        "event": {
+            "kind": "alert", "category": list(categories), "type": ["info", TYPE[notice.news]],
+            "action": f"alert-{notice.news}", "id": clean(notice.key, 300), "module": "whodid",
+            "dataset": "whodid.alert", "provider": "whodid", "severity": SEVERITY.get(alert.severity, 47),
+            "risk_score": round(100 * alert.risk, 1) if 0 <= alert.risk <= 1 else None,
+            "start": iso(alert.first), "end": iso(alert.last), "url": notice.link,
+            "reason": clean(" ".join(alert.unusual[:20]), TEXT), "sequence": alert.revision,
+        },
+        "rule": _rule(alert),
+        "user": _user(alert.actor), "source": _source(alert),
+        "cloud": {"account": {"id": clean(next(iter(alert.accounts), ""), 300)}},
+        "threat": _threat(alert),
+        "related": {
+            "user": [clean(one, 500) for one in (alert.actor, alert.human) if one], "ip": _ips(alert.addresses),
+        },
+        "whodid": bounded({"key": notice.key, "example": notice.example, **rest}, REST),
+    })  # fmt: skip
+
+
+def _rule(alert: Alert) -> dict[str, Any]:
+    first = next(iter(alert.detections), "")
+    return {
+        "name": clean(first, 300), "id": clean(first, 300), "category": clean(alert.family, 100), "ruleset": "whodid",
+        "version": clean(next((one for one in alert.models if "@" in one), ""), 100),
+        "description": clean(alert.title, 500), "reference": "",
+    }  # fmt: skip
+
+
+def _threat(alert: Alert) -> dict[str, Any]:
+    tactic = TACTICS.get(alert.stage)
+    name = alert.stage.replace("-", " ").title().replace(" And ", " and ")
+    ids = [sub or one for one, sub in techniques(alert.frameworks) if one.startswith("T")]
+    found = {
+        "tactic": {"id": [tactic], "name": [name]} if tactic else {},
+        "technique": {"id": ids[:MOST]},
+    }
+    return {"framework": "MITRE ATT&CK", **found} if tactic or ids else {}
+
+
+def _source(alert: Alert) -> dict[str, Any]:
+    ips = _ips(alert.addresses)
+    return {"ip": ips[0], "address": ips[0]} if ips else {}
+
+
+def _user(name: str) -> dict[str, Any]:
+    shown = clean(name, 500)
+    return {"name": shown, "id": shown, "email": shown if _MAIL.fullmatch(shown) else ""}
+
+
+def _ips(texts: Iterable[str]) -> list[str]:
+    found = []
+    for text in texts:
+        try:
+            found.append(str(ipaddress.ip_address(text)))
+        except ValueError:
+            continue
+    return found[:MOST]
+
+
+def _filled(given: dict[str, Any]) -> dict[str, Any]:
+    """Without what is empty; `whodid` stays as it is."""
+    found = {}
+    for name, value in given.items():
+        kept = _filled(value) if isinstance(value, dict) and name != "whodid" else value
+        if kept not in ("", None, [], {}):
+            found[name] = kept
+    return found

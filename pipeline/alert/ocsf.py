@@ -1,0 +1,207 @@
+"""An Alert becomes an OCSF Detection Finding: class 2004 of version 1.5.0 (schema.ocsf.io).
+
+In:     Notice
+Out:    the event as a JSON object; absent rather than empty
+
+Profile `incident` carries the verdict. The profile for operations of AI is not one of this class, and OCSF has no word
+for whom somebody acts, so agent, person and the chain of tokens are in `unmapped`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from pipeline.alert.body import item
+from pipeline.alert.mitre import TACTICS, techniques
+from pipeline.alert.notice import Notice
+from pipeline.alert.plain import bounded, clean
+from schemas.alert import Alert
+
+VERSION = "1.5.0"
+CLASS, CATEGORY = 2004, 2
+ACTIVITY = {"opened": (1, "Create"), "updated": (2, "Update"), "acknowledged": (2, "Update"), "closed": (3, "Close")}
+SEVERITY = {"low": (2, "Low"), "medium": (3, "Medium"), "high": (4, "High"), "critical": (5, "Critical")}
+RISK = {"low": (1, "Low"), "medium": (2, "Medium"), "high": (3, "High"), "critical": (4, "Critical")}
+#: Of what was touched (`impact_id`).
+IMPACT = {"low": (1, "Low"), "normal": (2, "Medium"), "high": (3, "High"), "critical": (4, "Critical")}
+STATUS = {"open": (1, "New"), "acknowledged": (2, "In Progress"), "closed": (4, "Resolved")}
+#: A closed alert that was none is suppressed, in OCSF's words.
+SUPPRESSED = (3, "Suppressed")
+VERDICT = {"false": (1, "False Positive"), "true": (2, "True Positive"), "benign": (5, "Benign")}
+TEST = (6, "Test")
+#: Kinds of users: 1 User, 3 System, 4 Service; of analytics: 1 Rule, 2 Behavioral.
+USER = {"human": 1, "service": 4, "agent": 4, "workload": 3, "ci": 4}
+RULE, BEHAVIORAL = 1, 2
+#: Characters of a text, values of a kind, bytes of `unmapped`.
+TEXT, MOST, UNMAPPED = 4000, 50, 256 * 1024
+_MODELS = re.compile(r"rule|declared")
+
+
+def event(notice: Notice) -> dict[str, Any]:
+    """One event."""
+    alert = notice.alert
+    activity, name = ACTIVITY[notice.news]
+    severity, severity_name = SEVERITY.get(alert.severity, (99, alert.severity))
+    status, status_name = (
+        SUPPRESSED if alert.verdict in ("false", "benign") else STATUS.get(alert.state, (0, "Unknown"))
+    )
+    found = {
+        "metadata": {
+            "version": VERSION, "uid": clean(notice.key, 300),
+            "profiles": ["incident", *(["cloud"] if _aws(alert) else [])],
+            "product": {"name": "whodid", "vendor_name": "whodid"}, "labels": ["example"] if notice.example else [],
+            "log_name": "alerts",
+        },
+        "class_uid": CLASS, "class_name": "Detection Finding", "category_uid": CATEGORY, "category_name": "Findings",
+        "activity_id": activity, "activity_name": name, "type_uid": CLASS * 100 + activity,
+        "type_name": f"Detection Finding: {name}",
+        "time": _ms(alert.at or alert.last), "start_time": _ms(alert.first), "end_time": _ms(alert.last),
+        "severity_id": severity, "severity": severity_name, "status_id": status, "status": status_name,
+        "message": clean(alert.sentence, TEXT), "is_alert": notice.news != "closed" and not notice.example,
+        "count": max(alert.count, 1),
+        **_risk(alert, notice.example),
+        "finding_info": _info(notice),
+        "evidences": _evidences(alert), "resources": _resources(alert), "anomaly_analyses": _anomalies(alert),
+        "remediation": {"desc": clean("\n".join(alert.runbook[:MOST]), TEXT)} if alert.runbook else {},
+        "observables": _observables(alert),
+        "cloud": _cloud(alert), "src_url": notice.link,
+        "unmapped": {"whodid": bounded({"key": notice.key, "example": notice.example, **item(alert)}, UNMAPPED)},
+    }  # fmt: skip
+    return _filled(found)
+
+
+def _risk(alert: Alert, example: bool) -> dict[str, Any]:
+    level, level_name = RISK.get(alert.severity, (99, "Other"))
+    impact, impact_name = IMPACT.get(alert.sensitivity, (0, "Unknown"))
+    verdict, verdict_name = TEST if example else VERDICT.get(alert.verdict, (0, "Unknown"))
+    return {
+        "risk_level_id": level, "risk_level": level_name, "impact_id": impact, "impact": impact_name,
+        "risk_score": round(100 * alert.risk) if 0 <= alert.risk <= 1 else None,
+        "verdict_id": verdict, "verdict": verdict_name,
+    }  # fmt: skip
+
+
+def _info(notice: Notice) -> dict[str, Any]:
+    alert = notice.alert
+    analytics = [_analytic(alert, name) for name in list(alert.detections)[:MOST]]
+    return {
+        "uid": clean(alert.alert_id, 300), "uid_alt": clean(alert.fingerprint, 300),
+        "title": clean(f"{'EXAMPLE: ' if notice.example else ''}{alert.title}", 500) or "Alert",
+        "desc": clean(" ".join(alert.unusual[:MOST]) or alert.sentence, TEXT),
+        "types": [clean(alert.family, 100)], "src_url": notice.link,
+        "analytic": analytics[0] if analytics else {}, "related_analytics": analytics[1:], "attacks": _attacks(alert),
+        "first_seen_time": _ms(alert.first), "last_seen_time": _ms(alert.last), "modified_time": _ms(alert.at),
+    }  # fmt: skip
+
+
+def _analytic(alert: Alert, detection: str) -> dict[str, Any]:
+    ruled = all(_MODELS.fullmatch(model) for model in alert.models) if alert.models else False
+    model = next((model for model in alert.models if "@" in model), "")
+    type_id, name = (RULE, "Rule") if ruled else (BEHAVIORAL, "Behavioral")
+    return {
+        "uid": clean(detection, 200), "name": clean(detection, 200) or "unknown", "type_id": type_id, "type": name,
+        "version": clean(model, 100), "category": clean(alert.family, 100),
+    }  # fmt: skip
+
+
+def _attacks(alert: Alert) -> list[dict[str, Any]]:
+    """Tactic and techniques; a technique that MITRE ATLAS names is one too."""
+    tactic = {"uid": TACTICS[alert.stage], "name": alert.stage} if alert.stage in TACTICS else {}
+    found = [
+        {"technique": {"uid": one, "name": one}, "sub_technique": {"uid": sub, "name": sub} if sub else {}}
+        for one, sub in techniques(alert.frameworks)
+    ]
+    return [{"tactic": tactic}, *found] if tactic else found
+
+
+def _evidences(alert: Alert) -> list[dict[str, Any]]:
+    """Who did it, with what, from where: one artifact an action, the address with the first."""
+    user = {
+        "uid": clean(alert.actor, 500), "name": clean(alert.actor, 500) or "unknown",
+        "type_id": USER.get(alert.actor_kind, 0), "type": clean(alert.actor_kind, 50),
+        "credential_uid": clean(next(iter(alert.credentials), ""), 300),
+    }  # fmt: skip
+    actor = {"user": user, "session": {"uid": clean(alert.session, 300)} if alert.session else {}}
+    found = [
+        {
+            "actor": actor,
+            "api": {"operation": clean(action, 300), "service": {"name": clean(action.partition(":")[0], 100)}},
+        }
+        for action in alert.actions[:MOST]
+    ] or [{"actor": actor}]
+    addresses = [{"src_endpoint": {"ip": one}} for one in _ips(alert.addresses)]
+    found[0] |= addresses[0] if addresses else {}
+    entries = [clean(one, 300) for one in alert.entries[:UNMAPPED]][:200]
+    return [*found, *addresses[1:], *([{"name": "entries", "data": {"entries": entries}}] if entries else [])]
+
+
+def _anomalies(alert: Alert) -> list[dict[str, Any]]:
+    """What was observed, and how rare that is, of whom."""
+    if not alert.actor or not alert.detections:
+        return []
+    rare = f"p = {alert.p_value:.2g}"
+    return [{
+        "analysis_targets": [{"name": clean(alert.actor, 500), "type": clean(alert.actor_kind, 50) or "identity"}],
+        "anomalies": [
+            {
+                "observation_parameter": clean(name, 200), "observation_type": "Deviation Analysis",
+                "observed_pattern": "RARE", "observations": [{"value": rare, "count": max(count, 1)}],
+            }
+            for name, count in list(alert.detections.items())[:MOST]
+        ],
+    }]  # fmt: skip
+
+
+def _resources(alert: Alert) -> list[dict[str, Any]]:
+    return [{"uid": clean(one, 1000), "name": clean(one, 1000)} for one in alert.resources[:MOST] if one]
+
+
+def _observables(alert: Alert) -> list[dict[str, Any]]:
+    """Values to search for: 2 IP Address, 4 User Name, 10 Resource UID."""
+    users = [("finding.actor", 4, one) for one in (alert.actor, alert.human) if one]
+    resources = [("resources[].uid", 10, one) for one in alert.resources[:MOST] if one]
+    found = [*users, *[("evidences[].src_endpoint.ip", 2, one) for one in _ips(alert.addresses)], *resources]
+    return [{"name": name, "type_id": kind, "value": clean(value, 1000)} for name, kind, value in found]
+
+
+def _aws(alert: Alert) -> bool:
+    return any(one.startswith("aws:") for one in alert.credentials) and bool(alert.accounts)
+
+
+def _cloud(alert: Alert) -> dict[str, Any]:
+    if not _aws(alert):
+        return {}
+    name = clean(alert.accounts[0], 200)
+    return {"provider": "AWS", "account": {"uid": name, "name": name, "type_id": 10, "type": "AWS Account"}}
+
+
+def _ips(texts: Iterable[str]) -> list[str]:
+    found = []
+    for text in texts:
+        try:
+            found.append(str(ipaddress.ip_address(text)))
+        except ValueError:
+            continue
+    return found[:MOST]
+
+
+def _ms(microseconds: int) -> int:
+    return microseconds // 1000
+
+
+def _filled(given: dict[str, Any]) -> dict[str, Any]:
+    """Without what is empty; `unmapped` stays as it is."""
+    found = {}
+    for name, value in given.items():
+        kept = value
+        if isinstance(value, dict) and name != "unmapped":
+            kept = _filled(value)
+        elif isinstance(value, list):
+            kept = [_filled(one) if isinstance(one, dict) else one for one in value]
+            kept = [one for one in kept if one not in ("", None, {})]
+        if kept not in ("", None, [], {}):
+            found[name] = kept
+    return found
