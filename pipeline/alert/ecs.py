@@ -25,7 +25,8 @@ SEVERITY = {"low": 21, "medium": 47, "high": 73, "critical": 99}
 #: `event.category` by family of detections, of the values that ECS allows.
 CATEGORY = {"token": "iam", "identity": "iam", "cadence": "intrusion_detection", "cloud": "configuration"}
 TYPE = {"opened": "start", "updated": "change", "acknowledged": "change", "closed": "end"}
-TEXT, MOST, REST = 8000, 100, 256 * 1024
+#: Characters of a text, and of a keyword (ECS indexes no more of one); values of a kind; bytes of what is left.
+TEXT, KEYWORD, MOST, REST = 8000, 1024, 100, 256 * 1024
 _MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
 #: Said in fields of ECS.
 _SAID = {"title", "sentence", "actor", "risk", "severity", "first", "last", "at", "stage", "runbook", "addresses"}
@@ -47,7 +48,7 @@ def document(notice: Notice) -> dict[str, Any]:
             "dataset": "whodid.alert", "provider": "whodid", "severity": SEVERITY.get(alert.severity, 47),
             "risk_score": round(100 * alert.risk, 1) if 0 <= alert.risk <= 1 else None,
             "start": iso(alert.first), "end": iso(alert.last), "url": notice.link,
-            "reason": clean(" ".join(alert.unusual[:20]), TEXT), "sequence": alert.revision,
+            "reason": clean(" ".join(alert.unusual[:20]), KEYWORD), "sequence": alert.revision,
         },
         "rule": _rule(alert),
         "user": _user(alert.actor), "source": _source(alert),

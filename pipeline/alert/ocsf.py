@@ -32,8 +32,8 @@ STATUS = {"open": (1, "New"), "acknowledged": (2, "In Progress"), "closed": (4, 
 SUPPRESSED = (3, "Suppressed")
 VERDICT = {"false": (1, "False Positive"), "true": (2, "True Positive"), "benign": (5, "Benign")}
 TEST = (6, "Test")
-#: Kinds of users: 1 User, 3 System, 4 Service; of analytics: 1 Rule, 2 Behavioral.
-USER = {"human": 1, "service": 4, "agent": 4, "workload": 3, "ci": 4}
+#: Kinds of users: 1 User, 3 System, 99 another one, which `type` names; of analytics: 1 Rule, 2 Behavioral.
+USER = {"": 0, "human": 1, "workload": 3}
 RULE, BEHAVIORAL = 1, 2
 #: Characters of a text, values of a kind, bytes of `unmapped`.
 TEXT, MOST, UNMAPPED = 4000, 50, 256 * 1024
@@ -121,7 +121,7 @@ def _evidences(alert: Alert) -> list[dict[str, Any]]:
     """Who did it, with what, from where: one artifact an action, the address with the first."""
     user = {
         "uid": clean(alert.actor, 500), "name": clean(alert.actor, 500) or "unknown",
-        "type_id": USER.get(alert.actor_kind, 0), "type": clean(alert.actor_kind, 50),
+        "type_id": USER.get(alert.actor_kind, 99), "type": clean(alert.actor_kind, 50),
         "credential_uid": clean(next(iter(alert.credentials), ""), 300),
     }  # fmt: skip
     actor = {"user": user, "session": {"uid": clean(alert.session, 300)} if alert.session else {}}

@@ -11,10 +11,11 @@ from pipeline.cli.views import Format, Shape
 
 CSV_COLUMNS = (
     "time", "severity", "detection", "title", "sentence", "actor", "actor_kind", "human", "session", "score", "p_value",
-    "model", "frameworks", "suppressed", "details", "entries", "revision", "finding_id",
+    "model", "frameworks", "suppressed", "details", "entries", "revision", "family", "tactic", "action", "credential",
+    "policy", "account", "address", "resources", "runbook", "quotes", "key", "finding_id",
 )  # fmt: skip
 #: Parts of one finding that are shown below its fields.
-_PARTS = ("details", "entries", "evidence", "missing")
+_PARTS = ("details", "entries", "evidence", "missing", "runbook", "quotes", "key")
 
 
 def listing(rows: Iterable[Shape], format: Format, out: TextIO) -> int:
@@ -33,6 +34,9 @@ def single(row: Shape, format: Format, out: TextIO) -> None:
     if row["details"]:
         out.write("\nMeasured, and what is usual:\n")
         pairs(row["details"].items(), out)
+    if row.get("runbook"):
+        out.write("\nWhat to do:\n")
+        pairs([(f"{place}.", text) for place, text in enumerate(row["runbook"], 1)], out)
     if row["evidence"]:
         out.write("\nEvidence:\n")
         views.timeline(row["evidence"], "table", out)

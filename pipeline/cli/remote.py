@@ -119,8 +119,9 @@ def open_store(settings: Settings) -> Store:
 class StoreReader:
     """Reads the store itself."""
 
-    def __init__(self, store: Store, settings: Settings) -> None:
-        self._store, self._settings = store, settings
+    def __init__(self, store: Store, settings: Settings | None = None) -> None:
+        """`settings` say which broker is told of decisions."""
+        self._store, self._settings = store, settings or Settings()
 
     def timeline(
         self, pivot: str, value: str, *, since: str = "", until: str = "", limit: int, exact: bool = False

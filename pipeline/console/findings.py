@@ -6,8 +6,9 @@ found), `finding_id`, `severity`, `detection`, `title`, `sentence`, `actor`, `ac
 ATT&CK) of its detection, `runbook` (what to do, step by step), `score` (0 to 1, higher is worse), `p_value` (how often
 as much is seen where nothing is wrong), `model` (`name@version`), `frameworks` (ids in public frameworks), `suppressed`
 (why nobody is to be told of it; empty where nobody said so), `details` (text by name: what was measured, what was
-usual), `entries` (ids of the entries that are its evidence, the most telling first) and `revision`. Those that were
-retracted are not shown, and those that are suppressed only with `suppressed=true`.
+usual), `quotes` (parts of sentence and details that come out of prompts, arguments and results), `entries` (ids of the
+entries that are its evidence, the most telling first), `key` (whose past it was held against) and `revision`. Those
+that were retracted are not shown, and those that are suppressed only with `suppressed=true`.
 
 One by its id has besides: `evidence` (these entries as in a timeline, oldest first) and `missing` (ids of those that
 are not shown: not in the store, or beyond the first `MOST`). Keys may be added; none changes its meaning within `/v1`.
@@ -38,7 +39,7 @@ MOST = 200
 _FIRST = (
     "time", "finding_id", "severity", "detection", "title", "sentence", "actor", "actor_kind", "human", "session",
     "action", "credential", "policy", "account", "address", "resources", "family", "tactic", "score", "p_value",
-    "model", "frameworks", "runbook", "suppressed", "details", "entries", "revision",
+    "model", "frameworks", "runbook", "suppressed", "details", "quotes", "entries", "key", "revision",
 )  # fmt: skip
 
 

@@ -21,6 +21,9 @@ from pipeline.alert.wire import Away, Refused, Reply, Wire
 
 #: Statuses of an item that are the index's trouble, not the document's.
 _LATER = {401, 403, 404, 408, 425, 429}
+#: What an index answers with 400 when it, not the document, is wrong: a data stream that takes no `index`, a pipeline that
+#: is not there (seen with OpenSearch 2.19).
+_OF_THE_INDEX = "illegal_argument_exception"
 
 
 class Elastic(Destination):
@@ -84,7 +87,7 @@ def check(reply: Reply) -> None:
     if status < 300 or status == 409:
         # 409: this revision, or a later one, is there.
         return
-    reason = json.dumps(result.get("error", ""))[:400] if isinstance(result, dict) else ""
-    if status in _LATER or status >= 500:
+    reason = json.dumps(result.get("error", ""))[:400]
+    if status in _LATER or status >= 500 or _OF_THE_INDEX in reason:
         raise Away(f"the index answered {status}: {reason}", status)
     raise Refused(f"the index answered {status}: {reason}", status)

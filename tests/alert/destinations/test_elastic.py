@@ -120,6 +120,7 @@ def test_what_is_there_is_delivered(status):
         (bulk(400, "mapper_parsing_exception"), Refused, "mapper_parsing_exception"),
         (bulk(429, "es_rejected_execution_exception"), Away, "429"),
         (bulk(503), Away, "503"),
+        (bulk(400, "illegal_argument_exception"), Away, "illegal_argument"),
         (bulk(404, "index_not_found_exception"), Away, "index_not_found"),
         (answer(200, b"<html>a login page</html>"), Away, "no answer of a bulk API"),
         (answer(200, b'{"items": []}'), Away, "no answer"),
