@@ -1,4 +1,4 @@
-"""The wiring of the stateful middle: one Faust agent per hop. Only this file, hop and assignor know Faust.
+"""The wiring of the stateful middle: one Faust agent per hop. Only this file, hop, assignor and transport know Faust.
 
     events-by-credential ─ directory ─► events-by-credential, events-by-actor
     events-by-actor ─ sessions ─► entries, events-by-credential (whose session is whose), steps
@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import faust
 import msgspec
 
 from pipeline.alert import kept, record
@@ -34,6 +33,7 @@ from pipeline.kit.topics import full_name, partition_of
 from pipeline.score import drift, misuse
 from pipeline.score.act import identity_of
 from pipeline.score.findings import BY_AGENT
+from pipeline.transport import App
 from schemas.batch import SECOND_HOP, Alerts, Batch, DeadLetters, Entries, Findings, Item, Mark, Recall, Recalls
 from schemas.finding import Finding
 from schemas.rejected import Rejected
@@ -270,7 +270,7 @@ class Correlator:
 
 def _faust_app(settings: Settings) -> Any:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    return faust.App(
+    return App(
         settings.prefix + "whodid-correlate",
         broker=[f"kafka://{server}" for server in settings.bootstrap.split(",")],
         store="memory://",

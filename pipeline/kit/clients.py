@@ -6,6 +6,9 @@ from typing import Any
 
 from pipeline.kit.config import Settings
 
+#: Milliseconds that a broker may wait for more before it answers a fetch.
+FETCH_WAIT = 50
+
 
 def producer_config(settings: Settings) -> dict[str, Any]:
     """Durable and ordered: acknowledged by all replicas, retried until delivered."""
@@ -34,6 +37,6 @@ def consumer_config(settings: Settings, group: str) -> dict[str, Any]:
         "max.poll.interval.ms": 86_400_000,
         "fetch.message.max.bytes": settings.transport_limit,
         "fetch.max.bytes": max(52_428_800, settings.transport_limit),
-        "fetch.wait.max.ms": 50,
+        "fetch.wait.max.ms": FETCH_WAIT,
         "log_level": 0,
     }

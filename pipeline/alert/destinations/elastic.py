@@ -21,8 +21,8 @@ from pipeline.alert.wire import Away, Refused, Reply, Wire
 
 #: Statuses of an item that are the index's trouble, not the document's.
 _LATER = {401, 403, 404, 408, 425, 429}
-#: What an index answers with 400 when it is wrong, not the document: a data stream that takes no `index`, a pipeline that
-#: is not there (seen with OpenSearch 2.19).
+#: What an index answers with 400 when it is wrong, not the document: a data stream that takes no `index`, a pipeline
+#: that is not there (seen with OpenSearch 2.19).
 _OF_THE_INDEX = "illegal_argument_exception"
 
 
