@@ -69,7 +69,7 @@ def said(episode: Episode, sensitivity: str) -> Alert:
 
 def sentence(alert: Alert) -> str:
     """Who (and for whom) did what, with which token, under which policy, when."""
-    kind = f" ({alert.actor_kind})" if alert.actor_kind else ""
+    kind = f" ({alert.actor_kind})" if alert.actor_kind not in ("", "unknown") else ""
     whom = f", for {_cut(alert.human)}" if alert.human and alert.human != alert.actor else ""
     how = _how(alert)
     found = f"{alert.count} finding{'s' * (alert.count != 1)} of {_some(list(alert.detections))}"

@@ -52,7 +52,7 @@ def alert(row: Shape, format: Format, out: TextIO) -> None:
             pairs([(f"{place}.", text) for place, text in enumerate(row[name], 1)], out)
     out.write("\n")
     told = [(name, views.written(value)) for name, value in row.items() if name not in (*_PARTS, *_SPARED)]
-    pairs([(name, text) for name, text in told if text and text != "false"], out)
+    pairs([(name, text) for name, text in told if text and text not in ("false", "False")], out)
     if row["changes"]:
         out.write("\nWhat was done about it:\n")
         pairs([(one["at"], _change(one)) for one in row["changes"]], out)

@@ -104,7 +104,7 @@ def _numbers(report: dict[str, Any]) -> list[tuple[str, str]]:
     store = report["store"]
     shown = [
         (name.replace("_", " "), f"{store[name]:,}")
-        for name in ("entries", "unbound", "records", "rejected", "findings")
+        for name in ("entries", "unbound", "records", "rejected", "findings", "open_alerts")
         if name in store
     ]
     waiting = sum(report.get("lag", {}).values())

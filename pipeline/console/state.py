@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline.console.shapes import iso
 from pipeline.kit.failures import Transient
-from pipeline.store import Store, findings, queries
+from pipeline.store import Store, alerts, findings, queries
 
 Status = Callable[[], dict[str, Any]]
 
@@ -15,8 +15,9 @@ Status = Callable[[], dict[str, Any]]
 def report(store: Store, status: Status) -> dict[str, Any]:
     """The process's own report, and under `store` what it holds (or `error`).
 
-    `store`: `entries`, `unbound`, `records`, `rejected`, `last_event` (time or null), `findings`, `links` (entries by
-    method of the actor link), `rejections` (`stage`, `reason`, `amount`; most frequent first, at most 100).
+    `store`: `entries`, `unbound`, `records`, `rejected`, `last_event` (time or null), `findings`, `open_alerts` (those
+    that somebody was told of and nobody has closed), `links` (entries by method of the actor link), `rejections`
+    (`stage`, `reason`, `amount`; most frequent first, at most 100).
     """
     return {**status(), "store": holdings(store)}
 
@@ -29,6 +30,7 @@ def holdings(store: Store) -> dict[str, Any]:
             **counts._asdict(),
             "last_event": None if counts.last_event is None else iso(counts.last_event),
             "findings": findings.amount(store),
+            "open_alerts": alerts.waiting(store),
             "links": queries.link_methods(store),
             "rejections": [rejection._asdict() for rejection in queries.rejections(store)],
         }
@@ -37,8 +39,9 @@ def holdings(store: Store) -> dict[str, Any]:
 
 
 def troubles(store: Store, status: Status) -> list[str]:
-    """Why this process is not healthy; empty when it is."""
-    found = [f"{part}: {reason}" for part, reason in status().get("troubles", {}).items()]
+    """Why this process is not healthy; empty when it is. A destination that is away makes nothing of ours ill."""
+    told = status().get("troubles", {})
+    found = [f"{part}: {reason}" for part, reason in told.items() if not part.startswith("destination ")]
     try:
         store.rows("SELECT 1")
     except Transient as error:

@@ -6,6 +6,7 @@ from typing import Any
 
 from confluent_kafka import KafkaException
 
+from pipeline.alert.file import Alerts
 from pipeline.kit.admin import lag
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Failure
@@ -18,7 +19,8 @@ GROUPS = {"normalize": "whodid-normalize", "correlate": "whodid-correlate", "sto
 def report(settings: Settings, metrics: Metrics) -> dict[str, Any]:
     """Counters, troubles and lag per stage (messages not yet covered by a commit)."""
     try:
-        behind = {stage: lag(settings, settings.prefix + group) for stage, group in GROUPS.items()}
+        groups = {**GROUPS, **_destinations(settings)}
+        behind = {stage: lag(settings, settings.prefix + group) for stage, group in groups.items()}
         troubles = metrics.troubles
     except (KafkaException, Failure) as error:
         behind, troubles = {}, {**metrics.troubles, "kafka": str(error)}
@@ -28,3 +30,12 @@ def report(settings: Settings, metrics: Metrics) -> dict[str, Any]:
         "counts": metrics.counts,
         "troubles": troubles,
     }
+
+
+def _destinations(settings: Settings) -> dict[str, str]:
+    """Group of each destination and hook; none while the file of alerts is wrong, which `troubles` tells."""
+    try:
+        said = Alerts.load(settings.alerts).said
+    except Failure:
+        return {}
+    return {f"alert {one.name}": f"whodid-alert-{one.name}" for one in (*said.destinations, *said.hooks)}

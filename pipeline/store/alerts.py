@@ -37,6 +37,7 @@ WHERE last >= fromUnixTimestamp64Micro({since:Int64}, 'UTC') AND last <= fromUni
 _AFTER = " AND (last, alert_id) < (fromUnixTimestamp64Micro({after_time:Int64}, 'UTC'), {after_id:String})"
 _OF_DETECTION = "hasAny(detections, {detection:Array(String)})"
 _ORDER = " ORDER BY last DESC, alert_id DESC LIMIT {limit:UInt32}"
+_WAITING = "SELECT count() FROM alerts FINAL WHERE state != 'closed' AND suppressed = '' AND part_of = ''"
 _ONE = "SELECT alert FROM alerts FINAL WHERE alert_id = {id:String}"
 _RESPONSES = "SELECT response FROM responses FINAL"
 _DELIVERIES = f"""
@@ -101,6 +102,11 @@ def alerts(
     rows = store.rows(sql + _ORDER, asked)
     place = (rows[limit - 1][1], rows[limit - 1][2]) if len(rows) > limit else None
     return AlertsPage([_alert(row[0]) for row in rows[:limit]], place)
+
+
+def waiting(store: Rows) -> int:
+    """How many alerts somebody was told of and nobody has closed."""
+    return int(store.rows(_WAITING, {})[0][0]) if store.rows(_THERE, {})[0][0] else 0
 
 
 def alert(store: Rows, alert_id: str) -> Alert | None:

@@ -1,9 +1,11 @@
 import pytest
 
+from pipeline.console.app import create
 from pipeline.store import columns
 from schemas.entry import Entry, Link
 from schemas.event import Argument, Event
 from schemas.rejected import Rejected
+from tests.console.browser import Browser
 from tests.store.entries import entry
 
 REJECTED = Rejected(
@@ -123,6 +125,7 @@ def test_the_status_is_of_the_process_and_the_store(browser, store):
     assert found["lag"] == {"normalize": 2, "store": 1}
     assert found["store"] == {
         "entries": 1, "unbound": 0, "records": 0, "rejected": 0, "last_event": "2023-11-14T22:13:20Z", "findings": 0,
+        "open_alerts": 0,
         "links": {"credential": 1}, "rejections": [],
     }  # fmt: skip
 
@@ -143,3 +146,9 @@ def test_while_the_store_is_away_every_question_says_so(browser, store):
     page = browser.get("/", pivot="actor", value="x")
     assert page.status_code == 503
     assert "store: closed" in page.text
+
+
+def test_a_destination_that_is_away_makes_nothing_of_ours_ill(store, settings):
+    troubles = {"destination siem": "HTTP 503", "store": "away"}
+    found = Browser(create(store, settings, lambda: {"troubles": troubles})).get("/healthz").json()
+    assert found["reasons"] == ["store: away"]

@@ -13,10 +13,17 @@ from pipeline.store import alerts, connect, queries
 from schemas.alert import Decision
 from schemas.batch import Findings
 from tests.alert.findings import decision, finding
-from tests.flow.harness import drain, kill, running, settings_for, wait_until
+from tests.flow import harness
+from tests.flow.harness import kill, running, settings_for, wait_until
 from tests.flow.receiver import receiving
 
 ALL = ["correlate", "store", "alert"]
+#: Seconds of silence after which all has come: nothing here waits for a grace.
+IDLE = 2.5
+
+
+def drain(settings, shape):
+    return harness.drain(settings, shape, IDLE)
 
 
 @pytest.fixture
