@@ -289,6 +289,8 @@ def _faust_app(settings: Settings) -> Any:
         producer_max_request_size=settings.transport_limit,
         producer_linger=0,
         stream_wait_empty=False,
+        # Faust says that a stream hangs in which nothing comes; a pipeline may be idle for days.
+        stream_processing_timeout=10 * 365 * 86_400.0,
         worker_redirect_stdouts=False,
         datadir=str(settings.data_dir / "faust"),
     )

@@ -199,7 +199,7 @@ class Line:
     def _failed(self, asked: float, reason: str, now: float) -> None:
         """Count a failure; all wait if the circuit is open now, or the destination asked for it."""
         self.failures += 1
-        wait = max(asked, self._wait(self.failures) if self.is_open else 0.0)
+        wait = max(asked, self._wait(self.failures - OPENS + 1) if self.is_open else 0.0)
         self._until = max(self._until, now + wait)
         self._trouble(f"{reason[:REASON]} ({self.failures} times in a row)")
 
