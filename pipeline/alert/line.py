@@ -84,6 +84,7 @@ class Line:
         self._queues: dict[str, list[Parcel]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._bug: BaseException | None = None
+        self._under_way = 0
         #: Failures in a row, and until when nothing is tried.
         self.failures = 0
         self._until = 0.0
@@ -144,7 +145,8 @@ class Line:
                     # Another one may have failed or succeeded meanwhile.
                     await self._turn()
                     outcome = await self._attempt(parcel, attempt)
-                    if outcome == "retry":
+                    # Not while others, which began before it opened, still use what there is.
+                    if outcome == "retry" and not self._under_way:
                         await self._reset()
             else:
                 outcome = await self._attempt(parcel, attempt)
@@ -161,6 +163,7 @@ class Line:
     async def _attempt(self, parcel: Parcel, attempt: int) -> str:
         began = self._clock.now()
         status, reason, asked = 0, "", 0.0
+        self._under_way += 1
         try:
             status = (await parcel.send()).status
             outcome = "delivered"
@@ -172,6 +175,8 @@ class Line:
             outcome, reason = "retry", str(failure)
             if isinstance(failure, Away):
                 status, asked = failure.status, failure.retry_after
+        finally:
+            self._under_way -= 1
         now = self._clock.now()
         if outcome == "retry":
             self._failed(asked, reason, now)

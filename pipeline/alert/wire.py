@@ -152,9 +152,10 @@ class Wire:
 
     async def close(self) -> None:
         """Give back connections."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        session, self._session = self._session, None
+        if session is not None:
+            # Whoever asks while this one closes gets another.
+            await session.close()
 
     async def _addresses(self, host: str, port: int) -> list[ResolveResult]:
         resolver = _Guarded(self._resolver(), self._allowed)

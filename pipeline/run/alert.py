@@ -40,6 +40,8 @@ ALERTS, DELIVERIES, DEAD_LETTERS, FINDINGS = "alerts", "deliveries", "dead-lette
 FULL, COMMIT_EVERY, LOOK_EVERY = 2000, 1.0, 0.02
 #: A destination that is new is told of what was alerted within so many seconds before, not of all that Kafka keeps.
 BEFORE = 3600.0
+#: Alerts whose latest revision is remembered, so that it is not told twice.
+REMEMBERED = 20_000
 #: Seconds that what is under way may take when told to stop.
 PATIENCE = 5.0
 #: Offsets of a partition that are not decided, with how many parcels each still waits for; and where a parcel is from.
@@ -117,6 +119,8 @@ class Teller:
         self._offsets: dict[int, Pending] = {}
         self._next: dict[int, int] = {}
         self._new_since = 0.0
+        #: Latest revision of each alert that this process has taken up.
+        self._latest: dict[str, int] = {}
         self._bug: BaseException | None = None
         self._thread = threading.Thread(target=self._guarded, name=f"alert-{destination.name}")
 
@@ -187,7 +191,7 @@ class Teller:
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """What of these partitions was under way is somebody else's now, or comes again from the last commit."""
-        self._offsets, self._next = {}, {}
+        self._offsets, self._next, self._latest = {}, {}, {}
         committed = consumer.committed(partitions, 10.0)
         if committed and all(one.offset < 0 for one in committed):
             self._new_since = self._clock.now() - BEFORE
@@ -228,9 +232,19 @@ class Teller:
             old = not batch.only and alert.at < self._new_since * 1e6
             if (untold or old) and not batch.only:
                 continue
-            if self.destination.wants(alert, news_of(alert)):
+            if self.destination.wants(alert, news_of(alert)) and (batch.only or self._is_news(alert)):
                 found.append(self._parcel(alert, (message, pending), wire))
         return found
+
+    def _is_news(self, alert: Alert) -> bool:
+        """Whether this revision was not under way before: a worker that starts again repeats what it made last."""
+        if self._latest.get(alert.alert_id, -1) >= alert.revision:
+            return False
+        self._latest.pop(alert.alert_id, None)
+        self._latest[alert.alert_id] = alert.revision
+        if len(self._latest) > REMEMBERED:
+            del self._latest[next(iter(self._latest))]
+        return True
 
     def _parcel(self, alert: Alert, origin: Origin, wire: Wire) -> Parcel:
         told = notice(alert, self.destination.mask, self.console)

@@ -333,3 +333,21 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 def test_what_is_no_url_of_http_is_refused(url: str) -> None:
     with pytest.raises(Refused):
         asyncio.run(ask(url))
+
+
+def test_whoever_asks_while_connections_are_made_anew_is_answered():
+    async def main() -> list[int]:
+        async with Raw() as raw:
+            wire = Wire(allowed=LOOPBACK)
+
+            async def ask() -> int:
+                return (await wire.request("POST", raw.url, b"{}")).status
+
+            found = []
+            for _ in range(20):
+                await ask()
+                found += await asyncio.gather(wire.close(), ask(), ask())
+            await wire.close()
+            return [one for one in found if one is not None]
+
+    assert set(asyncio.run(main())) == {200}
