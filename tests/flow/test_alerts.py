@@ -1,17 +1,23 @@
 """Findings become alerts that reach a receiver, whatever breaks on the way."""
 
 import json
+import threading
 import time
 
 import msgspec
 import pytest
 from confluent_kafka import Producer
 
+from pipeline.alert.destinations.webhook import Webhook
+from pipeline.alert.example import example
 from pipeline.kit.admin import ensure_topics
+from pipeline.kit.metrics import Metrics
 from pipeline.kit.topics import full_name
+from pipeline.run import alert
+from pipeline.run.ending import Ending
 from pipeline.store import alerts, connect, queries
 from schemas.alert import Decision
-from schemas.batch import Findings
+from schemas.batch import Alerts, Findings
 from tests.alert.findings import decision, finding
 from tests.flow import harness
 from tests.flow.harness import kill, running, settings_for, wait_until
@@ -174,3 +180,33 @@ def test_destinations_come_and_go_while_it_runs(embedded, tmp_path, receiver):
         wait_until(lambda: len(receiver.path["/other"]) == 2)
         assert len(receiver.path["/siem"]) == 1
         kill(child)
+
+
+def test_a_bug_in_one_destination_ends_that_one_only_and_it_begins_again(embedded, tmp_path, receiver, monkeypatch):
+    other = {"name": "other", "kind": "ocsf", "url": receiver.url + "/other", "allow": ["127.0.0.0/8"]}
+    settings = configured(embedded, tmp_path, receiver, other)
+    bugs = []
+    sends = Webhook.send
+
+    async def buggy(self, one, wire):
+        if not bugs:
+            bugs.append(one.key)
+            raise KeyError("no such thing")
+        return await sends(self, one, wire)
+
+    monkeypatch.setattr(Webhook, "send", buggy)
+    monkeypatch.setattr(alert, "AGAIN", 0.2)
+    ensure_topics(settings)
+    producer = Producer({"bootstrap.servers": settings.bootstrap})
+    told = msgspec.structs.replace(example(int(time.time() * 1e6)), alert_id="a1")
+    producer.produce(full_name(settings, "alerts"), msgspec.msgpack.encode(Alerts([told])), partition=0)
+    producer.flush()
+    metrics, stop = Metrics(), threading.Event()
+    role = threading.Thread(target=alert.AlertRole(settings, metrics).run, args=(Ending(stop),))
+    role.start()
+    try:
+        wait_until(lambda: receiver.path["/other"] and receiver.path["/siem"], 40)
+    finally:
+        stop.set()
+        role.join()
+    assert len(bugs) == metrics.counts["bugs"] == 1
