@@ -79,7 +79,8 @@ class Receiver:
             # It is taken, and the connection is reset before that is said.
             self._keep(said, now)
             handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            handler.connection.close()
+            os.close(handler.connection.detach())
+            handler.close_connection = True
             return 0
         return 429 if drawn < 0.15 else 302 if drawn < 0.17 else 503
 

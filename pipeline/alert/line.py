@@ -144,7 +144,7 @@ class Line:
                 async with self._probe:
                     # Another one may have failed or succeeded meanwhile.
                     await self._turn()
-                    outcome = await self._attempt(parcel, attempt)
+                    outcome = await self._attempt(parcel, attempt, probe=True)
                     # Not while others, which began before it opened, still use what there is.
                     if outcome == "retry" and not self._under_way:
                         await self._reset()
@@ -160,7 +160,7 @@ class Line:
         while (left := self._until - self._clock.now()) > 0:
             await self._clock.sleep(left)
 
-    async def _attempt(self, parcel: Parcel, attempt: int) -> str:
+    async def _attempt(self, parcel: Parcel, attempt: int, *, probe: bool = False) -> str:
         began = self._clock.now()
         status, reason, asked = 0, "", 0.0
         self._under_way += 1
@@ -179,7 +179,7 @@ class Line:
             self._under_way -= 1
         now = self._clock.now()
         if outcome == "retry":
-            self._failed(asked, reason, now)
+            self._failed(asked, reason, now, probe=probe)
             if now - parcel.since >= self._give_up_after:
                 outcome = "expired"
         elif outcome == "delivered":
@@ -201,10 +201,14 @@ class Line:
         )
         return outcome
 
-    def _failed(self, asked: float, reason: str, now: float) -> None:
-        """Count a failure; all wait if the circuit is open now, or the destination asked for it."""
-        self.failures += 1
-        wait = max(asked, self._wait(self.failures - OPENS + 1) if self.is_open else 0.0)
+    def _failed(self, asked: float, reason: str, now: float, *, probe: bool) -> None:
+        """Count a failure; all wait if the circuit is open now, or the destination asked for it.
+
+        What began before the circuit opened and fails later is no news: it makes nobody wait longer.
+        """
+        late = self.is_open and not probe
+        self.failures += not late
+        wait = max(asked, self._wait(self.failures - OPENS + 1) if self.is_open and not late else 0.0)
         self._until = max(self._until, now + wait)
         self._trouble(f"{reason[:REASON]} ({self.failures} times in a row)")
 

@@ -240,3 +240,18 @@ def test_the_circuit_opens_after_some_failures_in_a_row():
 
     run(made(away, give_up_after=60.0), ("a", 0))
     assert opened.index(True) == OPENS
+
+
+def test_what_began_before_the_circuit_opened_and_fails_late_makes_nobody_wait_longer():
+    async def slow_and_away(rig, alert, revision):
+        if rig.clock.now() - rig.began < 20:
+            # All begin at once; most hang for ten seconds and fail long after the first few have.
+            await rig.clock.sleep(10.0 if int(alert[1:]) > 5 else 0.0)
+            raise Away("no answer within 10 s")
+        return OK
+
+    rig = made(slow_and_away, at_once=64)
+    rig.began = rig.clock.now()
+    run(rig, *[(f"a{n}", 0) for n in range(60)])
+    assert set(rig.outcomes.values()) == {"delivered"}
+    assert rig.clock.now() - rig.began < 120
