@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 import math
 import re
 import unicodedata
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -54,6 +56,17 @@ def valid(value: Any) -> Any:  # noqa: ANN401  (what JSON may be)
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
+
+
+def addresses(texts: Iterable[str], most: int) -> list[str]:
+    """Those that are IP addresses, without zones (`fe80::1%eth0`), which may be any text and which receivers refuse."""
+    found = []
+    for text in texts:
+        try:
+            found.append(str(ipaddress.ip_address(text.partition("%")[0])))
+        except ValueError:
+            continue
+    return list(dict.fromkeys(found))[:most]
 
 
 def bounded(value: Any, most: int) -> Any:  # noqa: ANN401  (what JSON may be)
