@@ -22,18 +22,18 @@ VERSION = "8.17.0"
 SEVERITY = {"low": 21, "medium": 47, "high": 73, "critical": 99}
 #: `event.category` by family of detections, of the values that ECS allows.
 CATEGORY = {"token": "iam", "identity": "iam", "cadence": "intrusion_detection", "cloud": "configuration"}
-#: Characters of a text, and of a keyword (ECS indexes no more of one); values of a kind; bytes of what is left.
+#: Characters of a text (an index refuses terms of 32,766 bytes), and of a keyword (ECS indexes no more of one); values
+#: of a kind; bytes of what is left.
 TEXT, KEYWORD, MOST, REST = 8000, 1024, 100, 256 * 1024
 _MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
 #: Said in fields of ECS.
-_SAID = {"title", "sentence", "actor", "risk", "severity", "first", "last", "at", "stage", "runbook", "addresses"}
+_SAID = {"title", "sentence", "actor", "risk", "severity", "first", "last", "at"}
 
 
 def document(notice: Notice) -> dict[str, Any]:
     """One document."""
     alert = notice.alert
     categories = dict.fromkeys([CATEGORY.get(alert.family, "intrusion_detection"), "intrusion_detection"])
-    rest = {name: value for name, value in item(alert).items() if name not in _SAID}
     return _filled({
         "@timestamp": iso(alert.at) or iso(alert.last) or "1970-01-01T00:00:00.000Z",
         "ecs": {"version": VERSION},
@@ -44,7 +44,8 @@ def document(notice: Notice) -> dict[str, Any]:
             "action": f"alert-{notice.news}", "id": clean(notice.key, 300), "module": "whodid",
             "dataset": "whodid.alert", "provider": "whodid", "severity": SEVERITY.get(alert.severity, 47),
             "risk_score": round(100 * alert.risk, 1) if 0 <= alert.risk <= 1 else None,
-            "start": iso(alert.first), "end": iso(alert.last), "url": notice.link if len(notice.link) <= KEYWORD else "",
+            "start": iso(alert.first), "end": iso(alert.last),
+            "url": notice.link if len(notice.link) <= KEYWORD else "",
             "reason": clean(" ".join(alert.unusual[:20]), KEYWORD), "sequence": alert.revision,
         },
         "rule": _rule(alert),
@@ -55,8 +56,17 @@ def document(notice: Notice) -> dict[str, Any]:
             "user": list(dict.fromkeys(clean(one, 500) for one in (alert.actor, alert.human) if one)),
             "ip": addresses(alert.addresses, MOST),
         },
-        "whodid": bounded({"key": notice.key, "example": notice.example, **rest}, REST),
+        "whodid": _rest(notice),
     })  # fmt: skip
+
+
+def _rest(notice: Notice) -> dict[str, Any]:
+    """What ECS has no field for. Names of detections are values: as keys they would be fields of the index."""
+    kept = {name: value for name, value in item(notice.alert).items() if name not in _SAID}
+    kept["detections"] = [
+        {"name": clean(name, KEYWORD), "count": count} for name, count in notice.alert.detections.items()
+    ]
+    return bounded({"key": notice.key, "example": notice.example, **kept}, REST, TEXT)
 
 
 def _rule(alert: Alert) -> dict[str, Any]:
@@ -71,9 +81,8 @@ def _rule(alert: Alert) -> dict[str, Any]:
 def _threat(alert: Alert) -> dict[str, Any]:
     named = tactic(alert.stage)
     known = [(one, sub) for one, sub in techniques(alert.frameworks) if one.startswith("T")][:MOST]
-    ids, subs = (
-        (list(dict.fromkeys(filter(None, several))) for several in zip(*known, strict=True)) if known else ([], [])
-    )
+    ids = list(dict.fromkeys(one for one, _ in known))
+    subs = list(dict.fromkeys(sub for _, sub in known if sub))
     found = {
         "tactic": {"id": [named[0]], "name": [named[1]]} if named else {},
         "technique": {"id": ids, "subtechnique": {"id": subs}},

@@ -135,7 +135,7 @@ def _evidences(alert: Alert) -> list[dict[str, Any]]:
     found[0] |= ends[0] if ends else {}
     human = clean(alert.human, 500)
     behalf = [{"name": "on behalf of", "user": {"name": human, "type_id": 1, "type": "User"}}] if human else []
-    entries = [clean(one, 300) for one in alert.entries[:UNMAPPED]][:200]
+    entries = [clean(one, 300) for one in alert.entries if one][:200]
     return [*found, *ends[1:], *behalf, *([{"name": "entries", "data": {"entries": entries}}] if entries else [])]
 
 
@@ -161,15 +161,15 @@ def _resources(alert: Alert) -> list[dict[str, Any]]:
 
 
 def _observables(alert: Alert) -> list[dict[str, Any]]:
-    """Values to search for: 2 IP Address, 4 User Name, 10 Resource UID."""
-    users = [("evidences[].actor.user.name", 4, alert.actor), ("evidences[].user.name", 4, alert.human)]
-    resources = [("resources[].uid", 10, one) for one in alert.resources[:MOST] if one]
-    ends = [("evidences[].src_endpoint.ip", 2, one) for one in addresses(alert.addresses, MOST)]
-    found = [*[one for one in users if one[2]], *ends, *resources]
-    return [
-        {"name": name, "type_id": kind, "value": clean(value, 500 if kind == 4 else 1000)}
-        for name, kind, value in found
+    """Values to search for, and where they are: 2 IP Address, 4 User Name, 10 Resource UID."""
+    users = [
+        ("evidences[].actor.user.name", 4, clean(alert.actor, 500)),
+        ("evidences[].user.name", 4, clean(alert.human, 500)),
     ]
+    resources = [("resources[].uid", 10, clean(one, 1000)) for one in alert.resources[:MOST] if one]
+    ends = [("evidences[].src_endpoint.ip", 2, one) for one in addresses(alert.addresses, MOST)]
+    found = [*users, *ends, *resources]
+    return [{"name": name, "type_id": kind, "value": value} for name, kind, value in found if value]
 
 
 def _aws(alert: Alert) -> bool:

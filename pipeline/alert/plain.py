@@ -69,10 +69,13 @@ def addresses(texts: Iterable[str], most: int) -> list[str]:
     return list(dict.fromkeys(found))[:most]
 
 
-def bounded(value: Any, most: int) -> Any:  # noqa: ANN401  (what JSON may be)
-    """The same value, in at most so many bytes of JSON: texts are cut and lists end early, both visibly."""
+def bounded(value: Any, most: int, longest: int = _STEPS[0][0]) -> Any:  # noqa: ANN401  (what JSON may be)
+    """The same value, in at most so many bytes of JSON: texts are cut and lists end early, both visibly.
+
+    `longest`: no text has more characters.
+    """
     for texts, items in _STEPS:
-        found = _less(value, texts, items)
+        found = _less(value, min(texts, longest), items)
         if len(encoded(found)) <= most:
             return found
     raise ValueError(f"cannot be said in {most} bytes")

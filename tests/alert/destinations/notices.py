@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import get_args
 
 from pipeline.alert.example import example
-from pipeline.alert.notice import Mask, News, Notice
+from pipeline.alert.notice import Mask, News, Notice, notice
 from pipeline.alert.storm import Storm, admit, spoken
 from schemas.alert import Alert, Change
 from schemas.event import ActorKind
-from tests.alert.said import HOSTILE, hostile, said
+from tests.alert.said import CONSOLE, HOSTILE, hostile, said
 
 STATES = {"opened": "open", "updated": "open", "acknowledged": "acknowledged", "closed": "closed"}
 #: Nothing is said of it.
@@ -20,8 +20,8 @@ EMPTY = said(
 )  # fmt: skip
 #: Lists and names are there, and empty.
 BLANK = said(
-    **dict.fromkeys(("unusual", "runbook", "actions", "resources", "accounts", "addresses", "entries"), ["", ""]),
-    **dict.fromkeys(("policies", "frameworks", "models"), [""]), detections={"": 0}, credentials=["aws:", ""],
+    **{name: ["", ""] for name in ("unusual", "runbook", "actions", "resources", "accounts", "addresses", "entries")},
+    **{name: [""] for name in ("policies", "frameworks", "models")}, detections={"": 0}, credentials=["aws:", ""],
 )  # fmt: skip
 
 
@@ -55,7 +55,7 @@ def _several() -> dict[str, Notice]:
         for name in ("actor", "addresses", "credentials", "accounts", "detections", "models", "actions", "stage")
     }
     return found | {
-        "example": said(is_example=True), "storm": said(**{name: getattr(storm(), name) for name in storm().__struct_fields__}),
+        "example": said(is_example=True), "storm": notice(storm(), "nothing", CONSOLE),
         "empty": EMPTY, "blank": BLANK, "hostile": hostile(),
         "of zones": said(addresses=["fe80::1%eth0", f"fe80::1%{'x' * 100}", "::ffff:192.0.2.1", "192.0.2.1"]),
         "of a person": said(actor="ana@example.com", actor_kind="human", human="ana@example.com"),

@@ -3,38 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import ipaddress
 import json
+from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
 
 from pipeline.alert.destinations.elastic import Elastic, payload
-from pipeline.alert.ecs import VERSION, document
+from pipeline.alert.ecs import document
+from pipeline.alert.plain import encoded
 from pipeline.alert.wire import Away, Refused
 from pipeline.kit.failures import Invalid
+from tests.alert.destinations.notices import SEVERAL
 from tests.alert.destinations.pages import in_json
+from tests.alert.destinations.test_hostile import NOTICES
 from tests.alert.raw import Raw, answer
 from tests.alert.said import configured, hostile, said
 
-#: Fields of ECS 8.17 that we use, with the types that its reference gives them (written down here, by hand).
-ECS = {
-    "@timestamp": "date", "ecs.version": "keyword", "message": "match_only_text", "tags": "keyword",
-    "event.kind": "keyword", "event.category": "keyword", "event.type": "keyword", "event.action": "keyword",
-    "event.id": "keyword", "event.module": "keyword", "event.dataset": "keyword", "event.provider": "keyword",
-    "event.severity": "long", "event.risk_score": "float", "event.start": "date", "event.end": "date",
-    "event.url": "keyword", "event.reason": "keyword", "event.sequence": "long", "rule.name": "keyword",
-    "rule.id": "keyword", "rule.category": "keyword", "rule.ruleset": "keyword", "rule.version": "keyword",
-    "rule.description": "keyword", "user.name": "keyword", "user.id": "keyword", "user.email": "keyword",
-    "source.ip": "ip", "source.address": "keyword", "cloud.account.id": "keyword", "threat.framework": "keyword",
-    "threat.tactic.id": "keyword", "threat.tactic.name": "keyword", "threat.technique.id": "keyword",
-    "related.user": "keyword", "related.ip": "ip",
-}  # fmt: skip
-ARRAYS = {"tags", "event.category", "event.type", "threat.tactic.id", "threat.tactic.name", "threat.technique.id",
-          "related.user", "related.ip"}  # fmt: skip
-CATEGORIES = {"iam", "configuration", "intrusion_detection"}
-TYPES = {"info", "start", "change", "end"}
+#: Names, types, lengths and values of the fields that we use, made of Elastic's own package (see `from` in the file).
+ECS: dict[str, dict[str, Any]] = json.loads(Path(__file__).with_name("ecs_fields.json").read_text())["fields"]
 
 
 def flat(given: dict[str, Any], path: str = "") -> dict[str, Any]:
@@ -46,28 +38,81 @@ def flat(given: dict[str, Any], path: str = "") -> dict[str, Any]:
     return found
 
 
-def fits(value: Any, kind: str) -> bool:
-    if kind == "long":
-        return isinstance(value, int)
-    if kind == "float":
-        return isinstance(value, float | int)
-    if not isinstance(value, str):
-        return False
-    if kind == "ip":
-        return bool(ipaddress.ip_address(value))
-    return kind != "date" or bool(datetime.fromisoformat(value))
+def amiss(value: Any, field: dict[str, Any]) -> bool:
+    """Whether it is not what the field is."""
+    kind = field["type"]
+    if kind in ("long", "float"):
+        return type(value) is not int and (kind == "long" or type(value) is not float)
+    if not isinstance(value, str) or len(value) > field.get("most", 100_000):
+        return True
+    if kind in ("ip", "date"):
+        return "%" in value or not (ipaddress.ip_address(value) if kind == "ip" else datetime.fromisoformat(value))
+    return value not in field.get("allowed", [value])
 
 
-@pytest.mark.parametrize("notice", [said(), said("details"), hostile(), said(state="closed", news="closed")])
-def test_every_field_is_one_of_ecs_and_of_its_type(notice):
-    for name, value in flat(json.loads(payload(notice, "x").splitlines()[1])).items():
-        assert name in ECS, f"{name} is no field of ECS {VERSION}"
-        assert isinstance(value, list) == (name in ARRAYS), name
-        for one in value if isinstance(value, list) else [value]:
-            assert fits(one, ECS[name]), (name, one)
-    found = document(notice)
-    assert set(found["event"]["category"]) <= CATEGORIES
-    assert set(found["event"]["type"]) <= TYPES
+def wrong(given: dict[str, Any]) -> list[str]:
+    """What ECS has against a document."""
+    found = []
+    for name, value in flat(given).items():
+        field = ECS.get(name)
+        if field is None or isinstance(value, list) != field.get("array", False):
+            found.append(f"{name}: unknown, or a list, or none")
+        else:
+            found += [f"{name}: {one}" for one in (value if isinstance(value, list) else [value]) if amiss(one, field)]
+    expected = {one for category in given["event"]["category"] for one in ECS["event.category"]["types"][category]}
+    return [*found, *[f"event.type: {one}" for one in given["event"]["type"] if one not in expected]]
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_ecs_has_nothing_against_a_document(name):
+    given = payload(SEVERAL[name], "x").splitlines()[1]
+    assert wrong(json.loads(given)) == []
+    assert len(given) < 512 * 1024
+
+
+@settings(max_examples=100, deadline=None)
+@given(NOTICES)
+def test_whatever_an_alert_says_becomes_a_document(notice):
+    assert wrong(json.loads(payload(notice, "x").splitlines()[1])) == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"user": {"nam": "a"}}, {"message": 1}, {"tags": "a"}, {"source": {"ip": ["::1"]}}, {"user": {"name": "a" * 1025}},
+     {"event": document(said())["event"] | {"type": ["start"]}}, {"event": document(said())["event"] | {"kind": "a"}},
+     {"event": document(said())["event"] | {"severity": 4.5}}],
+)  # fmt: skip
+def test_what_ecs_does_not_have_would_be_seen(changes):
+    assert wrong(document(said()) | changes)
+
+
+def test_every_field_of_the_list_is_used():
+    used = {field for notice in SEVERAL.values() for field in flat(document(notice))}
+    assert used == set(ECS)
+
+
+def test_no_text_is_longer_than_a_term_of_lucene_may_be():
+    def texts(value: Any, path: str) -> Iterator[str]:
+        if isinstance(value, str):
+            yield path + value
+        elif isinstance(value, dict | list):
+            for one, inner in value.items() if isinstance(value, dict) else (("", inner) for inner in value):
+                yield from texts(inner, f"{path}{one}.")
+
+    for notice in SEVERAL.values():
+        assert max(len(text.encode()) for text in texts(json.loads(encoded(document(notice))), "")) < 32766
+
+
+def test_names_that_others_choose_become_values_and_not_fields():
+    found = document(said(detections={"a.b.c": 1, "": 2, "x\0" * 2000: 3}))
+    assert [(one["name"][:5], one["count"]) for one in found["whodid"]["detections"]] == [
+        ("a.b.c", 1), ("", 2), ("x<U+0", 3),
+    ]  # fmt: skip
+
+
+def test_a_technique_and_its_part_have_fields_of_their_own():
+    found = document(said(frameworks=["T1078.004", "T1078", "T1078.001", "AML.T0051", "NHI9"]))["threat"]
+    assert found["technique"] == {"id": ["T1078"], "subtechnique": {"id": ["T1078.004", "T1078.001"]}}
 
 
 def test_an_alert_is_one_document_that_a_late_revision_does_not_overwrite():
@@ -88,8 +133,8 @@ def test_texts_cannot_break_the_lines():
     assert len(payload(hostile(), "alerts")) < 512 * 1024
 
 
-def bulk(status: int, error: str = "") -> bytes:
-    item = {"status": status, **({"error": {"type": error, "reason": error}} if error else {})}
+def bulk(status: int, error: str = "", reason: str = "") -> bytes:
+    item = {"status": status, **({"error": {"type": error, "reason": reason}} if error else {})}
     return answer(200, json.dumps({"errors": status >= 400, "items": [{"index": item}]}).encode())
 
 
@@ -121,9 +166,17 @@ def test_what_is_there_is_delivered(status):
         (bulk(429, "es_rejected_execution_exception"), Away, "429"),
         (bulk(503), Away, "503"),
         (bulk(400, "illegal_argument_exception"), Away, "illegal_argument"),
+        (bulk(400, "index_closed_exception"), Away, "index_closed"),
         (bulk(404, "index_not_found_exception"), Away, "index_not_found"),
         (answer(200, b"<html>a login page</html>"), Away, "no answer of a bulk API"),
+        (bulk(403, "cluster_block_exception"), Away, "cluster_block"),
+        (bulk(400, "document_parsing_exception"), Refused, "document_parsing"),
+        (bulk(400, "strict_dynamic_mapping_exception"), Refused, "strict_dynamic"),
+        (bulk(400, "illegal_argument_exception", "at least one immense term in field"), Refused, "immense term"),
+        (bulk(400, "mapper_parsing_exception", "it says illegal_argument_exception"), Refused, "mapper_parsing"),
         (answer(200, b'{"items": []}'), Away, "no answer"),
+        (answer(200, b'{"items": [{}]}'), Away, "no answer"),
+        (answer(429), Away, "429"),
         (answer(401), Away, "401"),
         (answer(413), Refused, "413"),
     ],
@@ -140,8 +193,18 @@ def test_keys_and_passwords_come_from_secrets(tmp_path):
     assert asked.headers["authorization"] == "ApiKey abc"
     (asked,) = sent(bulk(201), user="whodid", password=secret)
     assert asked.headers["authorization"] == "Basic d2hvZGlkOmFiYw=="
-    with pytest.raises(Invalid, match="`api_key`, or `user` and `password`"):
-        sent(bulk(201), user="whodid")
+    (tmp_path / "s").write_text("pä:ss\n")
+    (asked,) = sent(bulk(201), user="whodid", password=secret)
+    assert base64.b64decode(asked.headers["authorization"][6:]).decode() == "whodid:pä:ss"
+
+
+@pytest.mark.parametrize("changes", [
+    {"user": "a"}, {"password": {"env": "A"}}, {"index": "Upper"}, {"index": "_x"}, {"index": "a/b"},
+    {"api_key": {"env": "A"}, "user": "a", "password": {"env": "A"}}, {"api_key": "plain"},
+])  # fmt: skip
+def test_settings_that_cannot_be_are_named(changes):
+    with pytest.raises(Invalid, match="expected"):
+        configured(Elastic, kind="elastic", url="https://es.example.com", **changes)
 
 
 def test_the_example_of_the_page_is_what_is_sent():
@@ -162,4 +225,4 @@ def test_the_mapping_of_the_page_has_the_types_of_ecs():
                 found[path + name] = one["type"]
 
     walk({name: one for name, one in mapping.items() if name != "whodid"}, "")
-    assert found == ECS
+    assert found == {name: field["type"] for name, field in ECS.items()}

@@ -88,9 +88,8 @@ def test_whatever_an_alert_says_becomes_an_event(notice):
 def test_where_nothing_is_known_nothing_is_claimed():
     found = event(EMPTY)
     assert not {"anomaly_analyses", "resources", "observables", "cloud", "remediation"} & found.keys()
-    assert [one["actor"]["user"] for one in found["evidences"]] == [
-        {"name": "unknown", "type_id": 0, "type": "Unknown"}
-    ]
+    (evidence,) = found["evidences"]
+    assert evidence == {"actor": {"user": {"name": "unknown", "type_id": 0, "type": "Unknown"}}}
 
 
 def test_the_kind_of_an_actor_keeps_its_name():
