@@ -66,7 +66,8 @@ def _rest(notice: Notice) -> dict[str, Any]:
     kept["detections"] = [
         {"name": clean(name, KEYWORD), "count": count} for name, count in notice.alert.detections.items()
     ]
-    return bounded({"key": notice.key, "example": notice.example, **kept}, REST, TEXT)
+    found: dict[str, Any] = bounded({"key": notice.key, "example": notice.example, **kept}, REST, TEXT)
+    return found
 
 
 def _rule(alert: Alert) -> dict[str, Any]:

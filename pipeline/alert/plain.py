@@ -63,7 +63,7 @@ def addresses(texts: Iterable[str], most: int) -> list[str]:
     found = []
     for text in texts:
         try:
-            found.append(str(ipaddress.ip_address(text.partition("%")[0])))
+            found.append(str(ipaddress.ip_address(text)).partition("%")[0])
         except ValueError:
             continue
     return list(dict.fromkeys(found))[:most]

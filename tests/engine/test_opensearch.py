@@ -1,6 +1,6 @@
 """Alerts sent to a real OpenSearch, whose bulk API is Elasticsearch's: a document an alert, or a revision.
 
-Jars of Maven Central: 45 MB in tests/engine/opensearch/libs, brought once. The node takes 384 MB of heap at most.
+Jars of Maven Central: 46 MB in tests/engine/opensearch/libs, brought once. The node has 384 MB of heap at most.
 """
 
 from __future__ import annotations

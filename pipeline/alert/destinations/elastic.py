@@ -22,7 +22,8 @@ from pipeline.alert.wire import Away, Refused, Reply, Wire
 #: Statuses of an item that are the index's trouble, not the document's.
 _LATER = {401, 403, 404, 408, 425, 429}
 #: What an index answers with 400 when it is wrong, not the document: a data stream that takes no `index`, a pipeline
-#: that is not there, an index that is closed (seen with OpenSearch 2.19). As a cause of another error it is about a value of the document.
+#: that is not there, an index that is closed (seen with OpenSearch 2.19). As a cause of another error, the first is
+#: about a value of the document.
 _OF_THE_INDEX = ("illegal_argument_exception", "index_closed_exception")
 #: But this one is the document's: a text that is too long for the index's mapping.
 _TERM = "immense term"
