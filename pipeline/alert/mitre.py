@@ -15,6 +15,13 @@ TACTICS = {
 _TECHNIQUE = re.compile(r"((?:AML\.)?T\d{4})(\.\d{3})?")
 
 
+def tactic(stage: str) -> tuple[str, str] | None:
+    """Id and name of a tactic: TA0011 and "Command and Control"."""
+    if stage not in TACTICS:
+        return None
+    return TACTICS[stage], stage.replace("-", " ").title().replace(" And ", " and ")
+
+
 def techniques(frameworks: Iterable[str]) -> list[tuple[str, str]]:
     """Techniques among ids of frameworks: (technique, sub-technique or empty)."""
     found = filter(None, map(_TECHNIQUE.fullmatch, frameworks))

@@ -4,20 +4,18 @@ In:     Notice
 Out:    the event as a JSON object; absent rather than empty
 
 Profile `incident` carries the verdict. The profile for operations of AI is not one of this class, and OCSF has no word
-for whom somebody acts, so agent, person and the chain of tokens are in `unmapped`.
+for whom somebody acts: that person is an evidence named `on behalf of`, and the chain of tokens is in `unmapped`.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import re
-from collections.abc import Iterable
 from typing import Any
 
 from pipeline.alert.body import item
-from pipeline.alert.mitre import TACTICS, techniques
+from pipeline.alert.mitre import tactic, techniques
 from pipeline.alert.notice import Notice
-from pipeline.alert.plain import bounded, clean
+from pipeline.alert.plain import addresses, bounded, clean
 from schemas.alert import Alert
 
 VERSION = "1.5.0"
@@ -32,8 +30,8 @@ STATUS = {"open": (1, "New"), "acknowledged": (2, "In Progress"), "closed": (4, 
 SUPPRESSED = (3, "Suppressed")
 VERDICT = {"false": (1, "False Positive"), "true": (2, "True Positive"), "benign": (5, "Benign")}
 TEST = (6, "Test")
-#: Kinds of users: 1 User, 3 System, 99 another one, which `type` names; of analytics: 1 Rule, 2 Behavioral.
-USER = {"": 0, "human": 1, "workload": 3}
+#: Kinds of users; all but these are 99, another one, which `type` names. Of analytics: 1 Rule, 2 Behavioral.
+USER = {"": (0, "Unknown"), "human": (1, "User")}
 RULE, BEHAVIORAL = 1, 2
 #: Characters of a text, values of a kind, bytes of `unmapped`.
 TEXT, MOST, UNMAPPED = 4000, 50, 256 * 1024
@@ -60,7 +58,7 @@ def event(notice: Notice) -> dict[str, Any]:
         "type_name": f"Detection Finding: {name}",
         "time": _ms(alert.at or alert.last), "start_time": _ms(alert.first), "end_time": _ms(alert.last),
         "severity_id": severity, "severity": severity_name, "status_id": status, "status": status_name,
-        "message": clean(alert.sentence, TEXT), "is_alert": notice.news != "closed" and not notice.example,
+        "message": clean(alert.sentence, TEXT), "is_alert": alert.state != "closed" and not notice.example,
         "count": max(alert.count, 1),
         **_risk(alert, notice.example),
         "finding_info": _info(notice),
@@ -88,7 +86,7 @@ def _info(notice: Notice) -> dict[str, Any]:
     alert = notice.alert
     analytics = [_analytic(alert, name) for name in list(alert.detections)[:MOST]]
     return {
-        "uid": clean(alert.alert_id, 300), "uid_alt": clean(alert.fingerprint, 300),
+        "uid": clean(alert.alert_id, 300) or "unknown", "uid_alt": clean(alert.fingerprint, 300),
         "title": clean(f"{'EXAMPLE: ' if notice.example else ''}{alert.title}", 500) or "Alert",
         "desc": clean(" ".join(alert.unusual[:MOST]) or alert.sentence, TEXT),
         "types": [clean(alert.family, 100)], "src_url": notice.link,
@@ -109,19 +107,20 @@ def _analytic(alert: Alert, detection: str) -> dict[str, Any]:
 
 def _attacks(alert: Alert) -> list[dict[str, Any]]:
     """Tactic and techniques; a technique that MITRE ATLAS names is one too."""
-    tactic = {"uid": TACTICS[alert.stage], "name": alert.stage} if alert.stage in TACTICS else {}
+    named = tactic(alert.stage)
     found = [
         {"technique": {"uid": one, "name": one}, "sub_technique": {"uid": sub, "name": sub} if sub else {}}
         for one, sub in techniques(alert.frameworks)
     ]
-    return [{"tactic": tactic}, *found] if tactic else found
+    return [{"tactic": {"uid": named[0], "name": named[1]}}, *found] if named else found
 
 
 def _evidences(alert: Alert) -> list[dict[str, Any]]:
-    """Who did it, with what, from where: one artifact an action, the address with the first."""
+    """Who did it, with what, from where, for whom: one artifact an action, the address with the first."""
+    kind, kind_name = USER.get(alert.actor_kind, (99, clean(alert.actor_kind, 50)))
     user = {
         "uid": clean(alert.actor, 500), "name": clean(alert.actor, 500) or "unknown",
-        "type_id": USER.get(alert.actor_kind, 99), "type": clean(alert.actor_kind, 50),
+        "type_id": kind, "type": kind_name,
         "credential_uid": clean(next(iter(alert.credentials), ""), 300),
     }  # fmt: skip
     actor = {"user": user, "session": {"uid": clean(alert.session, 300)} if alert.session else {}}
@@ -132,10 +131,12 @@ def _evidences(alert: Alert) -> list[dict[str, Any]]:
         }
         for action in alert.actions[:MOST]
     ] or [{"actor": actor}]
-    addresses = [{"src_endpoint": {"ip": one}} for one in _ips(alert.addresses)]
-    found[0] |= addresses[0] if addresses else {}
-    entries = [clean(one, 300) for one in alert.entries[:UNMAPPED]][:200]
-    return [*found, *addresses[1:], *([{"name": "entries", "data": {"entries": entries}}] if entries else [])]
+    ends = [{"src_endpoint": {"ip": one}} for one in addresses(alert.addresses, MOST)]
+    found[0] |= ends[0] if ends else {}
+    human = clean(alert.human, 500)
+    behalf = [{"name": "on behalf of", "user": {"name": human, "type_id": 1, "type": "User"}}] if human else []
+    entries = [clean(one, 300) for one in alert.entries if one][:200]
+    return [*found, *ends[1:], *behalf, *([{"name": "entries", "data": {"entries": entries}}] if entries else [])]
 
 
 def _anomalies(alert: Alert) -> list[dict[str, Any]]:
@@ -147,7 +148,7 @@ def _anomalies(alert: Alert) -> list[dict[str, Any]]:
         "analysis_targets": [{"name": clean(alert.actor, 500), "type": clean(alert.actor_kind, 50) or "identity"}],
         "anomalies": [
             {
-                "observation_parameter": clean(name, 200), "observation_type": "Deviation Analysis",
+                "observation_parameter": clean(name, 200) or "unknown", "observation_type": "Deviation Analysis",
                 "observed_pattern": "RARE", "observations": [{"value": rare, "count": max(count, 1)}],
             }
             for name, count in list(alert.detections.items())[:MOST]
@@ -160,15 +161,19 @@ def _resources(alert: Alert) -> list[dict[str, Any]]:
 
 
 def _observables(alert: Alert) -> list[dict[str, Any]]:
-    """Values to search for: 2 IP Address, 4 User Name, 10 Resource UID."""
-    users = [("finding.actor", 4, one) for one in (alert.actor, alert.human) if one]
-    resources = [("resources[].uid", 10, one) for one in alert.resources[:MOST] if one]
-    found = [*users, *[("evidences[].src_endpoint.ip", 2, one) for one in _ips(alert.addresses)], *resources]
-    return [{"name": name, "type_id": kind, "value": clean(value, 1000)} for name, kind, value in found]
+    """Values to search for, and where they are: 2 IP Address, 4 User Name, 10 Resource UID."""
+    users = [
+        ("evidences[].actor.user.name", 4, clean(alert.actor, 500)),
+        ("evidences[].user.name", 4, clean(alert.human, 500)),
+    ]
+    resources = [("resources[].uid", 10, clean(one, 1000)) for one in alert.resources[:MOST] if one]
+    ends = [("evidences[].src_endpoint.ip", 2, one) for one in addresses(alert.addresses, MOST)]
+    found = [*users, *ends, *resources]
+    return [{"name": name, "type_id": kind, "value": value} for name, kind, value in found if value]
 
 
 def _aws(alert: Alert) -> bool:
-    return any(one.startswith("aws:") for one in alert.credentials) and bool(alert.accounts)
+    return any(one.startswith("aws:") for one in alert.credentials) and any(alert.accounts[:1])
 
 
 def _cloud(alert: Alert) -> dict[str, Any]:
@@ -176,16 +181,6 @@ def _cloud(alert: Alert) -> dict[str, Any]:
         return {}
     name = clean(alert.accounts[0], 200)
     return {"provider": "AWS", "account": {"uid": name, "name": name, "type_id": 10, "type": "AWS Account"}}
-
-
-def _ips(texts: Iterable[str]) -> list[str]:
-    found = []
-    for text in texts:
-        try:
-            found.append(str(ipaddress.ip_address(text)))
-        except ValueError:
-            continue
-    return found[:MOST]
 
 
 def _ms(microseconds: int) -> int:

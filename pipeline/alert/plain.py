@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 import math
 import re
 import unicodedata
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -56,10 +58,24 @@ def valid(value: Any) -> Any:  # noqa: ANN401  (what JSON may be)
     return value
 
 
-def bounded(value: Any, most: int) -> Any:  # noqa: ANN401  (what JSON may be)
-    """The same value, in at most so many bytes of JSON: texts are cut and lists end early, both visibly."""
+def addresses(texts: Iterable[str], most: int) -> list[str]:
+    """Those that are IP addresses, without zones (`fe80::1%eth0`), which may be any text and which receivers refuse."""
+    found = []
+    for text in texts:
+        try:
+            found.append(str(ipaddress.ip_address(text)).partition("%")[0])
+        except ValueError:
+            continue
+    return list(dict.fromkeys(found))[:most]
+
+
+def bounded(value: Any, most: int, longest: int = _STEPS[0][0]) -> Any:  # noqa: ANN401  (what JSON may be)
+    """The same value, in at most so many bytes of JSON: texts are cut and lists end early, both visibly.
+
+    `longest`: no text has more characters.
+    """
     for texts, items in _STEPS:
-        found = _less(value, texts, items)
+        found = _less(value, min(texts, longest), items)
         if len(encoded(found)) <= most:
             return found
     raise ValueError(f"cannot be said in {most} bytes")

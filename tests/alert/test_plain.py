@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.alert.plain import bounded, clean, encoded, inert, short, valid
+from pipeline.alert.plain import addresses, bounded, clean, encoded, inert, short, valid
 
 TEXTS = st.text(st.characters(exclude_categories=()), max_size=60)
 VALUES = st.recursive(
@@ -66,3 +66,13 @@ def test_what_cannot_be_said_in_so_little_is_an_error() -> None:
 
 def test_line_ends_are_blanks_and_others_are_written_out() -> None:
     assert inert("a\r\nb\tc\x1b\u202e\ud800🦊é") == "a b c<U+001B><U+202E><U+D800>🦊é"
+
+
+def test_addresses_are_told_from_other_texts_and_have_no_zones():
+    given = ["192.0.2.1", "nowhere", "fe80::1%eth0", "fe80::1%" + "x" * 1000, "192.0.2.1%eth0", "", "2001:DB8::1"]
+    assert addresses(given, 9) == ["192.0.2.1", "fe80::1", "2001:db8::1"]
+    assert addresses(given, 1) == ["192.0.2.1"]
+
+
+def test_no_text_is_longer_than_it_may_be():
+    assert bounded({"a": ["x" * 50, "y"]}, 1000, 10) == {"a": ["x" * 9 + "…", "y"]}

@@ -22,8 +22,11 @@ from pipeline.alert.wire import Away, Refused, Reply, Wire
 #: Statuses of an item that are the index's trouble, not the document's.
 _LATER = {401, 403, 404, 408, 425, 429}
 #: What an index answers with 400 when it is wrong, not the document: a data stream that takes no `index`, a pipeline
-#: that is not there (seen with OpenSearch 2.19).
-_OF_THE_INDEX = "illegal_argument_exception"
+#: that is not there, an index that is closed (seen with OpenSearch 2.19). As a cause of another error, the first is
+#: about a value of the document.
+_OF_THE_INDEX = ("illegal_argument_exception", "index_closed_exception")
+#: But this one is the document's: a text that is too long for the index's mapping.
+_TERM = "immense term"
 
 
 class Elastic(Destination):
@@ -87,7 +90,9 @@ def check(reply: Reply) -> None:
     if status < 300 or status == 409:
         # 409: this revision, or a later one, is there.
         return
-    reason = json.dumps(result.get("error", ""))[:400]
-    if status in _LATER or status >= 500 or _OF_THE_INDEX in reason:
+    told = result.get("error")
+    reason = json.dumps(told)[:400]
+    kind = told.get("type") if isinstance(told, dict) else None
+    if status in _LATER or status >= 500 or (kind in _OF_THE_INDEX and _TERM not in reason):
         raise Away(f"the index answered {status}: {reason}", status)
     raise Refused(f"the index answered {status}: {reason}", status)

@@ -6,7 +6,6 @@ Out:    the event as JSON; absent rather than empty
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 from pipeline.alert.body import iso, item
 from pipeline.alert.mitre import TACTICS, techniques
 from pipeline.alert.notice import Notice
-from pipeline.alert.plain import bounded, clean, short
+from pipeline.alert.plain import addresses, bounded, clean, short
 
 SEVERITY = {"low": "LOW", "medium": "MEDIUM", "high": "HIGH", "critical": "CRITICAL"}
 MOST = 512 * 1024
@@ -35,7 +34,7 @@ def event(notice: Notice) -> dict[str, Any]:
             "description": clean(alert.sentence, 4000),
             "urlBackToProduct": notice.link,
         },
-        "principal": {"user": _user(alert.actor or "unknown"), "ip": _ips(alert.addresses)},
+        "principal": {"user": _user(alert.actor or "unknown"), "ip": addresses(alert.addresses, 50)},
         "target": resources[0] if resources else {},
         "about": [*([{"user": _user(alert.human)}] if alert.human else []), *resources[1:20]],
         "network": {"sessionId": clean(alert.session, 300)},
@@ -76,16 +75,6 @@ def _tactic(stage: str) -> str:
 def _user(name: str) -> dict[str, Any]:
     shown = clean(name, 500)
     return {"userid": shown, "emailAddresses": [shown] if re.fullmatch(r"[^@\s]+@[^@\s]+\.[a-z]+", shown) else []}
-
-
-def _ips(texts: Iterable[str]) -> list[str]:
-    found = []
-    for text in texts:
-        try:
-            found.append(str(ipaddress.ip_address(text)))
-        except ValueError:
-            continue
-    return found[:50]
 
 
 def _filled(given: dict[str, Any]) -> dict[str, Any]:
