@@ -167,10 +167,10 @@ class Chaos:
             self._drain(crew)
             if crew.groups is not None:
                 outcome.groups_deleted = crew.groups.deleted
-            state = proof.state(settings)
+            arrival, state = proof.arrival(settings, len(sequence)), proof.state(settings)
         with self._timed("checking"):
             self._prove(settings, home, wanted, undisturbed)
-        outcome.checks += [state, self._processes(crew)]
+        outcome.checks += [arrival, state, self._processes(crew)]
 
     def _story(self, home: Path) -> list[Record]:
         """The records in the order in which they happened, as far as files of their own can tell."""

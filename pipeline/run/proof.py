@@ -20,11 +20,12 @@ from pipeline.app import CHANGELOGS, FIRST, SECOND
 from pipeline.correlate import directory, sessions
 from pipeline.correlate.held import Chunk
 from pipeline.correlate.keys import TRACE
+from pipeline.kit.admin import positions
 from pipeline.kit.clients import consumer_config
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Transient
 from pipeline.kit.state import PartitionState, Segment, unpacked
-from pipeline.kit.topics import full_name
+from pipeline.kit.topics import PUBLIC, full_name
 from pipeline.normalize.context import Context
 from pipeline.normalize.stage import process
 from pipeline.store import Store
@@ -96,6 +97,17 @@ class Check:
     name: str
     holds: bool
     seen: str
+
+
+def arrival(settings: Settings, sent: int) -> Check:
+    """Whether the broker has every record that was sent, which the client has said; told while the broker is there.
+
+    Where records are missing, this says on which side of Kafka they were lost.
+    """
+    places = positions(settings, settings.prefix + "whodid-normalize", PUBLIC)
+    there, read = sum(one.end for one in places.values()), sum(one.committed for one in places.values())
+    seen = f"{sent:,} sent, {there:,} in the public topics, {read:,} read and committed by the normalizers"
+    return Check("Kafka has every record that was sent", there >= sent and read >= there, seen)
 
 
 def conservation(wanted: Expected, got: Found) -> list[Check]:
