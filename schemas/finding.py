@@ -7,6 +7,12 @@ from typing import Literal
 import msgspec
 
 Severity = Literal["low", "medium", "high", "critical"]
+#: Tactics of MITRE ATT&CK (Enterprise), in the order of an attack; empty where none can be said.
+Tactic = Literal[
+    "", "reconnaissance", "resource-development", "initial-access", "execution", "persistence", "privilege-escalation",
+    "defense-evasion", "credential-access", "discovery", "lateral-movement", "collection", "command-and-control",
+    "exfiltration", "impact",
+]  # fmt: skip
 
 
 class Finding(msgspec.Struct, array_like=True, gc=False, kw_only=True):

@@ -14,7 +14,7 @@ from typing import Any
 from pipeline.alert.body import iso, item
 from pipeline.alert.mitre import tactic, techniques
 from pipeline.alert.notice import Notice
-from pipeline.alert.plain import addresses, bounded, clean
+from pipeline.alert.plain import addresses, bounded, clean, filled
 from schemas.alert import Alert
 
 VERSION = "8.17.0"
@@ -34,7 +34,7 @@ def document(notice: Notice) -> dict[str, Any]:
     """One document."""
     alert = notice.alert
     categories = dict.fromkeys([CATEGORY.get(alert.family, "intrusion_detection"), "intrusion_detection"])
-    return _filled({
+    return filled({
         "@timestamp": iso(alert.at) or iso(alert.last) or "1970-01-01T00:00:00.000Z",
         "ecs": {"version": VERSION},
         "message": clean(f"{'EXAMPLE: ' if notice.example else ''}{alert.title}: {alert.sentence}", TEXT),
@@ -57,7 +57,7 @@ def document(notice: Notice) -> dict[str, Any]:
             "ip": addresses(alert.addresses, MOST),
         },
         "whodid": _rest(notice),
-    })  # fmt: skip
+    }, "whodid")  # fmt: skip
 
 
 def _rest(notice: Notice) -> dict[str, Any]:
@@ -99,13 +99,3 @@ def _source(alert: Alert) -> dict[str, Any]:
 def _user(name: str) -> dict[str, Any]:
     shown = clean(name, 500)
     return {"name": shown, "id": shown, "email": shown if _MAIL.fullmatch(shown) else ""}
-
-
-def _filled(given: dict[str, Any]) -> dict[str, Any]:
-    """Without what is empty; `whodid` stays as it is."""
-    found = {}
-    for name, value in given.items():
-        kept = _filled(value) if isinstance(value, dict) and name != "whodid" else value
-        if kept not in ("", None, [], {}):
-            found[name] = kept
-    return found

@@ -30,11 +30,10 @@ from pipeline.alert.destination import Destination, Url
 from pipeline.alert.destinations import Any_
 from pipeline.alert.respond import Hook
 from pipeline.alert.risk import SENSITIVITIES, Sensitivity
-from pipeline.kit import safeyaml
 from pipeline.kit.checked import Strict, checked
 from pipeline.kit.failures import Invalid
 from pipeline.kit.selecting import Texts, listed, pattern
-from pipeline.kit.watched import Watched
+from pipeline.kit.watched import WatchedFile
 from schemas.finding import Finding
 
 #: Destinations, hooks and assets of a file.
@@ -97,12 +96,11 @@ class File(Strict):
         return known[name]
 
 
-class Alerts(Watched[tuple[int, int, int]]):
+class Alerts(WatchedFile):
     """The file as it is now; without one nobody is told."""
 
     def __init__(self, file: Path | None, *, clock: Callable[[], float] = time.monotonic) -> None:
-        super().__init__(clock)
-        self.file = file
+        super().__init__(file, "WHODID_ALERTS", clock)
         self.said = File()
 
     @classmethod
@@ -112,18 +110,6 @@ class Alerts(Watched[tuple[int, int, int]]):
         made.reload()
         return made
 
-    def signature(self) -> tuple[int, int, int]:
-        """Time of change, size and inode."""
-        if self.file is None:
-            return (0, 0, 0)
-        told = self.file.stat()
-        if not self.file.is_file():
-            raise Invalid(str(self.file), "a file (WHODID_ALERTS)")
-        return (told.st_mtime_ns, told.st_size, told.st_ino)
-
-    def take(self, signature: tuple[int, int, int]) -> None:
-        """Read the file."""
-        if self.file is None:
-            return
-        given = safeyaml.document(safeyaml.read(self.file), self.file.name)
-        self.said = checked(File, {} if given is None else given, self.file.name)
+    def read(self, given: Any, name: str) -> None:  # noqa: ANN401  (what YAML may be)
+        """See WatchedFile."""
+        self.said = checked(File, given, name)

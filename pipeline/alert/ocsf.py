@@ -15,7 +15,7 @@ from typing import Any
 from pipeline.alert.body import item
 from pipeline.alert.mitre import tactic, techniques
 from pipeline.alert.notice import Notice
-from pipeline.alert.plain import addresses, bounded, clean
+from pipeline.alert.plain import addresses, bounded, clean, filled
 from schemas.alert import Alert
 
 VERSION = "1.5.0"
@@ -68,7 +68,7 @@ def event(notice: Notice) -> dict[str, Any]:
         "cloud": _cloud(alert), "src_url": notice.link,
         "unmapped": {"whodid": bounded({"key": notice.key, "example": notice.example, **item(alert)}, UNMAPPED)},
     }  # fmt: skip
-    return _filled(found)
+    return filled(found, "unmapped")
 
 
 def _risk(alert: Alert, example: bool) -> dict[str, Any]:
@@ -185,18 +185,3 @@ def _cloud(alert: Alert) -> dict[str, Any]:
 
 def _ms(microseconds: int) -> int:
     return microseconds // 1000
-
-
-def _filled(given: dict[str, Any]) -> dict[str, Any]:
-    """Without what is empty; `unmapped` stays as it is."""
-    found = {}
-    for name, value in given.items():
-        kept = value
-        if isinstance(value, dict) and name != "unmapped":
-            kept = _filled(value)
-        elif isinstance(value, list):
-            kept = [_filled(one) if isinstance(one, dict) else one for one in value]
-            kept = [one for one in kept if one not in ("", None, {})]
-        if kept not in ("", None, [], {}):
-            found[name] = kept
-    return found

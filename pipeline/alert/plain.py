@@ -58,6 +58,21 @@ def valid(value: Any) -> Any:  # noqa: ANN401  (what JSON may be)
     return value
 
 
+def filled(given: dict[str, Any], whole: str) -> dict[str, Any]:
+    """Without what is empty, however deep; what is named `whole` stays as it is."""
+    found = {}
+    for name, value in given.items():
+        kept = value
+        if isinstance(value, dict) and name != whole:
+            kept = filled(value, whole)
+        elif isinstance(value, list):
+            kept = [filled(one, whole) if isinstance(one, dict) else one for one in value]
+            kept = [one for one in kept if one not in ("", None, {})]
+        if kept not in ("", None, [], {}):
+            found[name] = kept
+    return found
+
+
 def addresses(texts: Iterable[str], most: int) -> list[str]:
     """Those that are IP addresses, without zones (`fe80::1%eth0`), which may be any text and which receivers refuse."""
     found = []

@@ -14,6 +14,7 @@ import msgspec
 from pipeline.alert.body import iso
 from pipeline.alert.kept import Told
 from pipeline.alert.life import ITSELF
+from pipeline.alert.plain import short, valid
 from schemas.alert import Decision, Response
 
 _TEXT = 1000
@@ -71,4 +72,4 @@ def _event(
 
 
 def _valid(text: str) -> str:
-    return text[:_TEXT].encode("utf-8", "replace").decode()
+    return str(valid(short(text, _TEXT)))

@@ -9,22 +9,19 @@ from __future__ import annotations
 import datetime
 from collections import Counter
 from collections.abc import Iterable
+from typing import get_args
 
 import msgspec
 
 from pipeline.alert import risk
 from pipeline.alert.episodes import Episode
+from pipeline.alert.plain import short
 from schemas.alert import Alert
-from schemas.finding import Finding
+from schemas.finding import Finding, Tactic
 
 #: Values of a kind that an alert has, and characters of one in a sentence.
 MOST, SHOWN = 32, 120
-#: MITRE ATT&CK's tactics in the order of an attack.
-TACTICS = (
-    "reconnaissance", "resource-development", "initial-access", "execution", "persistence", "privilege-escalation",
-    "defense-evasion", "credential-access", "discovery", "lateral-movement", "collection", "command-and-control",
-    "exfiltration", "impact",
-)  # fmt: skip
+TACTICS = get_args(Tactic)
 
 
 def said(episode: Episode, sensitivity: str) -> Alert:
@@ -70,11 +67,11 @@ def said(episode: Episode, sensitivity: str) -> Alert:
 def sentence(alert: Alert) -> str:
     """Who (and for whom) did what, with which token, under which policy, when."""
     kind = f" ({alert.actor_kind})" if alert.actor_kind not in ("", "unknown") else ""
-    whom = f", for {_cut(alert.human)}" if alert.human and alert.human != alert.actor else ""
+    whom = f", for {short(alert.human, SHOWN)}" if alert.human and alert.human != alert.actor else ""
     how = _how(alert)
     found = f"{alert.count} finding{'s' * (alert.count != 1)} of {_some(list(alert.detections))}"
     did = f"did {_some(alert.actions)}" if alert.actions else "acted"
-    actor = _cut(alert.actor) or "Somebody whom no source names"
+    actor = short(alert.actor, SHOWN) or "Somebody whom no source names"
     return f"{actor}{kind}{whom}, {did} {how}: {found}, {_span(alert.first, alert.last)}."
 
 
@@ -89,7 +86,7 @@ def _how(alert: Alert) -> str:
 def _some(values: list[str]) -> str:
     """The first of several, and how many more there are."""
     more = f" and {len(values) - 1} more" if len(values) > 1 else ""
-    return _cut(values[0]) + more
+    return short(values[0], SHOWN) + more
 
 
 def _span(first: int, last: int) -> str:
@@ -117,7 +114,3 @@ def _place(tactic: str) -> int:
 
 def _once(values: Iterable[str], most: int = MOST) -> list[str]:
     return list(dict.fromkeys(filter(None, values)))[:most]
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"

@@ -95,7 +95,6 @@ class Alerting:
             made = msgspec.structs.replace(made, alert_id=name, fingerprint=key, news="opened", at=at)
             known = group.alerts.get(name)
             if known is None:
-                self.state.put("a/" + name, Where(group.last, key))
                 self._tell(group, self._stormed(made, told), told, None)
             elif group.ended.pop(name, False):
                 self._tell(group, _back(known, made), told, known)
@@ -107,6 +106,7 @@ class Alerting:
         if before is not None and alert.severity != before.severity and not alert.suppressed:
             alert = self._stormed(alert, told)
         group.alerts[alert.alert_id] = alert
+        self.state.put("a/" + alert.alert_id, Where(group.last, alert.fingerprint))
         told.tell(alert)
         if not (alert.suppressed or alert.part_of or alert.state == "closed"):
             self._propose(alert, told)
@@ -290,9 +290,7 @@ _KEPT = ("revision", "state", "verdict", "part_of", "news", "quiet", "changes", 
 
 def _revised(known: Alert, made: Alert) -> Alert | None:
     """The next revision of an alert that was found anew; None if nothing changed."""
-    same = {
-        name: getattr(known, name) for name in ("revision", "state", "verdict", "part_of", "quiet", "changes", "at")
-    }
+    same = {name: getattr(known, name) for name in _KEPT}
     if msgspec.structs.replace(made, **same) == known:
         return None
     worse = ORDER.index(made.severity) > ORDER.index(known.severity)

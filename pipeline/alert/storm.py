@@ -11,7 +11,8 @@ import hashlib
 
 import msgspec
 
-from pipeline.alert.saying import _cut
+from pipeline.alert.plain import short
+from pipeline.alert.saying import SHOWN
 from schemas.alert import Alert
 
 #: Microseconds of event time that one storm is about.
@@ -60,7 +61,7 @@ def spoken(storm: Storm, alert: Alert, at: int) -> Alert:
     known = storm.alert
     others = storm.count - storm.told
     actors = sorted(storm.actors, key=lambda name: (-storm.actors[name], name))
-    named = ", ".join(_cut(name) or "somebody unnamed" for name in actors[:3])
+    named = ", ".join(short(name, SHOWN) or "somebody unnamed" for name in actors[:3])
     at_least = "at least " if len(storm.actors) >= COUNTED else ""
     most = max(storm.detections, key=lambda name: (storm.detections[name], name))
     made = Alert(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import sys
 import time
 from pathlib import Path
@@ -19,7 +18,8 @@ from pipeline.alert.notice import notice
 from pipeline.alert.respond import Hook
 from pipeline.cli import alerts_views
 from pipeline.cli.main import app, fail, settings_from
-from pipeline.cli.stored import Place, stored
+from pipeline.cli.stored import Place, stored, user
+from pipeline.cli.views import Shape
 from pipeline.kit.failures import Failure, Invalid
 from pipeline.run.replay import ALERTS_FORMAT, replay
 from pipeline.store.findings import SEVERITIES
@@ -248,20 +248,23 @@ def replay_alerts(
     """
     settings = settings_from(bootstrap=bootstrap, data_dir=place.settings.data_dir)
     with place.reader() as source:
-        letters = [
-            row for row in source.dead_letters(stage="alert", limit=limit)
-            if row["format"] == ALERTS_FORMAT and row["reason"].startswith(f"destination {destination}".rstrip())
-        ]  # fmt: skip
+        letters = [row for row in source.dead_letters(stage="alert", limit=limit) if untaken(row, destination)]
         rows = [row for one in letters if (row := source.dead_letter(one["rejected_id"])) is not None]
     sent = replay(settings, rows, "alerts", None)
     typer.echo(f"{sent} of {len(rows)} alerts are told again")
     _nothing(len(rows), "dead letters of alerts")
 
 
+def untaken(letter: Shape, destination: str) -> bool:
+    """Whether a dead letter is of what this destination did not take; empty = any."""
+    told = f"destination {destination} " if destination else ""
+    return bool(letter["format"] == ALERTS_FORMAT and letter["reason"].startswith(told))
+
+
 def decide(place: Place, about: str, what: str, by: str, **said: str) -> None:
     """Send a decision, and say so."""
     with place.reader() as source:
-        source.decide(about, {"what": what, "by": by or _user(), **{name: text for name, text in said.items() if text}})
+        source.decide(about, {"what": what, "by": by or user(), **{name: text for name, text in said.items() if text}})
     typer.echo(f"{what}: {about}")
 
 
@@ -285,11 +288,3 @@ def _nothing(count: int, what: str) -> None:
     if not count:
         typer.echo(f"whodid: {what}: nothing found", err=True)
         raise typer.Exit(4)
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        # A container may run under a number that has no name; then the option is asked for.
-        return ""

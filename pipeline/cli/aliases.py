@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import sys
 from typing import Annotated
 
@@ -10,7 +9,7 @@ import typer
 
 from pipeline.cli import names_views
 from pipeline.cli.main import app
-from pipeline.cli.stored import Place, View, stored
+from pipeline.cli.stored import Place, View, stored, user
 from pipeline.console import names
 from pipeline.store.aliases import Alias, alias, split
 
@@ -80,7 +79,7 @@ def add(
       whodid aliases add old-bot old-bot --reason "made anew in March: another bot"
     """
     with place.store() as store:
-        _show(alias(store, name, identity, reason, by or _user()), place.view)
+        _show(alias(store, name, identity, reason, by or user()), place.view)
 
 
 @commands.command()
@@ -99,16 +98,8 @@ def remove(
       whodid aliases remove octo-ana --reason "the login was taken over by somebody else"
     """
     with place.store() as store:
-        _show(split(store, name, reason, by or _user()), place.view)
+        _show(split(store, name, reason, by or user()), place.view)
 
 
 def _show(one: Alias, view: View) -> None:
     names_views.aliases([names.alias(one)], view, sys.stdout)
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        # A container may run under a number that has no name; then the option is asked for.
-        return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -90,3 +91,11 @@ def _settings(clickhouse: str | None, store: Path | None, data_dir: Path | None,
     if store is not None or (clickhouse is None and settings.clickhouse == "chdb://memory"):
         clickhouse = f"chdb://{(store or settings.data_dir / 'clickhouse').resolve()}"
     return settings_from(data_dir=data_dir, port=port, clickhouse=clickhouse)
+
+
+def user() -> str:
+    """The user of this terminal, who says or decides; empty under a number that has no name, as in containers."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""

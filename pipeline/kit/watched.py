@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from pathlib import Path
+from typing import Any, Generic, TypeVar
 
+from pipeline.kit import safeyaml
 from pipeline.kit.failures import Invalid
 
 #: Seconds between two looks.
@@ -58,3 +60,31 @@ class Watched(ABC, Generic[Signature]):
             self.trouble = str(error)
             return False
         return True
+
+
+class WatchedFile(Watched[tuple[int, int, int]]):
+    """One YAML file, or none."""
+
+    def __init__(self, file: Path | None, setting: str, clock: Callable[[], float] = time.monotonic) -> None:
+        """`setting`: name of the setting that names it, for messages."""
+        super().__init__(clock)
+        self.file, self._setting = file, setting
+
+    def signature(self) -> tuple[int, int, int]:
+        """Time of change, size and inode."""
+        if self.file is None:
+            return (0, 0, 0)
+        told = self.file.stat()
+        if not self.file.is_file():
+            raise Invalid(str(self.file), f"a file ({self._setting})")
+        return (told.st_mtime_ns, told.st_size, told.st_ino)
+
+    def take(self, signature: tuple[int, int, int]) -> None:
+        """Read it, if there is one."""
+        if self.file is not None:
+            given = safeyaml.document(safeyaml.read(self.file), self.file.name)
+            self.read({} if given is None else given, self.file.name)
+
+    @abstractmethod
+    def read(self, given: Any, name: str) -> None:  # noqa: ANN401  (what YAML may be)
+        """Take what is in the file of this name. Raises Invalid."""

@@ -24,16 +24,10 @@ from pipeline.kit.failures import Invalid
 from pipeline.kit.selecting import pattern
 from pipeline.score.frameworks import catalogue
 from schemas.event import Event, Kind
-from schemas.finding import Severity
+from schemas.finding import Severity, Tactic
 
 #: What detections are sorted by; `own` are those that somebody added.
 Family = Literal["cadence", "token", "identity", "llm", "agent", "cloud", "own"]
-#: Tactics of MITRE ATT&CK (Enterprise), in the order of an attack.
-Tactic = Literal[
-    "", "reconnaissance", "resource-development", "initial-access", "execution", "persistence", "privilege-escalation",
-    "defense-evasion", "credential-access", "discovery", "lateral-movement", "collection", "command-and-control",
-    "exfiltration", "impact",
-]  # fmt: skip
 #: Names of detections: those of their files.
 NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,99}")
 #: Characters of one value in a sentence.

@@ -6,13 +6,13 @@ An alert is kept whole, as one JSON text; the columns beside it are what it is a
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, get_args
+from typing import NamedTuple, get_args
 
 import msgspec
 
 from pipeline.kit.failures import Invalid
 from pipeline.store.pivots import MAX_LIMIT, Rows, bounds
-from pipeline.store.write import Block, block_of
+from pipeline.store.write import Block, block_of, valid
 from schemas.alert import Alert, Delivery, Response, State, Verdict
 from schemas.finding import Severity
 
@@ -166,12 +166,4 @@ def _json(one: Alert | Response) -> str:
     try:
         return msgspec.json.encode(one).decode()
     except UnicodeEncodeError:
-        return msgspec.json.encode(_valid(msgspec.to_builtins(one))).decode()
-
-
-def _valid(value: Any) -> Any:  # noqa: ANN401
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
-    if isinstance(value, dict):
-        return {_valid(key): _valid(item) for key, item in value.items()}
-    return [_valid(item) for item in value] if isinstance(value, list) else value
+        return msgspec.json.encode(valid(msgspec.to_builtins(one))).decode()

@@ -105,17 +105,17 @@ def _row(row: tuple[Any, ...]) -> bytes:
     try:
         return _encode(row)
     except UnicodeEncodeError:
-        return _encode(_valid(row))
+        return _encode(valid(row))
 
 
-def _valid(value: object) -> object:
+def valid(value: Any) -> Any:  # noqa: ANN401  (rows hold anything)
     """The same value without lone surrogates, which JSON can hold and UTF-8 cannot."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
     if isinstance(value, dict):
-        return {_valid(key): _valid(item) for key, item in value.items()}
+        return {valid(key): valid(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_valid(item) for item in value]
+        return [valid(item) for item in value]
     if isinstance(value, msgspec.Struct):
-        return [_valid(item) for item in msgspec.structs.astuple(value)]
+        return [valid(item) for item in msgspec.structs.astuple(value)]
     return value

@@ -8,8 +8,8 @@ from typer.testing import CliRunner
 
 from pipeline.alert.example import example
 from pipeline.cli import (
-    alerts,  # noqa: F401  (registers its commands)
-    respond,  # noqa: F401
+    alerts,
+    respond,  # noqa: F401  (registers its commands)
 )
 from pipeline.cli.main import app
 from pipeline.kit.config import Settings
@@ -163,3 +163,12 @@ def test_a_wrong_file_is_refused_with_the_field_and_without_secrets(tmp_path, te
         whodid("alerts", "check", "--file", tmp_path / "alerts.yml")
     assert says in str(caught.value)
     assert "whsec_x" not in str(caught.value)
+
+
+def test_a_destination_whose_name_begins_like_another_is_not_told_what_that_one_did_not_take():
+    def letter(name):
+        return {"format": "whodid.alerts", "reason": f"destination {name} refused it: whodid alerts deliveries"}
+
+    assert alerts.untaken(letter("siem"), "siem")
+    assert not alerts.untaken(letter("siem-west"), "siem")
+    assert alerts.untaken(letter("siem-west"), "")

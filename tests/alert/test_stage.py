@@ -1,13 +1,17 @@
 import random
+from typing import get_args
 
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.alert.file import Alerts
 from pipeline.alert.kept import STATE_TYPES
+from pipeline.alert.mitre import TACTICS
 from pipeline.alert.stage import Alerting
 from pipeline.kit.state import PartitionState, packed, unpacked
+from schemas.finding import Tactic
 from tests.alert.findings import HOUR, START, Seen, decision, finding, one_alert, stage
 
 
@@ -273,4 +277,25 @@ def test_times_are_those_of_events():
 
 
 def test_the_stage_needs_no_file():
-    assert isinstance(stage(), Alerting)
+    alerting = Alerting(PartitionState(STATE_TYPES), Alerts.load(None))
+    assert one_alert(alerting.apply([finding("f1")])).severity == "medium"
+
+
+def test_what_is_found_in_one_alert_makes_no_revision_of_another():
+    alerting = stage()
+    alerting.apply([finding("f1"), finding("f2", 10 * 60)])
+    alerting.apply([finding("f3", 1), finding("f4", 10 * 60 + 1)])
+    (changed,) = alerting.apply([finding("f5", 2)]).alerts
+    assert (changed.count, changed.revision) == (3, 2)
+
+
+def test_an_alert_that_goes_on_for_longer_than_a_month_can_be_decided_about():
+    alerting = stage({"quiet": 86_400 * 2})
+    for day in range(40):
+        told = alerting.apply([finding(f"f{day}", day * 24 * 60)])
+    closed = alerting.apply([], [decision(one_alert(told).alert_id, "close", verdict="true")])
+    assert len(closed.feedback) > 30
+
+
+def test_tactics_are_those_that_receivers_know():
+    assert set(get_args(Tactic)) - {""} == set(TACTICS)

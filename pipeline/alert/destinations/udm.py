@@ -11,9 +11,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from pipeline.alert.body import iso, item
-from pipeline.alert.mitre import TACTICS, techniques
+from pipeline.alert.mitre import tactic as tactic_of
+from pipeline.alert.mitre import techniques
 from pipeline.alert.notice import Notice
-from pipeline.alert.plain import addresses, bounded, clean, short
+from pipeline.alert.plain import addresses, bounded, clean, filled, short
 
 SEVERITY = {"low": "LOW", "medium": "MEDIUM", "high": "HIGH", "critical": "CRITICAL"}
 MOST = 512 * 1024
@@ -23,7 +24,7 @@ def event(notice: Notice) -> dict[str, Any]:
     """One event."""
     alert = notice.alert
     resources = [{"resource": {"name": clean(one, 1000)}} for one in filter(None, alert.resources)]
-    return _filled({
+    return filled({
         "metadata": {
             "eventTimestamp": iso(alert.at) or iso(alert.last) or "1970-01-01T00:00:00Z",
             "eventType": "GENERIC_EVENT",
@@ -40,12 +41,12 @@ def event(notice: Notice) -> dict[str, Any]:
         "network": {"sessionId": clean(alert.session, 300)},
         "securityResult": [_result(notice)],
         "additional": bounded({"example": notice.example, "key": notice.key, **item(alert)}, MOST),
-    })  # fmt: skip
+    }, "additional")  # fmt: skip
 
 
 def _result(notice: Notice) -> dict[str, Any]:
     alert = notice.alert
-    return _filled({
+    return filled({
         "severity": SEVERITY.get(alert.severity, "MEDIUM"),
         "category": ["DATA_EXFILTRATION" if _tactic(alert.stage) == "exfiltration" else "POLICY_VIOLATION"],
         "categoryDetails": [clean(text, 100) for text in (alert.family, alert.stage) if text],
@@ -56,7 +57,7 @@ def _result(notice: Notice) -> dict[str, Any]:
         "riskScore": round(alert.risk * 100, 1) if 0 <= alert.risk <= 1 else None,
         "urlBackToProduct": notice.link,
         "attackDetails": _attack(alert.stage, alert.frameworks),
-    })  # fmt: skip
+    }, "additional")  # fmt: skip
 
 
 def _attack(stage: str, frameworks: Iterable[str]) -> dict[str, Any]:
@@ -64,7 +65,7 @@ def _attack(stage: str, frameworks: Iterable[str]) -> dict[str, Any]:
     found = [
         {"id": one, **({"subtechniqueId": sub} if sub else {})} for one, sub in techniques(frameworks) if one[0] == "T"
     ]
-    named = [{"id": TACTICS[tactic], "name": tactic.replace("-", " ").title()}] if tactic in TACTICS else []
+    named = [{"id": known[0], "name": known[1]}] if (known := tactic_of(tactic)) else []
     return {"tactics": named, "techniques": found}
 
 
@@ -75,13 +76,3 @@ def _tactic(stage: str) -> str:
 def _user(name: str) -> dict[str, Any]:
     shown = clean(name, 500)
     return {"userid": shown, "emailAddresses": [shown] if re.fullmatch(r"[^@\s]+@[^@\s]+\.[a-z]+", shown) else []}
-
-
-def _filled(given: dict[str, Any]) -> dict[str, Any]:
-    """Without what is empty; `additional` stays as it is."""
-    found = {}
-    for name, value in given.items():
-        kept = _filled(value) if isinstance(value, dict) and name != "additional" else value
-        if kept not in ("", None, [], {}):
-            found[name] = kept
-    return found

@@ -37,11 +37,10 @@ from typing import Annotated, Any
 import msgspec
 from pydantic import Field, field_validator
 
-from pipeline.kit import safeyaml
 from pipeline.kit.checked import Strict, checked
 from pipeline.kit.failures import Invalid
 from pipeline.kit.selecting import Selector, Text, Texts, listed, moment, pattern
-from pipeline.kit.watched import Watched
+from pipeline.kit.watched import WatchedFile
 from schemas.entry import Entry
 from schemas.finding import Finding, Severity
 
@@ -170,14 +169,13 @@ class File(Strict):
     changes: Annotated[list[Change], Field(max_length=MOST)] = []
 
 
-class Exceptions(Watched[tuple[int, int, int]]):
+class Exceptions(WatchedFile):
     """The file as it is now; without one nothing is suppressed."""
 
     def __init__(
         self, file: Path | None, *, clock: Callable[[], float] = time.monotonic, now: Callable[[], float] = time.time
     ) -> None:
-        super().__init__(clock)
-        self.file = file
+        super().__init__(file, "WHODID_EXCEPTIONS", clock)
         self.said = File()
         self._now = now
         self._environments: dict[str, Any] = {}
@@ -189,25 +187,13 @@ class Exceptions(Watched[tuple[int, int, int]]):
         made.reload()
         return made
 
-    def signature(self) -> tuple[int, int, int]:
-        """Time of change, size and inode."""
-        if self.file is None:
-            return (0, 0, 0)
-        told = self.file.stat()
-        if not self.file.is_file():
-            raise Invalid(str(self.file), "a file (WHODID_EXCEPTIONS)")
-        return (told.st_mtime_ns, told.st_size, told.st_ino)
-
-    def take(self, signature: tuple[int, int, int]) -> None:
-        """Read the file."""
-        if self.file is None:
-            return
-        given = safeyaml.document(safeyaml.read(self.file), self.file.name)
-        said = checked(File, {} if given is None else given, self.file.name)
+    def read(self, given: Any, name: str) -> None:  # noqa: ANN401  (what YAML may be)
+        """See WatchedFile."""
+        said = checked(File, given, name)
         for place, one in enumerate([*said.exceptions, *said.maintenance, *said.severity], 1):
-            for name in listed(one.environment):
-                if name not in said.environments:
-                    raise Invalid(f"{self.file.name}: {place}. environment", "one of `environments`", name)
+            for one_of in listed(one.environment):
+                if one_of not in said.environments:
+                    raise Invalid(f"{name}: {place}. environment", "one of `environments`", one_of)
         self._environments = {name: pattern(listed(one.account)) for name, one in said.environments.items()}
         self.said = said
 

@@ -21,10 +21,11 @@ from sigma.rule import SigmaRule
 from sigma.rule.detection import SigmaDetections
 
 from pipeline.kit.failures import Invalid
-from pipeline.score.definition import Definition, Tactic
+from pipeline.score.definition import Definition
 from pipeline.score.rules import mapping
 from pipeline.score.rules.mapping import View
 from pipeline.score.rules.matching import Test, both, compiled, expression
+from schemas.finding import Tactic
 
 #: Characters of a condition, brackets inside brackets, stars in a pattern of names, and texts of one rule.
 MOST_CONDITION, MOST_BRACKETS, MOST_STARS = 4096, 8, 8
