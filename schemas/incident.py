@@ -1,7 +1,7 @@
-"""Incident: what `reconstruct` makes of one clue: who did what, how that hangs together, what is hurt, and what is not known.
+"""Incident: what `reconstruct` makes of one clue: who did what, how it hangs together, what is hurt, what is not known.
 
-A Strand is what one hand did with one credential: entries of one credential (or, without one, one actor), from one network,
-with one program, in one session. Strands are what belongs to an incident or does not; edges say why, and how sure that is.
+A Strand is what one hand did with one credential: entries of one credential (or, without one, one actor), from one
+network, with one program, in one session. Strands belong to an incident or do not; edges say why, and how sure that is.
 Times are microseconds since 1970 UTC, event times unless said otherwise. Confidences are probabilities, 0 to 1.
 """
 
@@ -24,7 +24,7 @@ EdgeKind = Literal[
 ]  # fmt: skip
 #: Parts of a story, in the order of an attack.
 Stage = Literal["first sign", "entry", "escalation", "lateral step", "objective", "last sign"]
-How = Literal["read", "changed", "created", "deleted", "refused"]
+How = Literal["read", "used", "changed", "created", "deleted", "refused"]
 Alive = Literal["alive", "expired", "revoked", "unknown"]
 
 
@@ -66,7 +66,7 @@ class Strand(msgspec.Struct, gc=False, kw_only=True):
 
 
 class Edge(msgspec.Struct, gc=False):
-    """Why one thing leads to another. Ends are `strand:…`, `credential:…`, `identity:…`, `prompt:<event id>`, `call:<event id>`."""
+    """Why one thing leads to another. Ends: `strand:…`, `credential:…`, `identity:…`, `prompt:<event id>`, `call:…`."""
 
     source: str
     target: str
