@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from pipeline.cli.drift import train
-from pipeline.cli.inputs import over_bytes
+from pipeline.cli.inputs import over_bytes, range_of
 from pipeline.cli.main import Summary, fail, settings_from
 from pipeline.cli.measure import evaluate
 from pipeline.kit.config import Settings
@@ -47,7 +47,7 @@ def train_baselines(
     # Scikit-learn takes a second to load, and no other command needs it.
     from pipeline.run.baselines import trained  # noqa: PLC0415
 
-    numbers = _numbers(seeds)
+    numbers = range_of(seeds)
     if len(numbers) < 2:
         raise Invalid("seeds", "two at least: one says what is usual, the others how days score", seeds)
     with _working() as (settings, advance):
@@ -92,7 +92,7 @@ def _observe(seeds: str, days: int, budget: float, model: Path | None, *, attack
 
     with _working(alert_budget=budget) as (settings, advance):
         done = partial(advance, "organisations")
-        found = observed(_numbers(seeds), days, _model(model), settings, done, attacks=attacks)
+        found = observed(range_of(seeds), days, _model(model), settings, done, attacks=attacks)
     typer.echo(json.dumps(found.shown()))
 
 
@@ -127,20 +127,6 @@ def _model(file: Path | None) -> baseline.Baselines:
         return baseline.load(file)
     except OSError as error:
         raise Permanent(f"{error.filename}: {error.strerror}") from error
-
-
-def _numbers(text: str) -> list[int]:
-    """Numbers of `1,2,3` or `1-10`."""
-    found: list[int] = []
-    try:
-        for part in text.split(","):
-            first, _, last = part.partition("-")
-            found += range(int(first), int(last or first) + 1)
-    except ValueError as error:
-        raise Invalid("seeds", "numbers such as 1,2,3 or 1-10", text) from error
-    if not found:
-        raise Invalid("seeds", "a range from a smaller number to a larger one, e.g. 1-10", text)
-    return found
 
 
 @contextmanager

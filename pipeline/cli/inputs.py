@@ -15,6 +15,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeE
 
 from pipeline.cli.main import Summary, app, fail, settings_from
 from pipeline.kit.admin import ensure_topics
+from pipeline.kit.failures import Invalid
 from pipeline.kit.topics import PUBLIC
 from pipeline.normalize.formats import FORMATS
 from pipeline.run.investigate import Investigation, current_counts
@@ -156,3 +157,17 @@ def over_bytes(what: str, files: Sequence[Path]) -> Iterator[Done]:
 def _known(name: str | None) -> None:
     if name and name not in FORMATS:
         fail(f"--format: expected one of {', '.join(FORMATS)}, got {name!r}", 2)
+
+
+def range_of(text: str) -> list[int]:
+    """Numbers of `1,2,3` or `1-10`."""
+    found: list[int] = []
+    try:
+        for part in text.split(","):
+            first, _, last = part.partition("-")
+            found += range(int(first), int(last or first) + 1)
+    except ValueError as error:
+        raise Invalid("seeds", "numbers such as 1,2,3 or 1-10", text) from error
+    if not found:
+        raise Invalid("seeds", "a range from a smaller number to a larger one, e.g. 1-10", text)
+    return found

@@ -35,7 +35,7 @@ def issuances(spread: Follower, thread: Thread, acts: Sequence[Weighed]) -> None
             return
         maker = spread.case.thread(made)
         same = generation == 0 and not _agents(thread) and _same_hand(maker, thread)
-        spread.choose(made, maker.key, "act" if same else "cause", confidence)
+        spread.choose(made, maker.key, "act" if same else "cause", confidence, f"it issued {credential}")
         spread.connect(_issued(made, maker, credential))
         if generation == 0:
             _maker(spread, thread, made, maker, confidence, same=same)
@@ -109,7 +109,7 @@ def _most(into: dict[str, float], name: str, confidence: float) -> None:
 def _prompted(spread: Follower, thread: Thread, prompt: Entry, confidence: float) -> None:
     name = prompt.event.event_id
     if confidence >= spread.cutoff:
-        spread.choose(prompt, key_of(prompt), "cause", confidence)
+        spread.choose(prompt, key_of(prompt), "cause", confidence, "it was asked there")
     said = f"{prompt.human or 'somebody'} asked {prompt.actor or 'an agent'}"
     spread.connect(Edge(f"prompt:{name}", thread.key.name, "prompted", round(confidence, 4), said, [name]))
 

@@ -43,7 +43,7 @@ class Follower(Protocol):
     def leave(self, thread: Thread, confidence: float, why: str) -> None:
         """A strand is held apart."""
 
-    def choose(self, entry: Entry, key: Key, role: str, confidence: float) -> bool:
+    def choose(self, entry: Entry, key: Key, role: str, confidence: float, why: str = "") -> bool:
         """Take in one entry."""
 
     def connect(self, edge: Edge) -> None:

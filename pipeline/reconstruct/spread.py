@@ -76,8 +76,10 @@ class Spread:
         if confidence >= self.apart.get(thread.key, (-1.0, ""))[0]:
             self.apart[thread.key] = (round(confidence, 4), why)
 
-    def choose(self, entry: Entry, key: Key, role: str, confidence: float) -> bool:
-        """Take in one entry; True if that is news."""
+    def choose(self, entry: Entry, key: Key, role: str, confidence: float, why: str = "it led to it") -> bool:
+        """Take in one entry; True if that is news. `why` is told of its strand, if nothing else leads there."""
+        self.threads.setdefault(key, self.case.thread(entry))
+        self.belongs.setdefault(key, (round(confidence, 4), why))
         known = self.chosen.get(entry.event.event_id)
         better = known is None or _worth(role, confidence) > _worth(known.role, known.confidence)
         if better:
@@ -98,13 +100,13 @@ class Spread:
         self.case.past([key.actor])
         assess(self.case, lead.thread)
         taken = weigh(self.case, lead, self.cutoff)
-        new = [one for one in taken if self.choose(one.entry, key, one.role, one.confidence)]
+        new = [one for one in taken if self.choose(one.entry, key, one.role, one.confidence, lead.why)]
         if not taken:
             return
         if lead.source != "clue":
             ends = (key.name, lead.source) if lead.back else (lead.source, key.name)
             self.connect(Edge(*ends, lead.kind, round(lead.confidence, 4), lead.why, lead.evidence))
-        if lead.confidence > self.belongs.get(key, (0.0, ""))[0]:
+        if lead.confidence >= self.belongs[key][0]:
             self.belongs[key] = (round(lead.confidence, 4), lead.why)
         if new:
             self._follow(lead.thread, new)
