@@ -119,9 +119,15 @@ def _template() -> Any:  # noqa: ANN401
     )
     environment.filters.update(
         t=lambda text, most=TEXT: clean(str(text), most), iso=lambda time: iso(time) if time else "not known",
-        percent=lambda value: f"{value:.0%}", number=lambda value: f"{value:,}", counted=counted, sure=_sure,
+        percent=lambda value: f"{value:.0%}", number=lambda value: f"{value:,}", counted=counted, sure=_sure, middle=_middle,
     )  # fmt: skip
     return environment.get_template("report.html").render
+
+
+def _middle(text: str, most: int) -> str:
+    """At most so many characters of a name: its end tells more than what is before that."""
+    shown = clean(text, TEXT)
+    return shown if len(shown) <= most else f"{shown[: most // 3]}…{shown[1 + most // 3 - most :]}"
 
 
 def _sure(confidence: float) -> str:

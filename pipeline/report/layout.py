@@ -14,7 +14,7 @@ from pipeline.report.graph import Graph, Node
 from schemas.incident import Edge
 
 #: Size of a box, and from one to the next; height of a line that passes between boxes.
-WIDE, HIGH, ACROSS, DOWN, PASSING = 176, 44, 262, 66, 30
+WIDE, HIGH, ACROSS, DOWN, PASSING = 172, 46, 236, 62, 26
 MARGIN, SWEEPS = 14, 6
 #: Boxes of a drawing: more than that nobody can read.
 MOST = 150
