@@ -44,7 +44,8 @@ class Bundle:
     """What is written, with what is withheld taken out."""
 
     def __init__(self, incident: Incident, entries: Iterable[Entry], content: Content, key: bytes) -> None:
-        stored = sorted(map(shaped.entry, entries), key=lambda one: (one["time"], one["event_id"]))
+        ordered = sorted(entries, key=lambda one: (one.event.time, one.event.event_id))
+        stored = list(map(shaped.entry, ordered))
         self.content = content
         self.incident = covered(incident, stored, content, key)
         self.shapes: Sequence[dict[str, Any]] = list(map(cover(content, key), stored))

@@ -119,7 +119,8 @@ def _template() -> Any:  # noqa: ANN401
     )
     environment.filters.update(
         t=lambda text, most=TEXT: clean(str(text), most), iso=lambda time: iso(time) if time else "not known",
-        percent=lambda value: f"{value:.0%}", number=lambda value: f"{value:,}", counted=counted, sure=_sure, middle=_middle,
+        percent=lambda value: f"{value:.0%}", number=lambda value: f"{value:,}", counted=counted, sure=_sure,
+        middle=_middle,
     )  # fmt: skip
     return environment.get_template("report.html").render
 

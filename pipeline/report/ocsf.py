@@ -33,6 +33,7 @@ _SIGN_IN = re.compile(r"log-?in|sign-?in|consolelogin|session\.start", re.IGNORE
 _UNMAPPED = (
     "human", "on_behalf_of", "credential", "credential_chain", "issued", "issued_kind", "issued_subject", "policy",
     "tool_call", "tool_call_event", "prompt_event", "link", "confidence", "unbound", "kind", "text", "arguments",
+    "account",
 )  # fmt: skip
 
 
@@ -56,6 +57,7 @@ def event(shape: Shape, incident: str, part: Part | None, integrity: Mapping[str
             "version": VERSION, "uid": clean(shape["event_id"], 300), "correlation_uid": clean(incident, 300),
             "product": {"name": "whodid", "vendor_name": "whodid"}, "log_name": "entries",
             "log_provider": clean(shape["format"], 100), "original_time": shape["time"],
+            "profiles": ["cloud"] if _aws(shape) else [],
             "labels": [clean(f"detection:{one}", 200) for one in part.detections[:MOST]] if part else [],
         },
         "class_uid": number, "class_name": kind, "category_uid": category,
@@ -65,7 +67,7 @@ def event(shape: Shape, incident: str, part: Part | None, integrity: Mapping[str
         "time": microseconds(shape["time"]) // 1000, "severity_id": 1, "severity": "Informational",
         "status_id": status, "status": status_name, "status_code": clean(shape["error"], 300),
         "message": clean(f"{shape['actor'] or shape['stated_actor'] or 'unknown'}: {shape['action']}", TEXT),
-        "actor": _actor(shape), "src_endpoint": _from(shape),
+        "actor": _actor(shape), "src_endpoint": _from(shape), "cloud": _cloud(shape),
         **(_authentication(shape) if issued else _api(shape)),
         "unmapped": _unmapped(shape, part, integrity),
     }  # fmt: skip
@@ -87,6 +89,8 @@ def finding(incident: Incident) -> Event:
             "log_name": "incidents",
         },
         "class_uid": 2005, "class_name": "Incident Finding", "category_uid": 2, "category_name": "Findings",
+        # The class wants somebody to be named.
+        "assignee_group": {"name": "unassigned"},
         "activity_id": 1, "activity_name": "Create", "type_uid": 200501, "type_name": "Incident Finding: Create",
         "time": incident.made // 1000, "start_time": incident.first // 1000, "end_time": incident.last // 1000,
         # Nobody reconstructs what does not matter.
@@ -101,7 +105,7 @@ def finding(incident: Incident) -> Event:
         }],
         "observables": _observables(incident),
         "unmapped": {"whodid": bounded({
-            "clue": {"kind": incident.clue.kind, "value": incident.clue.value}, "cutoff": incident.cutoff,
+            "clue": {"kind": incident.clue.kind, "value": clean(incident.clue.value, 1000)}, "cutoff": incident.cutoff,
             "frameworks": incident.frameworks, "detections": incident.detections,
         }, UNMAPPED)},
     }  # fmt: skip
@@ -165,19 +169,28 @@ def _service(shape: Shape) -> Event:
 def _api(shape: Shape) -> Event:
     request = clean(shape["request"], 300)
     agent = clean(shape["user_agent"], 1000)
-    account = clean(shape["account"], 200)
     return {
         "api": {
             "operation": clean(shape["action"], 300) or "unknown", "service": _service(shape),
             "request": {"uid": request} if request else {},
         },
         "resources": [
-            {"uid": clean(one, 1000), "name": clean(one, 1000), "region": clean(shape["region"], 100)}
-            for one in shape["resources"][:MOST] if one
+            {"uid": clean(one, 1000), "name": clean(one, 1000)} for one in shape["resources"][:MOST] if one
         ],
         "http_request": {"user_agent": agent} if agent else {},
-        "enrichments": [{"name": "account", "value": account, "data": {"account": account}}] if account else [],
     }  # fmt: skip
+
+
+def _aws(shape: Shape) -> bool:
+    return bool(shape["format"].startswith("aws.") and shape["account"])
+
+
+def _cloud(shape: Shape) -> Event:
+    if not _aws(shape):
+        return {}
+    name = clean(shape["account"], 200)
+    account = {"uid": name, "name": name, "type_id": 10, "type": "AWS Account"}
+    return {"provider": "AWS", "account": account, "region": clean(shape["region"], 100)}
 
 
 def _authentication(shape: Shape) -> Event:

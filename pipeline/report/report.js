@@ -96,8 +96,9 @@
     node = box && { key: box.dataset.key, value: box.dataset.value, name: box.dataset.name };
     apply();
   };
+  const clear = () => { find.value = strand.value = role.value = ""; choose(null); };
   const show = (at) => {
-    if (!matching.includes(at)) { byId("filters").reset(); choose(null); }
+    if (!matching.includes(at)) clear();
     const place = matching.indexOf(at);
     if (place >= shown) grow(place - shown + PAGE);
     for (const one of body.querySelectorAll(".chosen")) one.classList.remove("chosen");
@@ -112,7 +113,7 @@
   strand.addEventListener("change", apply);
   role.addEventListener("change", apply);
   byId("filters").addEventListener("submit", (event) => event.preventDefault());
-  byId("filters").addEventListener("reset", () => setTimeout(() => choose(null)));
+  byId("filters").addEventListener("reset", (event) => { event.preventDefault(); clear(); });
   more.addEventListener("click", () => grow(PAGE));
   if ("IntersectionObserver" in window) new IntersectionObserver((seen) => { if (seen[0].isIntersecting && !more.hidden) grow(PAGE); }).observe(more);
   document.addEventListener("click", (event) => {

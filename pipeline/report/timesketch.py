@@ -5,8 +5,8 @@ Out:    rows of flat texts; `message`, `datetime`, `timestamp_desc` are what Tim
 
 What its importer does, and how it is met here:
 
-* `datetime` is read with the format of the first row, and rows that differ are dropped: all have six digits of a second
-  and a zone. Times that it cannot hold are moved to the next one that it can, and `message` says so.
+* `datetime` was read with the format of the first row, and rows that differ were dropped: all have six digits of a
+  second and a zone. Times that it cannot hold are moved to the next one that it can, and `message` says so.
 * pandas guesses types in a CSV: numbers lose their zeros, `NA` and `null` become nothing. Such texts get a ' in front
   in the CSV, like those that a spreadsheet would run as a formula. JSON lines have every text as it is.
 * `tag` becomes a list: it is never empty, else it would be the tag `nan`.
@@ -35,8 +35,8 @@ COLUMNS = (
     "error", "incident", "role", "strand", "part_confidence", "tactic", "detections", "kind", "data_type", "event_id",
     "record_id",
 )  # fmt: skip
-#: What pandas holds in nanoseconds, and so the earliest and the latest time, in microseconds.
-EARLIEST, LATEST = -9_223_372_036_000_000, 9_223_372_036_000_000
+#: Timesketch drops what is before 1700, pandas what nanoseconds since 1970 cannot hold (2262). Microseconds.
+EARLIEST, LATEST = -8_520_336_000_000_000, 9_223_372_036_000_000
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 #: Texts that pandas takes for a number, for true or false, or for nothing.
 _GUESSED = re.compile(
@@ -80,13 +80,13 @@ def _row(shape: Mapping[str, Any], part: Part | None, incident: str) -> dict[str
     made["message"] = _message(shape, "" if time == stated else f" (stated for {iso(stated)})")
     made["datetime"] = (EPOCH + timedelta(microseconds=time)).isoformat(timespec="microseconds")
     made["timestamp_desc"] = _DESC.get(shape["kind"], "Event Time")
-    made["data_type"] = f"whodid:{shape['kind']}"
+    made["data_type"] = f"whodid:{_text(shape['kind'])}"
     made["arguments"] = _text("\n".join(f"{one['path']}={one['value']}" for one in shape["arguments"]))
-    made["incident"] = incident
+    made["incident"] = _text(incident)
     tags = ["incident"]
     if part is not None:
-        made |= {"role": part.role, "strand": part.strand, "part_confidence": f"{part.confidence:.2f}"}
-        made |= {"tactic": part.tactic, "detections": _text(part.detections)}
+        made |= {"role": _text(part.role), "strand": _text(part.strand), "part_confidence": f"{part.confidence:.2f}"}
+        made |= {"tactic": _text(part.tactic), "detections": _text(part.detections)}
         tags += filter(None, [part.role, part.tactic, *part.detections])
     return made | {"timestamp": time, "tag": [_tag(one) for one in tags]}
 

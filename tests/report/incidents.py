@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from pipeline.kit.config import Settings
+from pipeline.report.frameworks import meaning
 from pipeline.run.investigate import Investigation
 from pipeline.simulate import incident as told
 from pipeline.store import connect
@@ -119,6 +120,7 @@ def _incident(entries: Sequence[Entry], findings: Sequence[Finding]) -> Incident
     by = {(one.event.action, one.event.phase): one for one in entries}
     found.roots, found.edges, found.story = _roots(by), _edges(by), _story(by, entries)
     found.reach = _reach(by, entries)
+    found.frameworks = meaning(found, findings)
     return found
 
 
