@@ -12,7 +12,8 @@ _MODE, _UNIX = 0o600, 3
 
 
 def archived(folder: Path, target: Path) -> Path:
-    """Write the archive to `target`, and return that."""
+    """Write the archive to `target`, which nobody else may read, and return that."""
+    target.touch(mode=_MODE)
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         for path in sorted(folder.rglob("*"), key=lambda one: one.relative_to(folder).as_posix()):
             if not path.is_file():

@@ -90,7 +90,7 @@ def write(  # noqa: PLR0913  (all but four have a name)
     beside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
         folder = beside / "bundle"
-        folder.mkdir()
+        folder.mkdir(mode=0o700)
         made = Bundle(incident, entries, content, key)
         _write_files(folder, made.files(integrity, proved=prove is not None), progress)
         if content == "full":

@@ -80,7 +80,8 @@ def _still(incident: Incident, numbers: dict[str, int], amount: int) -> list[int
     told += [name for edge in incident.edges for name in edge.evidence]
     told += [part.event_id for part in incident.parts if part.detections]
     cited = [numbers[name] for name in dict.fromkeys(told) if name in numbers][:STILL]
-    rest = [number for number in range(amount) if number not in set(cited)]
+    told_of = set(cited)
+    rest = [number for number in range(amount) if number not in told_of]
     return sorted(cited + rest[: STILL - len(cited)])
 
 

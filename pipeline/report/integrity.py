@@ -19,7 +19,7 @@ def integrity(content: Content, *, proved: bool) -> list[str]:
     hashes = "manifest.json has the SHA-256 and the size of every other file of this bundle."
     if proved:
         proof = "Run python verify.py in the folder of the bundle: it needs Python and the package cryptography only."
-        return [hashes, "evidence/ has the proof of each entry, signed when it was stored.", proof, _WITHHELD[content]]
+        return [hashes, "evidence/ has the proofs.", proof, _WITHHELD[content]]
     return [
         hashes,
         "This bundle was written without proofs: whoever could change it could change the manifest as well.",

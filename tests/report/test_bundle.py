@@ -124,6 +124,12 @@ def test_what_is_there_is_not_overwritten(tmp_path):
     assert (tmp_path / "empty/report.html").exists()
 
 
+def test_only_its_owner_can_read_it(tmp_path):
+    written(case(), tmp_path / "out")
+    written(case(), tmp_path / "out.zip")
+    assert (tmp_path / "out").stat().st_mode & 0o077 == (tmp_path / "out.zip").stat().st_mode & 0o077 == 0
+
+
 def test_proofs_are_part_of_the_manifest_and_the_texts_speak_of_them(tmp_path):
     def prove(folder):
         (folder / "evidence").mkdir()

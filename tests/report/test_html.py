@@ -5,6 +5,7 @@ import json
 import re
 from base64 import b64encode
 from html.parser import HTMLParser
+from importlib.resources import files
 from itertools import pairwise
 
 import pytest
@@ -103,6 +104,27 @@ def test_sections_headings_and_tables_are_what_readers_of_screens_need():
     assert all(after - before <= 1 for before, after in pairwise(levels))
     anchors = {one["href"] for one in found.named("a")}
     assert {f"#{one['id']}" for one in found.named("section")} <= anchors
+
+
+def test_colours_can_be_told_from_their_ground():
+    css = files("pipeline.report").joinpath("report.css").read_text()
+    for scheme in re.findall(r":root \{(.*?)\}", css, re.DOTALL):
+        colours = dict(re.findall(r"--(\w+): (#\w{3,6})", scheme))
+        for ink in ("ink", "dim", "accent", "good", "warn", "bad"):
+            for ground in ("ground", "paper", "soft"):
+                assert contrast(colours[ink], colours[ground]) >= 4.5, (ink, ground)
+
+
+def contrast(one, other):
+    """By WCAG 2.1, 1.4.3."""
+
+    def bright(colour):
+        parts = [int(part * (2 // len(part)), 16) / 255 for part in re.findall("." * (len(colour) // 3), colour[1:])]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    dark, light = sorted([bright(one), bright(other)])
+    return (light + 0.05) / (dark + 0.05)
 
 
 def test_it_says_who_what_and_how_to_end_it():
