@@ -34,6 +34,9 @@ _NAMES = (
     "action", "actor", "actor_name", "human", "session", "credential", "issued", "issued_subject", "tool", "address",
     "account", "user_agent", "policy", "tool_call", "event_id", "resources", "stated_actor", "stated_human",
 )  # fmt: skip
+#: Words that a sentence may have of its own: they are looked for between quotation marks only.
+_PLAIN = re.compile(r"[a-z]+")
+_BETWEEN, _WHOLE = r"(?<=[\"'`“]){}(?=[\"'`”…])", r"(?<!\w){}(?!\w)"
 _BLANKS = str.maketrans("\n\r\t", "   ")
 
 
@@ -112,7 +115,8 @@ class _Leaks:
             if window in self._windows:
                 marked[at : at + WINDOW] = b"\1" * WINDOW
         for word in self._words:
-            for match in re.finditer(rf"(?<!\w){re.escape(word)}(?!\w)", flat):
+            shape = _BETWEEN if _PLAIN.fullmatch(word) else _WHOLE
+            for match in re.finditer(shape.format(re.escape(word)), flat):
                 marked[match.start() : match.end()] = b"\1" * len(word)
         return _without(sentence, marked)
 

@@ -9,7 +9,7 @@ Values are names and numbers. None of them comes out of prompts, arguments or re
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from pipeline.report.words import counted, lasting, some, verbs
 from pipeline.store.shapes import iso
@@ -31,17 +31,22 @@ def facts(incident: Incident, findings: Sequence[Finding]) -> dict[str, Values]:
 
 
 def _roots(incident: Incident) -> Iterator[tuple[str, Values]]:
+    times = {part.event_id: part.time for part in incident.parts}
     for root in reversed(incident.roots):
-        yield root.kind, _root(root)
+        yield root.kind, _root(root, times)
     if incident.roots:
-        yield "rooted", _root(incident.roots[0])
+        yield "rooted", _root(incident.roots[0], times)
     else:
         yield "unrooted", {"entries": counted(len(incident.parts), "entry", "entries")}
 
 
-def _root(root: Root) -> Values:
+def _root(root: Root, times: Mapping[str, int]) -> Values:
+    name = root.name
+    if name in times:
+        # An event's id tells a reader nothing. What hijacked an agent is the latest of what shows it.
+        name = f"the entry of {iso(max(times[one] for one in [name, *root.entries] if one in times))}"
     return {
-        "name": some([root.name]) or "an unnamed source",
+        "name": some([name]) or "an unnamed source",
         "kind": {"injection": "what an agent read", "prompt": "a prompt", "credential": "a credential"}.get(
             root.kind, "an identity"
         ),
@@ -130,7 +135,7 @@ def _identities(incident: Incident) -> Iterator[tuple[str, Values]]:
 
 
 def _resources(incident: Incident) -> Iterator[tuple[str, Values]]:
-    for how in ("read", "changed", "created", "deleted", "refused"):
+    for how in ("read", "used", "changed", "created", "deleted", "refused"):
         if names := [one.name for one in incident.reach.resources if one.how == how]:
             yield how, {"names": some(names), "count": counted(len(names), "resource"), **verbs(len(names))}
     hurt = [one.name for one in incident.reach.resources if one.how in ("changed", "created", "deleted")]

@@ -23,6 +23,8 @@ class Node(NamedTuple):
     id: str
     #: strand, credential, identity, prompt, call, …
     kind: str
+    #: What it is called elsewhere: the id of a strand or an event, a credential, an identity.
+    name: str
     label: str
     #: A second line: what it did, how often.
     note: str
@@ -42,39 +44,44 @@ def graph(incident: Incident, shapes: Iterable[Shape]) -> Graph:
     """The graph of an incident."""
     events = {shape["event_id"]: shape for shape in shapes}
     times = {part.event_id: part.time for part in incident.parts}
-    strands = {one.strand_id: one for one in incident.strands}
+    strands = {_of(one): one for one in incident.strands}
     issued = {one.name: (one.issued or one.last_used, one.kind, one.state) for one in incident.reach.credentials}
-    ends = [f"strand:{one.strand_id}" for one in incident.strands if one.belongs]
+    ends = [_of(one) for one in incident.strands if one.belongs]
     ends += [end for edge in incident.edges for end in (edge.source, edge.target)]
     found: dict[str, Node] = {}
     for end in dict.fromkeys(ends):
         kind, _, name = end.partition(":")
-        if kind == "strand" and name in strands:
-            found[end] = _strand(end, strands[name])
+        if end in strands:
+            found[end] = _strand(end, strands[end])
         elif kind in ("prompt", "call"):
             found[end] = _event(end, kind, events.get(name), times.get(name, 0))
         elif kind == "credential":
             time, what, state = issued.get(name, (0, "", ""))
-            found[end] = Node(end, kind, name, " · ".join(filter(None, [what or "credential", state])), time)
+            found[end] = Node(end, kind, name, name, " · ".join(filter(None, [what or "credential", state])), time)
         else:
-            found[end] = Node(end, kind, name, kind, 0)
+            found[end] = Node(end, kind, name, name, kind, 0)
     nodes = _timed(found, incident.edges)
     return Graph(sorted(nodes.values(), key=lambda node: (node.time, node.id)), list(incident.edges))
+
+
+def _of(strand: Strand) -> str:
+    """The end of an edge that a strand is; its id may be one already."""
+    return strand.strand_id if strand.strand_id.startswith("strand:") else f"strand:{strand.strand_id}"
 
 
 def _strand(end: str, strand: Strand) -> Node:
     acts = f"{strand.events:,} of {strand.of:,} acts" if strand.belongs else f"held apart, {strand.of:,} acts"
     note = " · ".join(filter(None, [strand.actor_kind, acts]))
-    return Node(end, "strand", strand.actor or strand.strand_id, note, strand.first, strand.belongs)
+    return Node(end, "strand", strand.strand_id, strand.actor or strand.strand_id, note, strand.first, strand.belongs)
 
 
 def _event(end: str, kind: str, shape: Shape | None, time: int) -> Node:
     name = end.partition(":")[2]
     if shape is None:
-        return Node(end, kind, name, f"{kind}, not among the entries", time)
+        return Node(end, kind, name, name, f"{kind}, not among the entries", time)
     who = shape["human"] if kind == "prompt" else shape["actor"]
     label = shape["action"] if kind == "call" else "prompt"
-    return Node(end, kind, label, " · ".join(filter(None, ["tool call" if kind == "call" else "", who])), time)
+    return Node(end, kind, name, label, " · ".join(filter(None, ["tool call" if kind == "call" else "", who])), time)
 
 
 def _timed(found: dict[str, Node], edges: Iterable[Edge]) -> dict[str, Node]:

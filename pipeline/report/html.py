@@ -88,8 +88,7 @@ def _still(incident: Incident, numbers: dict[str, int], amount: int) -> list[int
 def _filters(graph: Graph) -> dict[str, tuple[str, str]]:
     """What of the timeline a node stands for: key of a row, and its value."""
     keys = {"strand": "s", "credential": "c", "identity": "w", "prompt": "id", "call": "id"}
-    named = [(node.id, node.id.partition(":")) for node in graph.nodes]
-    return {whole: (keys.get(kind, "*"), clean(name, 300)) for whole, (kind, _, name) in named}
+    return {node.id: (keys.get(node.kind, "*"), clean(node.name, 300)) for node in graph.nodes}
 
 
 def _after(incident: Incident) -> str:

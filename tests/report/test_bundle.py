@@ -204,6 +204,16 @@ def test_equal_texts_have_equal_hashes_and_names_stay(tmp_path):
         assert "withheld" in (tmp_path / "out" / name).read_text(), name
 
 
+def test_words_that_a_sentence_has_of_its_own_stay_unless_they_are_quoted(tmp_path):
+    made = planted()
+    event = made.entries[-1].event
+    made.entries[-1] = msgspec.structs.replace(made.entries[-1], event=msgspec.structs.replace(event, text="hunter"))
+    made.incident.summary = ["a hunter was there", 'it sent "hunter" away', "It said `hunter`."]
+    written(made, tmp_path / "out", "hashes")
+    found = json.loads((tmp_path / "out/incident.json").read_text())["summary"]
+    assert found == ["a hunter was there", 'it sent "[withheld]" away', "It said `[withheld]`."]
+
+
 def test_without_a_key_nothing_stands_for_a_text(tmp_path):
     made = planted()
     write(made.incident, made.entries, made.records, tmp_path / "out", content="hashes")

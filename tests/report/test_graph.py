@@ -25,7 +25,7 @@ def line(*names, kind="used"):
 
 def drawn(*edges):
     names = dict.fromkeys(end for edge in edges for end in (edge.source, edge.target))
-    return drawing(Graph([Node(name, "strand", name, "", 1) for name in names], list(edges)))
+    return drawing(Graph([Node(name, "strand", name, name, "", 1) for name in names], list(edges)))
 
 
 @pytest.mark.parametrize("made", [case, hostile.case])
@@ -52,6 +52,14 @@ def test_nodes_have_names_and_come_in_the_order_of_time():
     assert "strand:s-ci" not in by, "what was held apart led to nothing"
 
 
+def test_a_strand_whose_id_is_an_end_already_is_one_node():
+    made = case()
+    for one in made.incident.strands:
+        one.strand_id = f"strand:{one.strand_id}"
+    assert {node.id for node in of(made).nodes} == {node.id for node in of(case()).nodes}
+    assert next(node.name for node in of(made).nodes if node.kind == "strand").startswith("strand:s-")
+
+
 def test_causes_stand_left_of_what_they_caused_and_no_box_lies_on_another():
     found = of(case())
     picture = drawing(found)
@@ -70,7 +78,7 @@ def test_circles_loops_doubles_and_nothing_are_drawn_too():
     assert (len(circle.boxes), len(circle.lines)) == (3, 4)
     assert len({box.x for box in circle.boxes}) == 3
     assert drawn().boxes == []
-    alone = drawing(Graph([Node("a", "strand", "a", "", 0)], []))
+    alone = drawing(Graph([Node("a", "strand", "a", "a", "", 0)], []))
     assert [box.node.id for box in alone.boxes] == ["a"]
     assert len(drawing(of(hostile.case())).boxes) == 7
 
