@@ -19,19 +19,19 @@ def _whole() -> dict[str, Any]:
 
 
 @cache
-def _class(profiles: tuple[str, ...]) -> jsonschema.Draft202012Validator:
+def _class(kind: str, profiles: tuple[str, ...]) -> jsonschema.Draft202012Validator:
     """The class with all of its objects; the library forbids attributes that it does not know."""
-    made = OcsfJsonSchemaEmbedded(_whole()).get_class_schema("detection_finding", list(profiles))
+    made = OcsfJsonSchemaEmbedded(_whole()).get_class_schema(kind, list(profiles))
     return jsonschema.Draft202012Validator(made)
 
 
-def wrong(event: dict[str, Any]) -> list[str]:
-    """What the schema says against an event that has the profiles which it names."""
+def wrong(event: dict[str, Any], kind: str = "detection_finding") -> list[str]:
+    """What the schema says against an event of a class that has the profiles which it names."""
     profiles = tuple(event.get("metadata", {}).get("profiles", ()))
-    said = [f"{error.json_path}: {error.message}" for error in _class(profiles).iter_errors(event)]
+    said = [f"{error.json_path}: {error.message}" for error in _class(kind, profiles).iter_errors(event)]
     if said:
         return said
-    return [*_named(event, _whole()["classes"]["detection_finding"]), *_pointed(event)]
+    return [*_named(event, _whole()["classes"][kind]), *_pointed(event)]
 
 
 def _named(given: dict[str, Any], kind: dict[str, Any], path: str = "$") -> Iterator[str]:
