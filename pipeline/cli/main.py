@@ -77,6 +77,7 @@ def main() -> None:
         detections,  # noqa: F401
         drift,  # noqa: F401
         findings,  # noqa: F401
+        incident,  # noqa: F401
         inputs,  # noqa: F401
         inventory,  # noqa: F401
         measure,  # noqa: F401

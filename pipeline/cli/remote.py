@@ -7,6 +7,7 @@ Fails:  Transient, saying what to start, when neither the store nor a desk can b
 
 from __future__ import annotations
 
+import http.client
 import json
 import urllib.error
 import urllib.request
@@ -19,10 +20,12 @@ from urllib.parse import quote, urlencode
 from confluent_kafka import Producer
 
 from pipeline.alert import life
-from pipeline.console import alerts, asked, findings, inventory, names, shapes, state
+from pipeline.console import alerts, asked, findings, incidents, inventory, names, shapes, state
 from pipeline.kit.clients import producer_config
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Invalid, Transient
+from pipeline.report.bundle import check
+from pipeline.report.fetched import take
 from pipeline.run.decide import decided
 from pipeline.store import Store, connect, migrate, queries
 from pipeline.store.inventory import Of
@@ -31,6 +34,10 @@ from pipeline.store.pivots import MAX_LIMIT
 Shape = dict[str, Any]
 _PAGE = 1000
 _TIMEOUT = 60.0
+#: Seconds that an answer may take which reads much.
+_LONG = 600.0
+#: Told of what is written: its name, how many of how many.
+Told = Callable[[str, int, int], None]
 
 
 class Reader(Protocol):
@@ -82,6 +89,12 @@ class Reader(Protocol):
 
     def decide(self, about: str, said: Mapping[str, str]) -> None:
         """Decide about an alert or a response. Raises Invalid; Transient."""
+
+    def incident(self, given: Mapping[str, str]) -> Shape:
+        """The incident of a clue; `given` as in `console.incidents`. Raises Invalid when nothing is of that clue."""
+
+    def bundle(self, given: Mapping[str, str], target: Path, progress: Told) -> str:
+        """Write the bundle of the incident, a folder or an archive; returns its id. Raises Invalid; OSError."""
 
     def status(self) -> Shape:
         """What the process says of itself, if it can be asked, and what the store holds."""
@@ -208,6 +221,15 @@ class StoreReader:
         migrate(self._store)
         self._store.write_alerts([changed], [])
 
+    def incident(self, given: Mapping[str, str]) -> Shape:
+        """See Reader."""
+        return incidents.answer(self._store, given)
+
+    def bundle(self, given: Mapping[str, str], target: Path, progress: Told) -> str:
+        """See Reader."""
+        key = (self._settings or Settings()).hashing_key
+        return incidents.pack(self._store, given, target, key=key, progress=progress).incident_id
+
     def status(self) -> Shape:
         """See Reader. No process was asked, so there is only `store`."""
         return state.report(self._store, dict)
@@ -314,6 +336,23 @@ class DeskReader:
             return
         raise Invalid("id", "that of an alert or a response", about)
 
+    def incident(self, given: Mapping[str, str]) -> Shape:
+        """See Reader."""
+        found: Shape = self._get("/v1/reconstruct?" + urlencode(given), timeout=_LONG)
+        return found
+
+    def bundle(self, given: Mapping[str, str], target: Path, progress: Told) -> str:
+        """See Reader."""
+        check(target)
+        try:
+            with self._open("/v1/reconstruct/bundle?" + urlencode(given), _LONG) as response:
+                return take(response, target, progress)
+        except urllib.error.HTTPError as error:
+            with error:
+                raise Transient(str(self._refused(error.code, error.read(), ()))) from error
+        except (http.client.HTTPException, ValueError) as error:
+            raise Transient(f"desk: {self.address} does not answer as one: {error}") from error
+
     def status(self) -> Shape:
         """See Reader."""
         found: Shape = self._get("/v1/status")
@@ -330,15 +369,17 @@ class DeskReader:
         self, path: str | urllib.request.Request, expected: tuple[int, ...] = (HTTPStatus.OK,),
         timeout: float = _TIMEOUT,
     ) -> Any:  # noqa: ANN401  # fmt: skip
-        wanted = self.address + path if isinstance(path, str) else path
         try:
-            with self._opener.open(wanted, timeout=timeout) as response:
+            with self._open(path, timeout) as response:
                 return json.load(response)
         except urllib.error.HTTPError as error:
             with error:
                 return self._refused(error.code, error.read(), expected)
         except (OSError, ValueError) as error:
             raise Transient(f"desk: {self.address} does not answer as one: {error}") from error
+
+    def _open(self, path: str | urllib.request.Request, timeout: float) -> Any:  # noqa: ANN401
+        return self._opener.open(self.address + path if isinstance(path, str) else path, timeout=timeout)
 
     def _refused(self, code: int, body: bytes, expected: tuple[int, ...]) -> Any:  # noqa: ANN401
         try:

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from pipeline.alert.life import VERDICTS
-from pipeline.console import alerts, api
+from pipeline.console import alerts, api, incidents
 from pipeline.console.page import STYLES, template
 from pipeline.kit.failures import Invalid, Transient
 from pipeline.store import Store
@@ -90,5 +90,5 @@ def linked(shape: dict[str, Any]) -> dict[str, Any]:
     tokens = [(one, "/?" + urlencode({"pivot": "credential", "value": one})) for one in shape["credentials"]]
     return {
         **shape, "url": url, "of_session": timeline("session"), "of_actor": timeline("actor"), "members": members,
-        "similar": similar, "tokens": tokens,
+        "similar": similar, "tokens": tokens, "incident": incidents.link("alert", shape["alert_id"]),
     }  # fmt: skip

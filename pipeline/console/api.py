@@ -13,9 +13,9 @@ from typing import Any, Literal
 
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 
-from pipeline.console import alerts, asked, findings, inventory, names, shapes, state
+from pipeline.console import alerts, asked, findings, incidents, inventory, names, shapes, state
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Invalid
 from pipeline.store import Store, queries
@@ -35,6 +35,7 @@ def router(store: Store, settings: Settings, status: state.Status, decide: alert
     _findings(routes, store)
     _alerts(routes, store)
     _decisions(routes, store, decide)
+    _incidents(routes, store, settings)
 
     @routes.get("/v1/timeline")
     def timeline(request: Request) -> dict[str, Any]:
@@ -154,6 +155,20 @@ def _alerts(routes: APIRouter, store: Store) -> None:
     def responses(request: Request) -> dict[str, Any]:
         """What is proposed, approved, done; latest first."""
         return alerts.responses(store, request.query_params)
+
+
+def _incidents(routes: APIRouter, store: Store, settings: Settings) -> None:
+    @routes.get("/v1/reconstruct")
+    def reconstruct(request: Request) -> dict[str, Any]:
+        """The incident that a clue belongs to: `clue` (and `kind`), or `since` and `until`; `cutoff`."""
+        return incidents.answer(store, request.query_params)
+
+    @routes.get("/v1/reconstruct/bundle")
+    def bundle(request: Request) -> Response:
+        """The same as a ZIP archive with report, timelines, graph and proofs; `role` says what of contents is in it."""
+        name, data = incidents.packed(store, request.query_params, key=settings.hashing_key)
+        return Response(data, media_type="application/zip",
+                        headers={"content-disposition": f'attachment; filename="{name}"'})  # fmt: skip
 
 
 def _decisions(routes: APIRouter, store: Store, decide: alerts.Decide | None) -> None:

@@ -9,7 +9,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
-from pipeline.console import alerts_page, api, findings_page, inventory_page, page
+from pipeline.console import alerts_page, api, findings_page, incidents, inventory_page, page
 from pipeline.console.alerts import Decide
 from pipeline.console.guard import Guard, check_same_origin, content_policy
 from pipeline.console.state import Status
@@ -27,7 +27,13 @@ def create(store: Store, settings: Settings, status: Status, decide: Decide | No
     app = FastAPI(title="whodid", docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json")
     app.add_middleware(Guard, host=settings.host, policy=content_policy(page.STYLES))
     app.include_router(api.router(store, settings, status, decide))
+    _pages(app, store, settings, status)
+    _alerts(app, store, decide)
+    _failures(app)
+    return app
 
+
+def _pages(app: FastAPI, store: Store, settings: Settings, status: Status) -> None:
     @app.get("/", include_in_schema=False)
     def console(request: Request) -> HTMLResponse:
         """The console page."""
@@ -46,6 +52,15 @@ def create(store: Store, settings: Settings, status: Status, decide: Decide | No
         code, html = findings_page.render(store, request.query_params)
         return HTMLResponse(html, code)
 
+    @app.get("/incident", include_in_schema=False)
+    def incident(request: Request) -> HTMLResponse:
+        """The page of the incident that a clue belongs to, and the form that asks for one."""
+        code, document, policy = incidents.render(store, request.query_params, settings.hashing_key)
+        headers = {"content-security-policy": policy} if policy else None
+        return HTMLResponse("".join(document), code, headers)
+
+
+def _alerts(app: FastAPI, store: Store, decide: Decide | None) -> None:
     @app.get("/alerts", include_in_schema=False)
     def alerts(request: Request) -> HTMLResponse:
         """The page of alerts."""
@@ -66,6 +81,8 @@ def create(store: Store, settings: Settings, status: Status, decide: Decide | No
         code, html = await run_in_threadpool(alerts_page.decide, store, decide, alert_id, form)
         return HTMLResponse(html, code) if html else RedirectResponse(f"/alerts/{quote(alert_id, safe='')}", 303)
 
+
+def _failures(app: FastAPI) -> None:
     @app.exception_handler(Invalid)
     def invalid(_: Request, failure: Invalid) -> JSONResponse:
         """A parameter is at fault."""
@@ -80,8 +97,6 @@ def create(store: Store, settings: Settings, status: Status, decide: Decide | No
     def refused(_: Request, error: HTTPException) -> JSONResponse:
         """Not found, or not allowed."""
         return _error(error.status_code, str(error.detail).partition(":")[0], str(error.detail))
-
-    return app
 
 
 def _error(code: int, parameter: str, message: str) -> JSONResponse:

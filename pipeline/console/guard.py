@@ -45,7 +45,10 @@ class Guard:
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", []), *self._headers]
+                given = list(message.get("headers", []))
+                # A page that has a script of its own comes with a policy of its own.
+                named = {name.lower() for name, _ in given}
+                message["headers"] = [*given, *(one for one in self._headers if one[0] not in named)]
             await send(message)
 
         if self._loopback and not _named_loopback(scope):

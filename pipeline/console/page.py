@@ -17,7 +17,7 @@ from pipeline.store import PIVOTS, Store
 from pipeline.store.aliases import Known
 from pipeline.store.findings import FILTERS, SEVERITIES
 from pipeline.store.inventory import OF
-from pipeline.store.pivots import MAX_LIMIT
+from pipeline.store.pivots import MAX_LIMIT, NAMING
 
 STYLES = files("pipeline.console").joinpath("page.css").read_text(encoding="utf-8")
 _FIELDS = ("pivot", "value", "since", "until", "limit", "after", "exact")
@@ -54,8 +54,14 @@ def render(store: Store, status: state.Status, given: Mapping[str, str]) -> tupl
     return code, template("page.html")(
         styles=STYLES, numbers=_numbers(report), troubles=_troubles(report), pivots=PIVOTS, max_limit=MAX_LIMIT,
         query=query, entries=entries, names=names, next_url=next_url, error=error, inventories=OF,
-        findings=found, more_url=more_url,
+        findings=found, more_url=more_url, incident_url=_incident(query),
     )  # fmt: skip
+
+
+def _incident(query: Mapping[str, str]) -> str:
+    """Where the incident is shown that what is asked for belongs to."""
+    kind = "identity" if query["pivot"] in NAMING else query["pivot"]
+    return "/incident?" + urlencode({"clue": query["value"], "kind": kind})
 
 
 def surety(confidence: float) -> str:

@@ -34,6 +34,10 @@ class Facts:
         """What the store was asked."""
         return self.spread.case
 
+    def why(self, key: Key) -> tuple[float, str]:
+        """How sure a strand belongs, and why."""
+        return self.spread.belongs.get(key) or self.spread.beside[key]
+
     def tactics(self, key: Key) -> dict[str, list[Chosen]]:
         """Acts of a strand by tactic, in the order in which each began."""
         found: dict[str, list[Chosen]] = defaultdict(list)

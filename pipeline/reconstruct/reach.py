@@ -137,7 +137,7 @@ def _shared(facts: Facts) -> list[Share]:
     """Strands that were looked at and do not belong, with what they have in common with what does."""
     found: list[Share] = []
     for key, (_, why) in sorted(facts.spread.apart.items(), key=lambda pair: pair[0]):
-        if key not in facts.spread.belongs:
+        if key not in facts.spread.belongs and key not in facts.spread.beside:
             thread = facts.spread.threads[key]
             found.append(Share(key.name, why, key.actor, thread.events, thread.first, thread.last))
     if len(found) > SHARES:

@@ -19,6 +19,7 @@ from pipeline.reconstruct.spread import Chosen, Spread
 from pipeline.reconstruct.story import story
 from pipeline.reconstruct.strands import Key
 from pipeline.reconstruct.times import iso, lasting
+from pipeline.report.frameworks import meaning
 from pipeline.store.alerts import alerts
 from pipeline.store.pivots import Rows
 from schemas.entry import Entry
@@ -43,7 +44,8 @@ def reconstruct(
     """
     if not 0 < cutoff <= 1:
         raise Invalid("cutoff", "a number above 0, at most 1", cutoff)
-    spread = Spread(Case(store), cutoff)
+    bounds = (None, None) if clue.kind == "span" else (clue.since, clue.until)
+    spread = Spread(Case(store, *bounds), cutoff)
     spread.run(seeds(spread.case, clue))
     known = facts(spread)
     made = time.time_ns() // 1000 if now is None else now
@@ -61,6 +63,7 @@ def reconstruct(
     )  # fmt: skip
     incident.detected_after = _detected(known)
     incident.dwell = (incident.last - incident.first) / 1e6
+    incident.frameworks = meaning(incident, list(known.findings.values()))
     incident.title, incident.summary = _title(known, found), _summary(known, incident)
     return incident, [one.entry for one in known.entries]
 
@@ -85,14 +88,14 @@ def _part(known: Facts, one: Chosen) -> Part:
 def _strands(known: Facts) -> list[Strand]:
     """Those that belong, by their beginning; then those that were held apart."""
     spread = known.spread
-    both = [*spread.belongs, *(key for key in spread.apart if key not in spread.belongs)]
-    return sorted((_strand(known, key) for key in both), key=lambda one: (not one.belongs, one.first, one.strand_id))
+    keys = dict.fromkeys([*spread.belongs, *spread.beside, *spread.apart])
+    return sorted((_strand(known, key) for key in keys), key=lambda one: (not one.belongs, one.first, one.strand_id))
 
 
 def _strand(known: Facts, key: Key) -> Strand:
     spread, thread = known.spread, known.spread.threads[key]
-    belongs = key in spread.belongs
-    confidence, why = spread.belongs[key] if belongs else spread.apart[key]
+    belongs = key in spread.belongs or key in spread.beside
+    confidence, why = known.why(key) if belongs else spread.apart[key]
     entries = [one.entry for one in known.entries if one.key == key]
     some = entries[0] if entries else None
     return Strand(
@@ -139,7 +142,7 @@ _WORST = ("exfiltration", "impact", "defense-evasion", "persistence", "credentia
 
 def _summary(known: Facts, incident: Incident) -> list[str]:
     """A few sentences for those who read nothing else."""
-    acts, strands = len(known.acts), sum(one.belongs for one in incident.strands)
+    acts, strands = len(known.acts), len(known.by_strand)
     if not acts:
         return ["Nothing that was done belongs to it at this cut-off."]
     lines = [

@@ -43,6 +43,8 @@ class Spread:
     chosen: dict[str, Chosen] = field(default_factory=dict)
     #: Strands that belong, and those that are held apart: how sure, and why.
     belongs: dict[Key, tuple[float, str]] = field(default_factory=dict)
+    #: Of those of which only single entries belong, because of others.
+    beside: dict[Key, tuple[float, str]] = field(default_factory=dict)
     apart: dict[Key, tuple[float, str]] = field(default_factory=dict)
     threads: dict[Key, Thread] = field(default_factory=dict)
     edges: dict[tuple[str, str, str], Edge] = field(default_factory=dict)
@@ -79,7 +81,7 @@ class Spread:
     def choose(self, entry: Entry, key: Key, role: str, confidence: float, why: str = "it led to it") -> bool:
         """Take in one entry; True if that is news. `why` is told of its strand, if nothing else leads there."""
         self.threads.setdefault(key, self.case.thread(entry))
-        self.belongs.setdefault(key, (round(confidence, 4), why))
+        self.beside.setdefault(key, (round(confidence, 4), why))
         known = self.chosen.get(entry.event.event_id)
         better = known is None or _worth(role, confidence) > _worth(known.role, known.confidence)
         if better:
@@ -106,7 +108,7 @@ class Spread:
         if lead.source != "clue":
             ends = (key.name, lead.source) if lead.back else (lead.source, key.name)
             self.connect(Edge(*ends, lead.kind, round(lead.confidence, 4), lead.why, lead.evidence))
-        if lead.confidence >= self.belongs[key][0]:
+        if lead.confidence > self.belongs.get(key, (0.0, ""))[0]:
             self.belongs[key] = (round(lead.confidence, 4), lead.why)
         if new:
             self._follow(lead.thread, new)

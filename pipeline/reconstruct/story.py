@@ -67,9 +67,9 @@ def _last(facts: Facts) -> Step:
 def _entry(facts: Facts, key: Key, acts: list[Chosen], *, first: bool) -> Step:
     """How a strand came to be part of it."""
     thread = facts.spread.threads[key]
-    why = facts.spread.belongs.get(key, (0.0, ""))[1]
+    why = facts.why(key)[1]
     where = f" from {_some(thread.addresses)}" if thread.addresses else ""
-    program = f" with {_some(thread.user_agents)}" if thread.user_agents else ""
+    program = f" with {key.program}" if key.program else ""
     new = ", another hand than its usual one" if thread.foreign else ""
     sentence = f"{_who(key, acts)} acted{where}{program}{new}: {why}." if not first else (
         f"It came in as {_who(key, acts)}{where}{program}{new}: {why}."

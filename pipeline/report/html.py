@@ -57,6 +57,11 @@ def document(
     )  # fmt: skip
 
 
+def own_policy() -> str:
+    """The Content-Security-Policy of the documents, for whoever serves one."""
+    return policy(_file("report.css"), _file("report.js"))
+
+
 def policy(styles: str, script: str) -> str:
     """A Content-Security-Policy for a document with this stylesheet and this script."""
     return (
