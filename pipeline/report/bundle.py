@@ -54,18 +54,20 @@ class Bundle:
     def files(self, integrity: ocsf.Integrity | None, *, proved: bool) -> Iterator[tuple[str, Iterable[str | bytes]]]:
         """Names and contents of the files, but for records, evidence and manifest."""
         drawn = graph(self.incident, self.shapes)
-        rows = list(timesketch.rows(self.shapes, self.parts, self.incident.incident_id))
         yield "report.html", html_document(self.incident, self.shapes, drawn, self.content, proved=proved)
         yield "report.md", markdown.document(self.incident, self.shapes, self.content, proved=proved)
         yield "incident.json", [page(msgspec.to_builtins(self.incident))]
         yield "timeline.jsonl", (line(one) + "\n" for one in self.shapes)
         yield "parts.jsonl", (line(msgspec.to_builtins(one)) + "\n" for one in self.incident.parts)
-        yield "timesketch.csv", timesketch.csv_lines(rows)
-        yield "timesketch.jsonl", timesketch.json_lines(rows)
+        yield "timesketch.csv", timesketch.csv_lines(self._rows())
+        yield "timesketch.jsonl", timesketch.json_lines(self._rows())
         found = ocsf.events(self.incident, self.shapes, self.parts, integrity)
         yield "ocsf.jsonl", (line(one) + "\n" for one in found)
         yield "graph.graphml", [graphml.document(drawn)]
         yield "README.txt", [readme(self.incident, self.content, proved=proved)]
+
+    def _rows(self) -> Iterator[dict[str, Any]]:
+        return timesketch.rows(self.shapes, self.parts, self.incident.incident_id)
 
 
 def write(  # noqa: PLR0913  (all but four have a name)

@@ -153,11 +153,17 @@
       view = { x: (width - wide * scale) / 2, y: (height - high * scale) / 2, w: wide * scale, h: high * scale };
       draw();
     };
+    const begin = () => {
+      fit();
+      // A whole that nobody could read begins where its causes are, in a size that can be read.
+      const scale = 1.5, wide = canvas.clientWidth, high = svg.clientHeight;
+      if (view.w > wide * scale) { view = { x: 0, y: (height - high * scale) / 2, w: wide * scale, h: high * scale }; draw(); }
+    };
     canvas.classList.add("live");
-    fit();
-    addEventListener("resize", fit);
+    begin();
+    addEventListener("resize", begin);
     addEventListener("beforeprint", () => { svg.setAttribute("viewBox", "0 0 " + width + " " + height); svg.setAttribute("height", height); });
-    addEventListener("afterprint", fit);
+    addEventListener("afterprint", begin);
     svg.addEventListener("wheel", (event) => { if (event.ctrlKey) { event.preventDefault(); zoom(event.deltaY > 0 ? 1.15 : 1 / 1.15, ...at(event)); } }, { passive: false });
     svg.addEventListener("pointerdown", (event) => { from = { x: event.clientX, y: event.clientY, view }; moved = false; });
     addEventListener("pointermove", (event) => {

@@ -15,6 +15,8 @@ from schemas.incident import Part
 Row = dict[str, Any]
 #: Characters of a name and of a text, names of a kind, arguments.
 NAME, TEXT, NAMES, ARGUMENTS = 300, 2000, 8, 40
+#: Characters of all texts of a report, if each has its share of them, and the least that each may have.
+WHOLE, LEAST = 20_000_000, 200
 #: Key of a row -> field of a shape.
 _TEXTS = {
     "id": "event_id", "t": "time", "k": "kind", "wk": "actor_kind", "h": "human", "a": "action", "o": "outcome",
@@ -26,14 +28,16 @@ _TEXTS = {
 
 def rows(shapes: Iterable[Mapping[str, Any]], parts: Mapping[str, Part]) -> list[Row]:
     """The rows."""
-    return [_row(shape, parts.get(shape["event_id"])) for shape in shapes]
+    every = list(shapes)
+    text = max(min(TEXT, WHOLE // max(len(every), 1)), LEAST)
+    return [_row(shape, parts.get(shape["event_id"]), text) for shape in every]
 
 
-def _row(shape: Mapping[str, Any], part: Part | None) -> Row:
+def _row(shape: Mapping[str, Any], part: Part | None, text: int) -> Row:
     made: Row = {key: clean(shape[field] or "", NAME) for key, field in _TEXTS.items()}
     made |= {
         "w": clean(shape["actor"] or shape["stated_actor"], NAME), "lc": round(shape["confidence"], 3),
-        "r": _some(shape["resources"]), "ch": _some(shape["credential_chain"]), "x": _shortened(shape["text"]),
+        "r": _some(shape["resources"]), "ch": _some(shape["credential_chain"]), "x": _shortened(shape["text"], text),
         "g": [
             [clean(one["path"], NAME), clean(one["value"], NAME), clean(one["origin"], 20)]
             for one in shape["arguments"][:ARGUMENTS]
@@ -47,9 +51,9 @@ def _row(shape: Mapping[str, Any], part: Part | None) -> Row:
     return {key: value for key, value in made.items() if value not in ("", [])}
 
 
-def _shortened(text: str) -> str:
-    more = len(text) - TEXT
-    return clean(text, TEXT) + (f" ({more:,} more characters are in timeline.jsonl)" if more > 0 else "")
+def _shortened(text: str, most: int) -> str:
+    more = len(text) - most
+    return clean(text, most) + (f" ({more:,} more characters are in timeline.jsonl)" if more > 0 else "")
 
 
 def _some(names: list[str]) -> list[str]:

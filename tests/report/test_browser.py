@@ -60,6 +60,7 @@ def test_a_box_of_the_graph_is_chosen_by_mouse_and_by_keyboard(tmp_path):
             assert "only those of arn:aws:iam::123456789012:user/backup" in await shown.js(SAID)
             await shown.js(f"{box}.dispatchEvent(new KeyboardEvent('keydown', {{key: 'Enter', bubbles: true}}))")
             assert await shown.js(f"{ROWS}.length") == 66, "chosen twice is chosen no more"
+            await shown.js("document.querySelector('[data-zoom=fit]').click()")
             before = await shown.js("document.querySelector('#canvas svg').getAttribute('viewBox')")
             await shown.js("document.querySelector('[data-zoom=in]').click()")
             assert await shown.js("document.querySelector('#canvas svg').getAttribute('viewBox')") != before
