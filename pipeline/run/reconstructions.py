@@ -25,7 +25,7 @@ from pipeline.run.investigate import Investigation
 from pipeline.simulate.attacks import ATTACKS
 from pipeline.simulate.days import inject
 from pipeline.simulate.faults import Faults, arrivals
-from pipeline.simulate.truth import Truth
+from pipeline.simulate.truth import Told, Truth
 from pipeline.store import Store, connect, queries
 from pipeline.store.alerts import alerts
 from pipeline.store.findings import findings
@@ -122,11 +122,12 @@ def _organisation(seed: int, days: int, scale: float, faults: Faults, cutoff: fl
         truths: dict[str, Truth] = {}
         told = arrivals(inject(seed, days, ATTACKS, scale=scale, skew=faults.skew), faults, seed)
         with connect(settings) as store:
-            Investigation(settings, store).run(_records(told, truths))
+            Investigation(settings, store).run(records(told, truths))
             return Tried(list(trials(store, truths, seed, cutoff)), len(truths))
 
 
-def _records(told: Iterable[Any], truths: dict[str, Truth]) -> Iterator[Record]:
+def records(told: Iterable[Told], truths: dict[str, Truth]) -> Iterator[Record]:
+    """What is told and arrives; what is true of it is added to `truths`, by event id."""
     for number, one in enumerate(told):
         for truth in one.truths:
             truths[truth.event_id] = truth
@@ -142,11 +143,11 @@ def trials(store: Store, truths: dict[str, Truth], seed: int, cutoff: float = CU
             bad[truth.scenario].append(truth.event_id)
     malicious = {name for those in bad.values() for name in those}
     shared = _shared(truths.values())
-    told = _told(store)
+    told = told_of(store)
     for scenario, ids in sorted(bad.items()):
-        entries = _entries(store, ids)
+        entries = entries_of(store, ids)
         first = truths[entries[0].event.event_id] if entries else None
-        for clue in _clues(entries, told, random.Random(f"{seed}/{scenario}")):  # noqa: S311
+        for clue in clues_of(entries, told, random.Random(f"{seed}/{scenario}")):  # noqa: S311
             if first is not None:
                 incident = _tried(store, clue, cutoff)
                 yield _counted(incident, scenario, clue, set(ids), malicious, truths, first, shared)
@@ -193,28 +194,30 @@ def _shared(truths: Iterable[Truth]) -> set[str]:
     return {name for name, those in users.items() if len(those) > 1}
 
 
-def _entries(store: Store, ids: Sequence[str]) -> list[Entry]:
+def entries_of(store: Store, ids: Sequence[str]) -> list[Entry]:
+    """Current entries of any number of events, oldest first."""
     found = [one for begin in range(0, len(ids), _IDS) for one in queries.events(store, ids[begin : begin + _IDS])]
     return sorted(found, key=lambda one: (one.event.time, one.event.event_id))
 
 
-class _Told(NamedTuple):
+class Evidence(NamedTuple):
     """Which findings and alerts have an entry as evidence."""
 
     findings: dict[str, str]
     alerts: dict[str, str]
 
 
-def _told(store: Store) -> _Told:
+def told_of(store: Store) -> Evidence:
+    """Evidence of all that was found in a small store."""
     found = findings(store, limit=_MOST).findings
     opened = alerts(store, limit=_MOST).alerts
-    return _Told(
+    return Evidence(
         {name: one.finding_id for one in found for name in one.entries},
         {name: one.alert_id for one in opened for name in one.entries},
     )
 
 
-def _clues(entries: Sequence[Entry], told: _Told, chance: random.Random) -> Iterator[Clue]:
+def clues_of(entries: Sequence[Entry], told: Evidence, chance: random.Random) -> Iterator[Clue]:
     """One of each kind that some entry of an attack gives."""
     given: dict[str, Callable[[Entry], str]] = {
         "event": lambda one: one.event.event_id,
