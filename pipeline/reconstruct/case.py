@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 
 from pipeline.reconstruct.strands import Key, Thread, key_of, threads
 from pipeline.store import hands as told
@@ -37,6 +38,11 @@ class Case:
         self._of_resource: dict[str, list[Entry]] = {}
         self._issuing: dict[str, Entry | None] = {}
         self._read = 0
+
+    @cached_property
+    def began(self) -> int:
+        """Of the first entry in the store, microseconds."""
+        return told.began(self.store)
 
     def by(self, by: str, value: str) -> list[Thread]:
         """Strands of a pivot's value, earliest first."""

@@ -147,9 +147,11 @@ def _chosen(case: Case, threads: list[Thread], why: str, clue: Clue) -> list[See
         assess(case, one)
     least = PLAIN if clue.kind == "identity" and any(one.suspicion >= CLEAR for one in threads) else FAINT
     wrong = [one for one in threads if one.suspicion >= least]
+    # What only one hand ever used is that hand's as a whole.
+    alone = clue.kind == "credential" and len(threads) == 1
     found = [
         Seed(one, WRONG if one.suspicion >= CLEAR else TOUCHED, f"{why}, and {one.reasons[0]}",
-             [*one.findings, *_touching(case, one, clue)])
+             [] if alone else [*one.findings, *_touching(case, one, clue)])
         for one in wrong
     ]  # fmt: skip
     if wrong and (clue.kind != "resource" or len(threads) > FEW):

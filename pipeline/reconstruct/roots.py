@@ -11,8 +11,10 @@ from schemas.incident import Root
 
 #: What a tool-chain detection finds is what an agent was talked into.
 _TALKED = "tool-chain-drift"
+#: Roots of one strand that are told.
+_MOST = 5
 #: Links by which one strand makes another, and does not only resemble it.
-_LEADS = ("issued", "created", "called", "caused", "delegated")
+_LEADS = ("issued", "created", "called", "delegated")
 
 
 def roots(facts: Facts) -> list[Root]:
@@ -23,8 +25,9 @@ def roots(facts: Facts) -> list[Root]:
     found: dict[tuple[str, str], Root] = {}
     for key in first:
         acts = facts.by_strand[key]
-        root = _prompted(facts, key, acts) or _held(facts, key, acts)
-        found.setdefault((root.kind, root.name), root)
+        prompted = _prompted(facts, key, acts)
+        for root in [prompted] if prompted else [*_taken(key, acts), _held(facts, key, acts)]:
+            found.setdefault((root.kind, root.name), root)
     return sorted(found.values(), key=lambda one: (-one.confidence, one.kind, one.name))
 
 
@@ -60,6 +63,19 @@ def _read(facts: Facts, acts: list[Chosen]) -> Entry | None:
         if one.entry.event.kind == "tool_call" and drifted and (told or len(acts) > 1):
             return one.entry
     return None
+
+
+def _taken(key: Key, acts: list[Chosen]) -> list[Root]:
+    """Credentials that somebody got without one: what a login, or a pipeline's or a pod's token, was exchanged for."""
+    found: list[Root] = []
+    for one in acts:
+        event = one.entry.event
+        if event.issued and not event.credential and len(found) < _MOST:
+            sentence = f"{key.actor or 'An unknown actor'} took {event.issued} at {iso(event.time)}"
+            found.append(Root(kind="credential", name=event.issued, sentence=sentence, confidence=one.confidence,
+                              credential=event.issued, actor=key.actor, human=one.entry.human,
+                              entries=[event.event_id]))  # fmt: skip
+    return found
 
 
 def _held(facts: Facts, key: Key, acts: list[Chosen]) -> Root:

@@ -18,6 +18,8 @@ ELSEWHERE, NEW_NETWORK, NEW_PROGRAM = 0.6, 0.35, 0.4
 NEW_GRAVE, NEW_ACTION, NEW_POLICY = 0.4, 0.05, 0.4
 #: What was found in another strand of the same conversation counts so much.
 BESIDE = 0.75
+#: An actor that was not there, though the store goes back for a day and more; newness of a hand that has stayed longer.
+NEW_ACTOR, STAYED = 0.35, 0.6
 #: Entries a minute beyond what its actor ever did, by this factor, in a strand of so many.
 FASTER, PACE, ENOUGH = 0.4, 2.0, 20
 #: New actions that count; days of an actor's past that make what is new half as telling, and all of it.
@@ -42,6 +44,8 @@ def assess(case: Case, thread: Thread) -> None:
                 for name, level in _found(one)
             ]
     before = _before(case, thread)
+    if not before and thread.key.part != "agent" and thread.first - case.began > _DAY:
+        signs.append((NEW_ACTOR, "its actor was not there before"))
     days = {hand.first // _DAY for one in before for hand in one.hands}
     known = min(1.0, len(days) / _SETTLED)
     if thread.key.part != "agent":
@@ -66,11 +70,14 @@ def _hand(thread: Thread, before: list[Thread]) -> list[tuple[float, str]]:
     network = key.network not in {one.key.network for one in before}
     program = key.program not in {one.key.program for one in before} and bool(key.program)
     thread.foreign = network or program
+    share = STAYED if thread.last - thread.first > _DAY else 1.0
     if network and program:
-        return [(ELSEWHERE, f"neither its network {key.network} nor its program {key.program} was known before")]
+        return [
+            (share * ELSEWHERE, f"neither its network {key.network} nor its program {key.program} was known before")
+        ]
     if network:
-        return [(NEW_NETWORK, f"its network {key.network or '(none)'} was not known before")]
-    return [(NEW_PROGRAM, f"its program {key.program} was not known before")] if program else []
+        return [(share * NEW_NETWORK, f"its network {key.network or '(none)'} was not known before")]
+    return [(share * NEW_PROGRAM, f"its program {key.program} was not known before")] if program else []
 
 
 def _before(case: Case, thread: Thread) -> list[Thread]:

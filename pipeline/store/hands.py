@@ -122,6 +122,11 @@ def firsts(store: Rows, actors: Sequence[str], until: int | None = None) -> dict
     return found
 
 
+def began(store: Rows) -> int:
+    """When the timeline begins (microseconds); 0 of an empty one."""
+    return int(store.rows("SELECT toUnixTimestamp64Micro(min(time)) FROM entries", {})[0][0])
+
+
 def issuing(store: Rows, credential: str) -> list[Entry]:
     """The entries that issued a credential, earliest first, at most eight."""
     return [entry(row) for row in store.rows(_ISSUING, {"name": credential})]
