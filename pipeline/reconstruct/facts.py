@@ -36,7 +36,14 @@ class Facts:
 
     def why(self, key: Key) -> tuple[float, str]:
         """How sure a strand belongs, and why."""
-        return self.spread.belongs.get(key) or self.spread.beside[key]
+        known = self.spread.belongs.get(key)
+        if known is not None:
+            return known
+        sure, why = self.spread.beside[key]
+        if key in self.spread.apart:
+            less, rest = self.spread.apart[key]
+            why = f"{why}; what else it did is held apart, {less:.2f} sure: {rest}"
+        return sure, why
 
     def tactics(self, key: Key) -> dict[str, list[Chosen]]:
         """Acts of a strand by tactic, in the order in which each began."""
