@@ -7,8 +7,10 @@ from typing import NamedTuple, get_args
 
 from pipeline.kit.failures import Invalid
 from pipeline.reconstruct.case import Case
+from pipeline.reconstruct.sitting import LONG, SHARE
 from pipeline.reconstruct.strands import Thread, key_of
 from pipeline.reconstruct.suspicion import CLEAR, FAINT, PLAIN, assess
+from pipeline.score.profile import EVIDENCE
 from pipeline.store import queries
 from pipeline.store.alerts import alert, alerts
 from pipeline.store.aliases import known
@@ -23,6 +25,8 @@ _ORDER = ("event", "alert", "finding", "credential", "session", "identity", "add
 _PIVOT = {"credential": "credential", "session": "session", "address": "address", "resource": "resource"}
 #: How sure a strand belongs that the clue itself points at, that looks wrong and has to do with it, that only has to.
 POINTED, WRONG, TOUCHED = 0.99, 0.95, 0.8
+#: How much less of a usual hand is found than of another one.
+USUAL = 0.25
 #: Of so few strands that touched a resource, those that look right belong so surely, where others look wrong.
 FEW, POSSIBLE = 12, 0.55
 #: Findings of a span, and strands of it that are assessed.
@@ -37,6 +41,8 @@ class Seed(NamedTuple):
     why: str
     #: Ids of the entries of it that are pointed at; none where it is the strand as a whole.
     entries: list[str]
+    #: Whether only these look wrong among many.
+    narrow: bool = False
 
 
 def recognise(store: Rows, text: str, kind: str = "", since: int | None = None, until: int | None = None) -> Clue:
@@ -151,7 +157,7 @@ def _chosen(case: Case, threads: list[Thread], why: str, clue: Clue) -> list[See
     alone = clue.kind == "credential" and len(threads) == 1
     found = [
         Seed(one, WRONG if one.suspicion >= CLEAR else TOUCHED, f"{why}, and {one.reasons[0]}",
-             [] if alone else [*one.findings, *_touching(case, one, clue)])
+             [] if alone else [*one.findings, *_touching(case, one, clue)], _narrow(one, threads))
         for one in wrong
     ]  # fmt: skip
     if wrong and (clue.kind != "resource" or len(threads) > FEW):
@@ -160,6 +166,19 @@ def _chosen(case: Case, threads: list[Thread], why: str, clue: Clue) -> list[See
         case.limit(f"nothing about the {clue.kind} looks wrong by itself: all that has to do with it is shown")
     sure = POSSIBLE if wrong else TOUCHED
     return [*found, *(Seed(one, sure, why, _touching(case, one, clue)) for one in threads if one not in wrong)]
+
+
+def _narrow(thread: Thread, threads: list[Thread]) -> bool:
+    """Whether what was found in a strand is a small part of much work: of itself, or beside another hand with the same
+    credential, in which so much more was found that this one is the usual hand."""
+    found = len(thread.findings)
+    if thread.events < LONG or not found:
+        return False
+    if found < min(SHARE * thread.events, EVIDENCE / 2):
+        return True
+    same = [one for one in threads if one.key.credential == thread.key.credential]
+    most = max(len(one.findings) / one.events for one in same)
+    return 2 * thread.events >= sum(one.events for one in same) and found / thread.events <= USUAL * most
 
 
 def _touching(case: Case, thread: Thread, clue: Clue) -> list[str]:

@@ -148,7 +148,7 @@ def _usual(thread: Thread) -> str:
 
 def same_address(spread: Follower, thread: Thread, acts: Sequence[Weighed]) -> None:
     """Whatever else came from an address that only the incident uses."""
-    if not thread.foreign or not acts:
+    if not thread.elsewhere or not acts:
         return
     confidence = max(one.confidence for one in acts)
     for address in thread.addresses:

@@ -27,6 +27,8 @@ class Lead:
     evidence: list[str] = field(default_factory=list)
     #: Whether all of the strand belongs, whatever its own rhythm says.
     whole: bool = False
+    #: Whether only single entries of it look wrong among many.
+    narrow: bool = False
     #: Whether the strand led to where the lead comes from, and not the other way round.
     back: bool = False
 

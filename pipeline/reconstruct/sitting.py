@@ -44,6 +44,8 @@ def weigh(case: Case, lead: Lead, cutoff: float) -> list[Weighed]:
     thread = lead.thread
     if thread.key.part == "agent":
         found = _conversation(case, lead, case.rows(thread))
+    elif lead.narrow:
+        found = [Weighed(one, "act", lead.confidence) for one in case.entries(lead.anchors)]
     elif lead.whole or not lead.anchors:
         found = [Weighed(one, "act", lead.confidence) for one in case.rows(thread)]
     elif thread.foreign:

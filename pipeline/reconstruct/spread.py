@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from pipeline.reconstruct import backward, forward
 from pipeline.reconstruct.case import Case
-from pipeline.reconstruct.clue import Seed
+from pipeline.reconstruct.clue import USUAL, Seed
 from pipeline.reconstruct.links import Lead
 from pipeline.reconstruct.sitting import Weighed, weigh
 from pipeline.reconstruct.strands import Key, Thread
@@ -50,12 +50,16 @@ class Spread:
     edges: dict[tuple[str, str, str], Edge] = field(default_factory=dict)
     _waiting: list[tuple[float, int, Lead]] = field(default_factory=list)
     _looked: dict[Key, int] = field(default_factory=dict)
+    #: Strands of which only what was found belongs.
+    _narrow: set[Key] = field(default_factory=set)
     _number: int = 0
 
     def run(self, seeds: Iterable[Seed]) -> None:
         """Take in all that the seeds lead to."""
         for seed in seeds:
-            self.lead(Lead(seed.thread, seed.confidence, seed.why, "clue", "clue", anchors=seed.entries))
+            self.lead(
+                Lead(seed.thread, seed.confidence, seed.why, "clue", "clue", anchors=seed.entries, narrow=seed.narrow)
+            )
         while self._waiting:
             _, _, lead = heapq.heappop(self._waiting)
             if len(self.belongs) >= STRANDS:
@@ -96,8 +100,10 @@ class Spread:
 
     def _take(self, lead: Lead) -> None:
         key = lead.thread.key
-        if self._looked.get(key, 0) >= AGAIN:
+        if self._looked.get(key, 0) >= AGAIN or (key in self._narrow and not lead.narrow):
             return
+        if lead.narrow:
+            self._narrow.add(key)
         self._looked[key] = self._looked.get(key, 0) + 1
         self.case.past([key.actor])
         assess(self.case, lead.thread)
@@ -110,6 +116,8 @@ class Spread:
             self.connect(Edge(*ends, lead.kind, round(lead.confidence, 4), lead.why, lead.evidence))
         if lead.confidence > self.belongs.get(key, (0.0, ""))[0]:
             self.belongs[key] = (round(lead.confidence, 4), lead.why)
+        if lead.narrow:
+            self.leave(lead.thread, USUAL, f"what else {lead.thread.told()} did in {lead.thread.events:,} entries")
         if new:
             self._follow(lead.thread, new)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -13,6 +14,7 @@ from schemas.finding import Finding
 
 #: What an agent reports itself, and an agent's requests that one of its tool calls explains, are one strand.
 AGENTIC = ("prompt", "tool_call")
+_IDS = re.compile(r"[-_./]*[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class Key(NamedTuple):
@@ -41,7 +43,7 @@ def key_of(entry: Entry) -> Key:
         return _agent(entry.actor or event.actor, entry.session)
     place = network_of(event.address) or event.address
     return Key(
-        event.credential, entry.actor or event.actor, entry.session, place, program_of(event.user_agent),
+        event.credential, entry.actor or event.actor, entry.session, place, _program(event.user_agent),
         "called" if entry.tool_call else "",
     )  # fmt: skip
 
@@ -56,9 +58,14 @@ def key_of_hand(hand: Hand) -> Key:
         hand.actor,
         hand.session,
         place,
-        program_of(hand.user_agent),
+        _program(hand.user_agent),
         "called" if hand.explained else "",
     )
+
+
+def _program(user_agent: str) -> str:
+    """The program, without an id of its run in its name: that makes no other hand of it."""
+    return _IDS.sub("", program_of(user_agent))
 
 
 def _agent(actor: str, session: str) -> Key:
@@ -78,6 +85,8 @@ class Thread:
     suspicion: float = 0.0
     #: Whether another hand is what is usual for its credential or its actor.
     foreign: bool = False
+    #: Whether it comes from a network that was not known of its actor.
+    elsewhere: bool = False
 
     @property
     def first(self) -> int:

@@ -49,7 +49,10 @@ def assess(case: Case, thread: Thread) -> None:
     days = {hand.first // _DAY for one in before for hand in one.hands}
     known = min(1.0, len(days) / _SETTLED)
     if thread.key.part != "agent":
-        signs += [(chance * known, text) for chance, text in (*_hand(thread, before), *_pace(thread, before))]
+        signs += [
+            (chance * known, text)
+            for chance, text in (*_hand(thread, before, case.by("actor", thread.key.actor)), *_pace(thread, before))
+        ]
     signs += [(chance * known, text) for chance, text in _deeds(case, thread)]
     left = 1.0
     for chance, _ in signs:
@@ -62,14 +65,17 @@ def _found(thread: Thread) -> list[tuple[str, str]]:
     return sorted({(one.detection, one.severity) for those in thread.findings.values() for one in those})
 
 
-def _hand(thread: Thread, before: list[Thread]) -> list[tuple[float, str]]:
+def _hand(thread: Thread, before: list[Thread], others: list[Thread]) -> list[tuple[float, str]]:
     """Whether it is another hand than those that came before it."""
     key = thread.key
     if not before:
         return []
     network = key.network not in {one.key.network for one in before}
     program = key.program not in {one.key.program for one in before} and bool(key.program)
-    thread.foreign = network or program
+    thread.foreign = (network or program) and not _brought(thread, before, others)
+    thread.elsewhere = network and thread.foreign
+    if not thread.foreign:
+        return []
     share = STAYED if thread.last - thread.first > _DAY else 1.0
     if network and program:
         return [
@@ -84,6 +90,14 @@ def _before(case: Case, thread: Thread) -> list[Thread]:
     """Strands of the same actor that began before it, without what agents report themselves."""
     same = case.by("actor", thread.key.actor) if thread.key.actor else []
     return [one for one in same if one.key.part != "agent" and one.first < thread.first]
+
+
+def _brought(thread: Thread, before: list[Thread], others: list[Thread]) -> bool:
+    """Whether it was the first to use a credential that others used later: what is new there are those."""
+    name = thread.key.credential
+    return bool(name) and all(one.key.credential != name for one in before) and any(
+        one.key.credential == name and one.first > thread.first for one in others
+    )  # fmt: skip
 
 
 def _pace(thread: Thread, before: list[Thread]) -> list[tuple[float, str]]:
