@@ -3,7 +3,7 @@
 import json
 
 from pipeline.cli.remote import StoreReader
-from pipeline.run.replay import replay
+from pipeline.run.resend import resend
 from pipeline.store import connect
 from tests.flow.harness import drain, send, settings_for, timeline
 from tests.normalize.test_aws_cloudtrail import CALL
@@ -19,7 +19,7 @@ def test_what_was_sent_as_the_wrong_format_is_sent_again_as_the_right_one(embedd
         (listed,) = reader.dead_letters()
         letter = reader.dead_letter(listed["rejected_id"])
     assert json.loads(letter["value"]) == CALL
-    assert replay(settings, [letter], "prompts", "aws.cloudtrail") == 1
+    assert resend(settings, [letter], "prompts", "aws.cloudtrail") == 1
     counts = drain(settings)
     assert counts["entries"] == 1, counts
     assert set(timeline(settings)) == {CALL["eventID"]}

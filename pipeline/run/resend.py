@@ -18,7 +18,7 @@ TIMEOUT = 30.0
 ALERTS_FORMAT = "whodid.alerts"
 
 
-def replay(settings: Settings, letters: Iterable[dict[str, Any]], topic: str, native: str | None) -> int:
+def resend(settings: Settings, letters: Iterable[dict[str, Any]], topic: str, native: str | None) -> int:
     """Send letters (shapes of the desk) again; returns how many the broker acknowledged. Raises Transient if away.
 
     A letter that came from a public topic goes back to it, one of a destination to that destination, any other to
