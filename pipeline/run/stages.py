@@ -1,0 +1,93 @@
+"""Items of correlation become Entries, Findings and Alerts: the stages of one process and one partition.
+
+Whoever reads history drives them, be it out of log files (`investigate`) or out of the store (`replay`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from pipeline.alert import kept
+from pipeline.alert.file import Alerts
+from pipeline.alert.stage import Alerting
+from pipeline.correlate.engine import Engine
+from pipeline.correlate.keys import CREDENTIAL
+from pipeline.kit.config import Settings
+from pipeline.kit.state import PartitionState
+from pipeline.run.recall import Pending, Span, again
+from pipeline.score import drift, misuse
+from schemas.alert import Alert
+from schemas.batch import Item
+from schemas.behaviour import Behaviour
+from schemas.entry import Entry, PackedEntry
+from schemas.finding import Finding
+from schemas.step import Step
+
+#: Items that the correlator sees at once.
+BATCH = 2000
+#: Events of one key that are kept for revision: the correlator's limit for all of them together is enough.
+KEEP = 100_000_000
+#: Event time (microseconds) by which a log may be out of order without costing a second look.
+DISORDER = 900_000_000
+
+
+class Scored(NamedTuple):
+    """What the scoring stages and the alert stage say of some entries."""
+
+    findings: list[Finding]
+    alerts: list[Alert]
+    behaviours: list[Behaviour]
+
+
+class Scoring:
+    """Drift, misuse and alerts, as the settings have them."""
+
+    def __init__(
+        self, settings: Settings, *, clock: Callable[[], float] = time.monotonic, now: Callable[[], float] = time.time
+    ) -> None:
+        """`clock` says when files of rules are looked at again, `now` what day it is. Raises Permanent."""
+        self._drift = drift.scorer(settings, clock=clock, now=now)(PartitionState(drift.STATE_TYPES))
+        self._misuse = misuse.scorer(settings, clock=clock, now=now)(PartitionState(misuse.STATE_TYPES))
+        alerts = Alerts.load(settings.alerts, clock=clock)
+        self._alerting = Alerting(PartitionState(kept.STATE_TYPES), alerts, now)
+
+    def apply(self, steps: list[Step], entries: list[PackedEntry]) -> Scored:
+        """New Findings, Alerts and Behaviours, and revisions of earlier ones."""
+        findings = self._drift.apply(steps) + self._misuse.apply(entries)
+        alerts = list(self._alerting.apply(findings).alerts) if findings else []
+        behaviours, self._misuse.behaviours = self._misuse.behaviours, []
+        return Scored(findings, alerts, behaviours)
+
+
+def correlator(settings: Settings) -> Engine:
+    """Both hops, for somebody who has a store to recall from; steps are collected."""
+    engine = Engine(settings.grace, settings.late_window, KEEP, recalls=True)
+    engine.steps = []
+    return engine
+
+
+def steps_of(engine: Engine) -> list[Step]:
+    """What the engine has told the scoring stage since the last call."""
+    steps, engine.steps = engine.steps, []
+    return steps or []
+
+
+def recalled(
+    engine: Engine, uses: Callable[[str, Span | None], Iterable[Entry]]
+) -> Iterator[list[PackedEntry]]:  # fmt: skip
+    """Let the engine see again what it asks for, until it asks for no more; each time, what that makes of it.
+
+    `uses`: the entries of a credential (its name without prefix), and what it issued, that the store has so far.
+    """
+    while engine.recalls:
+        wanted: dict[str, Pending] = {}
+        for recall in engine.recalls:
+            wanted.setdefault(recall.key, Pending({})).add(recall)
+        engine.recalls = []
+        for key, one in wanted.items():
+            items: list[Item] = []
+            for entry in uses(key.removeprefix(CREDENTIAL), one.span):
+                items += again(entry)
+            yield engine.feed(items)
