@@ -124,6 +124,14 @@ def _row(row: tuple[Any, ...]) -> bytes:
         return _encode(valid(row))
 
 
+def text_of(one: msgspec.Struct) -> str:
+    """As JSON; a lone surrogate, which JSON can hold and UTF-8 cannot, becomes a question mark."""
+    try:
+        return msgspec.json.encode(one).decode()
+    except UnicodeEncodeError:
+        return msgspec.json.encode(valid(msgspec.to_builtins(one))).decode()
+
+
 def valid(value: Any) -> Any:  # noqa: ANN401  (rows hold anything)
     """The same value without lone surrogates, which JSON can hold and UTF-8 cannot."""
     if isinstance(value, str):

@@ -39,6 +39,7 @@ CREATE TABLE IF NOT EXISTS replayed_entries
     credential_chain  Array(String),
     session           String,
     parent_session    String,
+    tool_call         String,
     tool_call_event   String,
     prompt_event      String,
     unbound           LowCardinality(String),
