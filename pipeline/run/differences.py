@@ -181,7 +181,7 @@ def _compared(sort: str, replay: Replay, stored: Any, asked: Any, other: Any) ->
         score_after=became.score,
         actor=shown.actor,
         session=shown.session,
-        note=_why(asked if after is None else stored),
+        note=_why(asked) if after is None else _why(stored) if before is None else "",
         **told(shown),
     )
 

@@ -9,10 +9,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from pipeline.correlate.route import route
+from pipeline.correlate.watermark import ENDED
 from pipeline.kit.config import Settings
 from pipeline.normalize.context import Context
 from pipeline.normalize.stage import Normalized, process
-from pipeline.run.stages import BATCH, DISORDER, Scoring, correlator, recalled, steps_of
+from pipeline.run.stages import BATCH, DISORDER, LAG, Scoring, correlator, recalled, steps_of
 from pipeline.store import Store
 from pipeline.store.queries import counts
 from pipeline.store.recall import uses
@@ -81,12 +82,14 @@ class Investigation:
                 self._write(self._engine.feed(items), raw, rejected)
                 self._write(self._engine.reached(moment - DISORDER), [], [])
                 self._recall()
+                self._score(moment - LAG)
                 if len(self._owed) >= OWED:
                     self._tell()
                 items, raw, rejected = [], [], []
         self._write(self._engine.feed(items), raw, rejected)
         self._write(self._engine.end(), [], [])
         self._recall()
+        self._score()
         self._tell()
         self._conclude()
         self.summary.seconds = round(time.monotonic() - started, 3)
@@ -135,7 +138,9 @@ class Investigation:
             self.summary.conflicts += 1
             self.summary.reasons["event_id: expected an id of its own, another record has it too"] += 1
             rejected.append(letter)
-        self._score(entries)
+        steps = steps_of(self._engine)
+        self._store.write_steps(steps)
+        self._scoring.take(steps, entries)
         for entry in entries:
             event_id = head_of(entry.event).event_id
             known = self._outcomes.get(event_id)
@@ -148,11 +153,9 @@ class Investigation:
         if rejected:
             self._store.write_rejected(rejected)
 
-    def _score(self, entries: list[PackedEntry]) -> None:
-        """Findings of these entries, and of what the engine has told since."""
-        steps = steps_of(self._engine)
-        self._store.write_steps(steps)
-        found, alerts, behaviours = self._scoring.apply(steps, entries)
+    def _score(self, until: int = ENDED) -> None:
+        """Findings of what was before an event time."""
+        found, alerts, behaviours = self._scoring.score(until)
         self._standing.update({finding.finding_id: not finding.retracted for finding in found})
         self.summary.findings = sum(self._standing.values())
         self.summary.alerts += sum(alert.news == "opened" and not alert.suppressed for alert in alerts)

@@ -21,11 +21,12 @@ from typing import Any
 import msgspec
 
 from pipeline.correlate.route import route
+from pipeline.correlate.watermark import ENDED
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Invalid
 from pipeline.run import differences
 from pipeline.run.recall import Span
-from pipeline.run.stages import BATCH, DISORDER, Scored, Scoring, correlator, recalled, steps_of
+from pipeline.run.stages import BATCH, DISORDER, LAG, Scored, Scoring, correlator, recalled, steps_of
 from pipeline.store import Store, replays
 from pipeline.store.recall import uses
 from schemas.batch import Item
@@ -113,6 +114,7 @@ class Replaying:
             self._reach(last, there.amount)
         self._take(self._engine.end())
         self._recall()
+        self._score()
 
     def _feed(self, events: Iterable[Event], moment: int) -> None:
         items: list[Item] = []
@@ -123,13 +125,18 @@ class Replaying:
         self._take(self._engine.feed(items))
         self._take(self._engine.reached(moment - DISORDER))
         self._recall()
+        self._score(moment - LAG)
 
     def _take(self, entries: list[PackedEntry]) -> None:
         steps = steps_of(self._engine)
         self._engine.conflicts()
         replays.write_entries(self._store, self.replay.replay_id, entries)
+        for scoring in self._scoring.values():
+            scoring.take(steps, entries)
+
+    def _score(self, until: int = ENDED) -> None:
         for variant, scoring in self._scoring.items():
-            self._keep(variant, scoring.apply(steps, entries))
+            self._keep(variant, scoring.score(until))
 
     def _keep(self, variant: str, scored: Scored) -> None:
         name, store = self.replay.replay_id, self._store

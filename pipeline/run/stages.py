@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from itertools import groupby
+from operator import attrgetter
+from typing import NamedTuple, TypeVar
 
 from pipeline.alert import kept
 from pipeline.alert.file import Alerts
 from pipeline.alert.stage import Alerting
 from pipeline.correlate.engine import Engine
 from pipeline.correlate.keys import CREDENTIAL
+from pipeline.correlate.watermark import ENDED
 from pipeline.kit.config import Settings
 from pipeline.kit.state import PartitionState
 from pipeline.run.recall import Pending, Span, again
@@ -22,6 +25,7 @@ from schemas.alert import Alert
 from schemas.batch import Item
 from schemas.behaviour import Behaviour
 from schemas.entry import Entry, PackedEntry
+from schemas.event import head_of
 from schemas.finding import Finding
 from schemas.step import Step
 
@@ -33,6 +37,13 @@ KEEP = 100_000_000
 DISORDER = 900_000_000
 
 
+#: Event time (microseconds) for which what was read waits to be scored, and of which alerts are made at once.
+LAG, MINUTE = 2 * DISORDER, 60_000_000
+#: Event time and id.
+Place = tuple[int, str]
+Item_ = TypeVar("Item_", Step, PackedEntry)
+
+
 class Scored(NamedTuple):
     """What the scoring stages and the alert stage say of some entries."""
 
@@ -42,7 +53,11 @@ class Scored(NamedTuple):
 
 
 class Scoring:
-    """Drift, misuse and alerts, as the settings have them."""
+    """Drift, misuse and alerts, as the settings have them.
+
+    What is read at once may be of half a day, and comes out of correlation by who acted, and some of it twice. So it
+    waits, and is scored in the order of time, as it is known by then: however it was cut into pieces.
+    """
 
     def __init__(
         self, settings: Settings, *, clock: Callable[[], float] = time.monotonic, now: Callable[[], float] = time.time
@@ -52,13 +67,31 @@ class Scoring:
         self._misuse = misuse.scorer(settings, clock=clock, now=now)(PartitionState(misuse.STATE_TYPES))
         alerts = Alerts.load(settings.alerts, clock=clock)
         self._alerting = Alerting(PartitionState(kept.STATE_TYPES), alerts, now)
+        self._steps: dict[Place, Step] = {}
+        self._entries: dict[Place, PackedEntry] = {}
 
-    def apply(self, steps: list[Step], entries: list[PackedEntry]) -> Scored:
-        """New Findings, Alerts and Behaviours, and revisions of earlier ones."""
-        findings = self._drift.apply(steps) + self._misuse.apply(entries)
-        alerts = list(self._alerting.apply(findings).alerts) if findings else []
+    def take(self, steps: Iterable[Step], entries: Iterable[PackedEntry]) -> None:
+        """Have them scored when their time has come."""
+        for step in steps:
+            self._steps[step.time, step.event_id] = step
+        for entry in entries:
+            head = head_of(entry.event)
+            self._entries[head.time, head.event_id] = entry
+
+    def score(self, until: int = ENDED) -> Scored:
+        """New Findings, Alerts and Behaviours, and revisions of earlier ones, of what was before an event time."""
+        until -= until % MINUTE
+        findings = self._drift.apply(_due(self._steps, until)) + self._misuse.apply(_due(self._entries, until))
+        findings.sort(key=attrgetter("time"))
+        alerts: list[Alert] = []
+        for _, those in groupby(findings, lambda finding: finding.time // MINUTE):
+            alerts += self._alerting.apply(those).alerts
         behaviours, self._misuse.behaviours = self._misuse.behaviours, []
         return Scored(findings, alerts, behaviours)
+
+
+def _due(waiting: dict[Place, Item_], until: int) -> list[Item_]:
+    return [waiting.pop(place) for place in sorted(place for place in waiting if place[0] < until)]
 
 
 def correlator(settings: Settings) -> Engine:
