@@ -14,6 +14,7 @@ import secrets
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -23,7 +24,7 @@ import msgspec
 from pipeline.correlate.route import route
 from pipeline.correlate.watermark import ENDED
 from pipeline.kit.config import Settings
-from pipeline.kit.failures import Invalid
+from pipeline.kit.failures import Invalid, Permanent, Transient
 from pipeline.run import differences
 from pipeline.run.recall import Span
 from pipeline.run.stages import BATCH, DISORDER, LAG, Scored, Scoring, correlator, recalled, steps_of
@@ -38,6 +39,10 @@ from schemas.step import Step, Value
 #: Entries that are read at once, and seconds between two signs of life.
 PAGE, SIGN_OF_LIFE = 10_000, 5.0
 _SECONDS = 1_000_000
+
+
+class Nothing(Permanent):
+    """There is no history in the span."""
 
 
 @dataclass
@@ -87,7 +92,7 @@ class Replaying:
         began, replay = time.monotonic(), self.replay
         there = replays.edges(self._store, replay.since, replay.until)
         if not there.amount:
-            raise Invalid("since, until", "a span of time in which the store has entries")
+            raise Nothing("replay: the store has no entries from --since on and before --until")
         try:
             self._note("running")
             self._through()
@@ -100,8 +105,14 @@ class Replaying:
                 fault = sys.exception()
                 interrupted = isinstance(fault, KeyboardInterrupt)
                 replay.reason = "" if interrupted else str(fault)
-                self._note("interrupted" if interrupted else "failed")
+                self._give_up("interrupted" if interrupted else "failed")
         return replay
+
+    def _give_up(self, state: str) -> None:
+        """Say that it did not finish, and leave nothing of it; where the store is away, it stays `running`."""
+        with suppress(Transient):
+            self._note(state)
+            replays.clear(self._store, self.replay.replay_id, replays.PARTS)
 
     def _through(self) -> None:
         replay = self.replay
@@ -163,7 +174,10 @@ class Replaying:
 
     def _reach(self, moment: int, of: int) -> None:
         self.replay.reached = moment
-        self._advance("replaying", self.replay.replayed / of)
+        self._alive("replaying", self.replay.replayed / of)
+
+    def _alive(self, what: str, share: float) -> None:
+        self._advance(what, share)
         if time.monotonic() - self._told >= SIGN_OF_LIFE:
             self._note("running")
 
@@ -176,7 +190,7 @@ class Replaying:
         for first, last in replays.slices(store, there.first, there.last + 1, PAGE):
             replays.write_differences(store, name, list(differences.attributions(store, name, first, last)))
             done += PAGE
-            self._advance("comparing", min(1.0, done / there.amount))
+            self._alive("comparing", min(1.0, done / there.amount))
         control = "unchanged" in self._scoring
         for found in differences.judgements(store, replay, control=control):
             replays.write_differences(store, name, found)

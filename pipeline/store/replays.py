@@ -91,7 +91,7 @@ ORDER BY began DESC, replay_id LIMIT {limit:UInt32}
 """
 _ID = re.compile(r"[0-9a-f]{12}")
 #: Side tables, one partition a replay.
-_PARTS = ("replayed_entries", "replayed", "replay_differences")
+PARTS = ("replayed_entries", "replayed", "replay_differences")
 _step = msgspec.msgpack.Decoder(Step).decode
 _replay, _difference = msgspec.json.Decoder(Replay).decode, msgspec.json.Decoder(Difference).decode
 
@@ -248,19 +248,19 @@ def replays(store: Rows, limit: int = 100) -> list[Replay]:
 
 
 def replay(store: Rows, replay_id: str) -> Replay | None:
-    """One replay; None if there is none of that id. Raises Invalid for what is no id of one."""
-    found = store.rows(_REPLAYS, {"replay_id": _checked(replay_id), "limit": 1})
+    """One replay; None if there is none of that id."""
+    found = store.rows(_REPLAYS, {"replay_id": replay_id, "limit": 1}) if _ID.fullmatch(replay_id) else []
     return _replay(found[0][0]) if found else None
 
 
 def drop(store: Target, replay: Replay) -> None:
     """Delete a replay and all that it wrote."""
-    clear(store, replay.replay_id, _PARTS)
+    clear(store, replay.replay_id, PARTS)
     replay.revision += 1
     put(store, replay, dropped=True)
 
 
-def clear(store: Target, replay_id: str, tables: Sequence[str] = _PARTS[:1]) -> None:
+def clear(store: Target, replay_id: str, tables: Sequence[str] = PARTS[:1]) -> None:
     """Delete what a replay wrote to some of its tables; by default what it needs only while it runs."""
     for table in tables:
         store.command(f"ALTER TABLE {table} DROP PARTITION '{_checked(replay_id)}'")
