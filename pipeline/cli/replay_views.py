@@ -135,13 +135,12 @@ def _head(row: Shape) -> list[tuple[str, object]]:
 
 
 def _change(row: Mapping[str, Any]) -> str:
-    if row["sort"] == "attribution":
-        was, became = (_link(row, side) for side in ("before", "after"))
-        return f"{was}\n→ {became}"
-    was, became = (
-        f"{row[side]} {row[f'score_{side}']:.2f}" if row[side] else "nothing" for side in ("before", "after")
-    )
-    return f"{was}\n→ {became}"
+    side = _link if row["sort"] == "attribution" else _judged
+    return f"{side(row, 'before')}\n→ {side(row, 'after')}"
+
+
+def _judged(row: Mapping[str, Any], side: str) -> str:
+    return f"{row[side]} {row[f'score_{side}']:.2f}" if row[side] else "nothing"
 
 
 def _link(row: Mapping[str, Any], side: str) -> str:
