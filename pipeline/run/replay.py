@@ -82,6 +82,7 @@ class Replaying:
             begins=asked.since - asked.lead_in, ends=asked.until + asked.lead_out, options=asked.told,
         )  # fmt: skip
         self._told = time.monotonic()
+        self._unwritten: list[PackedEntry] = []
 
     def _scorer(self, settings: Settings) -> Scoring:
         # The files are those of the beginning, whatever becomes of them meanwhile.
@@ -126,6 +127,7 @@ class Replaying:
         self._take(self._engine.end())
         self._recall()
         self._score()
+        self._write()
 
     def _feed(self, events: Iterable[Event], moment: int) -> None:
         items: list[Item] = []
@@ -141,9 +143,15 @@ class Replaying:
     def _take(self, entries: list[PackedEntry]) -> None:
         steps = steps_of(self._engine)
         self._engine.conflicts()
-        replays.write_entries(self._store, self.replay.replay_id, entries)
+        self._unwritten += entries
+        if len(self._unwritten) >= PAGE:
+            self._write()
         for scoring in self._scoring.values():
             scoring.take(steps, entries)
+
+    def _write(self) -> None:
+        replays.write_entries(self._store, self.replay.replay_id, self._unwritten)
+        self._unwritten = []
 
     def _score(self, until: int = ENDED) -> None:
         for variant, scoring in self._scoring.items():
@@ -164,6 +172,7 @@ class Replaying:
         """What was replayed so far with a credential, where it is attributed to by now."""
         low, high = span or (self.replay.begins, self._moment)
         span = max(low, self.replay.begins), min(high, self._moment)
+        self._write()
         for entries in _pieces(uses(self._store, [credential], span), BATCH):
             ids = [entry.event.event_id for entry in entries]
             owners = replays.owners(self._store, self.replay.replay_id, ids, span)

@@ -27,7 +27,7 @@ from schemas.behaviour import Behaviour
 from schemas.entry import Entry, PackedEntry
 from schemas.event import head_of
 from schemas.finding import Finding
-from schemas.step import Step
+from schemas.step import EXPLAINED, Step
 
 #: Items that the correlator sees at once.
 BATCH = 2000
@@ -39,6 +39,8 @@ DISORDER = 900_000_000
 
 #: Event time (microseconds) for which what was read waits to be scored, and of which alerts are made at once.
 LAG, MINUTE = 2 * DISORDER, 60_000_000
+#: Requests that are remembered as unexplained.
+REMEMBERED = 200_000
 #: Event time and id.
 Place = tuple[int, str]
 Item_ = TypeVar("Item_", Step, PackedEntry)
@@ -68,12 +70,18 @@ class Scoring:
         alerts = Alerts.load(settings.alerts, clock=clock)
         self._alerting = Alerting(PartitionState(kept.STATE_TYPES), alerts, now)
         self._steps: dict[Place, Step] = {}
+        #: Requests that were scored as ones that no call explains: that one does now is news.
+        self._unexplained: dict[Place, None] = {}
         self._entries: dict[Place, PackedEntry] = {}
 
     def take(self, steps: Iterable[Step], entries: Iterable[PackedEntry]) -> None:
         """Have them scored when their time has come."""
         for step in steps:
-            self._steps[step.time, step.event_id] = step
+            place = step.time, step.event_id
+            if _is_explained(step) and place not in self._unexplained:
+                self._steps.pop(place, None)
+            else:
+                self._steps[place] = step
         for entry in entries:
             head = head_of(entry.event)
             self._entries[head.time, head.event_id] = entry
@@ -81,13 +89,25 @@ class Scoring:
     def score(self, until: int = ENDED) -> Scored:
         """New Findings, Alerts and Behaviours, and revisions of earlier ones, of what was before an event time."""
         until -= until % MINUTE
-        findings = self._drift.apply(_due(self._steps, until)) + self._misuse.apply(_due(self._entries, until))
+        steps = _due(self._steps, until)
+        self._note(steps)
+        findings = self._drift.apply(steps) + self._misuse.apply(_due(self._entries, until))
         findings.sort(key=attrgetter("time"))
         alerts: list[Alert] = []
         for _, those in groupby(findings, lambda finding: finding.time // MINUTE):
             alerts += self._alerting.apply(those).alerts
         behaviours, self._misuse.behaviours = self._misuse.behaviours, []
         return Scored(findings, alerts, behaviours)
+
+    def _note(self, steps: list[Step]) -> None:
+        self._unexplained.update({(step.time, step.event_id): None for step in steps if step.explained < EXPLAINED})
+        for place in list(self._unexplained)[: max(0, len(self._unexplained) - REMEMBERED)]:
+            del self._unexplained[place]
+
+
+def _is_explained(step: Step) -> bool:
+    """Whether it is a request that a call explains."""
+    return step.flow is None and not step.words and step.explained >= EXPLAINED
 
 
 def _due(waiting: dict[Place, Item_], until: int) -> list[Item_]:
