@@ -46,6 +46,8 @@ class Replay(msgspec.Struct, gc=False, kw_only=True):
     compared: int = 0
     findings: int = 0
     alerts: int = 0
+    #: Findings of drift, and alerts of nothing else, that are not decided again: the store has no steps of their calls.
+    undecided: int = 0
     seconds: float = 0.0
     #: How many Differences there are, by `sort verdict because`.
     counts: dict[str, int] = {}

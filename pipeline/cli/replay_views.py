@@ -97,6 +97,10 @@ def summary(told: Told) -> str:
     )
     if told.hidden:
         line += f". {told.hidden} findings and alerts differ from what was stored without the options too: --history"
+    if replay.undecided:
+        line += (
+            f". {replay.undecided} findings or alerts of drift are not decided again: the store has no steps of them"
+        )
     return line + (f". {told.more} more are not shown: --limit" if told.more else "")
 
 

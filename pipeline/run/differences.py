@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from pipeline.alert.life import ITSELF
+from pipeline.score.findings import DRIFT, OUTSIDE
 from pipeline.store import Store, alerts, findings, replays
 from pipeline.store.replays import Moved
 from schemas.alert import Alert
@@ -29,6 +30,8 @@ TARGETS = {
     "actor": "actor", "session": "session", "tool_call": "tool_call", "prompt": "prompt_event", "human": "human",
     "on_behalf_of": "on_behalf_of", "credential_chain": "credential_chain", "unbound": "unbound",
 }  # fmt: skip
+#: What is found by how the values of a call came about, which only steps say.
+TEXTUAL = {DRIFT, OUTSIDE}
 _NO_LINK = Link("", "none", 0.0)
 _finding, _alert = msgspec.json.Decoder(Finding).decode, msgspec.json.Decoder(Alert).decode
 
@@ -128,8 +131,32 @@ def judgements(store: Store, replay: Replay, *, control: bool) -> Iterator[list[
             asked = _replayed(store, replay, "asked", sort, names)
             other = _replayed(store, replay, "unchanged", sort, names) if control else asked
             stored = of.stored(store, names)
-            compared = (_compared(sort, replay, stored.get(name), asked.get(name), other.get(name)) for name in names)
+            skipped = _undecided(
+                store, replay, [stored[name] for name in names if name in stored and name not in asked]
+            )
+            compared = (
+                _compared(sort, replay, stored.get(name), asked.get(name), other.get(name))
+                for name in names
+                if name not in skipped
+            )
             yield [one for one in compared if one is not None]
+
+
+def _undecided(store: Store, replay: Replay, gone: list[Finding | Alert]) -> set[str]:
+    """Ids of what is gone only because it is found by what texts say, and history is older than the kept steps."""
+    textual = [one for one in gone if _detections(one) <= TEXTUAL]
+    there = replays.with_steps(store, [name for one in textual for name in one.entries], (replay.begins, replay.ends))
+    found = {_name(one) for one in textual if there.isdisjoint(one.entries)}
+    replay.undecided += len(found)
+    return found
+
+
+def _detections(one: Finding | Alert) -> set[str]:
+    return {one.detection} if isinstance(one, Finding) else set(one.detections)
+
+
+def _name(one: Finding | Alert) -> str:
+    return one.finding_id if isinstance(one, Finding) else one.alert_id
 
 
 def standing(store: Store, replay: Replay, sort: str) -> int:
@@ -174,7 +201,7 @@ def _compared(sort: str, replay: Replay, stored: Any, asked: Any, other: Any) ->
         sort=sort,
         verdict="new" if before is None else "gone" if after is None else "changed",
         because="history" if same else "options",
-        name=shown.finding_id if sort == "finding" else shown.alert_id,
+        name=_name(shown),
         before=was.severity,
         after=became.severity,
         score_before=was.score,

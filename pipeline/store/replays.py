@@ -31,6 +31,7 @@ SELECT toUnixTimestamp64Micro(time) AS at FROM entries WHERE {span} ORDER BY tim
 """
 _HISTORY = "SELECT {selected} FROM entries FINAL WHERE {span} ORDER BY time, event_id"
 _STEPS = f"SELECT step FROM steps FINAL WHERE {_SPAN}"  # noqa: S608  (no input in it, as below)
+_WITH_STEPS = f"SELECT DISTINCT event_id FROM steps WHERE {_SPAN} AND event_id IN {{ids:Array(String)}}"  # noqa: S608
 _ATTRIBUTED = (
     "actor", "human", "on_behalf_of", "credential_chain", "session", "parent_session", "tool_call", "tool_call_event",
     "prompt_event", "unbound", "links",
@@ -158,6 +159,12 @@ def history(store: Rows, first: int, last: int) -> list[Entry]:
 def steps(store: Rows, first: int, last: int) -> list[Step]:
     """What the scoring stage was told of the prompts and tool calls of a slice."""
     return [_step(row[0]) for row in store.rows(_STEPS, {"first": first, "last": last}, ("step",))]
+
+
+def with_steps(store: Rows, event_ids: Sequence[str], span: tuple[int, int]) -> set[str]:
+    """Those of some events in a span of which there are steps."""
+    asked = {"ids": list(event_ids), "first": span[0], "last": span[1]}
+    return {name for (name,) in store.rows(_WITH_STEPS, asked)} if event_ids else set()
 
 
 def write_entries(store: Target, replay_id: str, entries: Iterable[PackedEntry]) -> None:

@@ -94,6 +94,17 @@ def test_nor_has_what_agents_did_scores_of_drift_included(agents):
     assert made.findings > 0
 
 
+def test_drift_in_history_that_is_older_than_the_kept_steps_is_not_decided_again(tmp_path):
+    made = settings_in(tmp_path)
+    investigated(made, told(made))
+    with connect(made) as store:
+        known = store.rows("SELECT count() FROM findings FINAL WHERE detection = 'tool-chain-drift'")[0][0]
+        store.command("TRUNCATE TABLE steps")
+    done, found = replayed(made)
+    assert found == []
+    assert done.undecided >= known > 0
+
+
 def test_another_model_of_drift_changes_scores_of_drift_and_nothing_else(agents, tmp_path):
     trained = model.load().trained
     trained.later.baseline += 3.0
