@@ -39,11 +39,11 @@ DISORDER = 900_000_000
 
 #: Event time (microseconds) for which what was read waits to be scored, and of which alerts are made at once.
 LAG, MINUTE = 2 * DISORDER, 60_000_000
-#: Requests that are remembered as unexplained.
-REMEMBERED = 200_000
+#: Entries that wait at most, and requests that are remembered as unexplained.
+MOST, REMEMBERED = 100_000, 200_000
 #: Event time and id.
 Place = tuple[int, str]
-Item_ = TypeVar("Item_", Step, PackedEntry)
+Waiting = TypeVar("Waiting", Step, PackedEntry)
 
 
 class Scored(NamedTuple):
@@ -88,7 +88,7 @@ class Scoring:
 
     def score(self, until: int = ENDED) -> Scored:
         """New Findings, Alerts and Behaviours, and revisions of earlier ones, of what was before an event time."""
-        until -= until % MINUTE
+        until = self._until(until - until % MINUTE)
         steps = _due(self._steps, until)
         self._note(steps)
         findings = self._drift.apply(steps) + self._misuse.apply(_due(self._entries, until))
@@ -98,6 +98,11 @@ class Scoring:
             alerts += self._alerting.apply(those).alerts
         behaviours, self._misuse.behaviours = self._misuse.behaviours, []
         return Scored(findings, alerts, behaviours)
+
+    def _until(self, until: int) -> int:
+        """The same, or later if too many wait."""
+        excess = len(self._entries) - MOST
+        return until if excess <= 0 else max(until, sorted(self._entries)[excess][0])
 
     def _note(self, steps: list[Step]) -> None:
         self._unexplained.update({(step.time, step.event_id): None for step in steps if step.explained < EXPLAINED})
@@ -110,7 +115,7 @@ def _is_explained(step: Step) -> bool:
     return step.flow is None and not step.words and step.explained >= EXPLAINED
 
 
-def _due(waiting: dict[Place, Item_], until: int) -> list[Item_]:
+def _due(waiting: dict[Place, Waiting], until: int) -> list[Waiting]:
     return [waiting.pop(place) for place in sorted(place for place in waiting if place[0] < until)]
 
 
