@@ -34,10 +34,12 @@ from schemas.batch import Item
 from schemas.entry import Entry, PackedEntry
 from schemas.event import Event
 from schemas.replay import Replay
-from schemas.step import Step, Value
+from schemas.step import Flow, Step, Value
 
 #: Entries that are read at once, and seconds between two signs of life.
 PAGE, SIGN_OF_LIFE = 10_000, 5.0
+#: Tool calls whose flow is kept; correlation holds half as many events.
+FLOWS = 100_000
 _SECONDS = 1_000_000
 
 
@@ -123,6 +125,7 @@ class Replaying:
             for entries in _pieces(replays.history(self._store, first, last), BATCH):
                 self._feed([again(entry, told.get(entry.event.event_id), self._engine.sessions.flows)
                             for entry in entries], entries[-1].event.time)  # fmt: skip
+            shorten(self._engine.sessions.flows)
             self._reach(last, there.amount)
         self._take(self._engine.end())
         self._recall()
@@ -215,13 +218,19 @@ class Replaying:
         replays.put(self._store, self.replay)
 
 
+def shorten(flows: dict[str, Flow]) -> None:
+    """Forget the oldest of too many: correlation forgets those of events that it no longer holds, not of all others."""
+    for name in list(flows)[: max(0, len(flows) - FLOWS)]:
+        del flows[name]
+
+
 def _pieces(entries: Iterable[Entry], size: int) -> Iterator[list[Entry]]:
     left = iter(entries)
     while piece := list(islice(left, size)):
         yield piece
 
 
-def again(entry: Entry, step: Step | None, flows: dict[str, Any]) -> Event:
+def again(entry: Entry, step: Step | None, flows: dict[str, Flow]) -> Event:
     """The event of an entry, as its source stated it, with what is kept of the fingerprints of its texts.
 
     Origins of arguments are those that were found when there were fingerprints: without them none is looked for.
