@@ -75,6 +75,7 @@ class Difference(msgspec.Struct, gc=False, kw_only=True):
     method_after: str = ""
     actor: str = ""
     session: str = ""
+    #: What an analyst reads; of an attribution the action of the event.
     sentence: str = ""
     #: Ids of the entries that are the evidence, as the one that is there has them: the replayed one if there are both.
     entries: list[str] = []

@@ -24,10 +24,7 @@ from pipeline.run.replay import Asked, Nothing, Replaying
 from pipeline.store import Store, replays
 from schemas.replay import Replay
 
-commands = typer.Typer(
-    help="Take stored history through today's rules, models and correlation, and print what would have been different.",
-    invoke_without_command=True,
-)
+commands = typer.Typer(invoke_without_command=True)
 app.add_typer(commands, name="replay")
 
 Id = Annotated[str, typer.Argument(help="Id of a replay, as `replay list` shows it.", show_default=False)]

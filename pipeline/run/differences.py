@@ -64,6 +64,7 @@ def _targets(one: Moved) -> Iterator[Difference]:
             method_after=became.method,
             actor=one.after["actor"],
             session=one.after["session"],
+            sentence=one.action,
             note="the replay has no entry of it" if one.lost else "",
         )
 

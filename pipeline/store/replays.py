@@ -41,7 +41,7 @@ _REPLAYED_ENTRY = ("replay_id", "time", "event_id", "revision", *_ATTRIBUTED)
 _SURE = "arraySort(arrayMap(link -> (link.target, link.method, round(link.confidence, 4)), {links}))"
 _LOOKED_AT = [name for name in _ATTRIBUTED if name not in ("parent_session", "tool_call_event", "links")]
 _MOVED = f"""
-SELECT event_id, toUnixTimestamp64Micro(time), {", ".join(f"entries.{name}" for name in _ATTRIBUTED)},
+SELECT event_id, toUnixTimestamp64Micro(time), entries.action, {", ".join(f"entries.{name}" for name in _ATTRIBUTED)},
     {", ".join(f"again.{name}" for name in _ATTRIBUTED)}, again.event_id = ''
 FROM (SELECT * FROM entries FINAL WHERE {_SPAN}) AS entries
 LEFT JOIN (SELECT * FROM replayed_entries FINAL WHERE replay_id = {{replay_id:String}} AND {_SPAN}) AS again
@@ -120,6 +120,7 @@ class Moved(NamedTuple):
 
     event_id: str
     time: int
+    action: str
     before: dict[str, Any]
     after: dict[str, Any]
     #: The replay has no entry of it at all.
@@ -186,8 +187,10 @@ def owners(store: Rows, replay_id: str, ids: Sequence[str], span: tuple[int, int
 def moved(store: Rows, replay_id: str, first: int, last: int) -> Iterator[Moved]:
     """Events of a slice that are attributed otherwise than they are in the timeline."""
     many = len(_ATTRIBUTED)
-    for event_id, time, *rest, lost in store.rows(_MOVED, {"replay_id": replay_id, "first": first, "last": last}):
-        yield Moved(event_id, time, _named(rest[:many]), _named(rest[many:]), bool(lost))
+    for event_id, time, action, *rest, lost in store.rows(
+        _MOVED, {"replay_id": replay_id, "first": first, "last": last}
+    ):
+        yield Moved(event_id, time, action, _named(rest[:many]), _named(rest[many:]), bool(lost))
 
 
 def _named(values: Sequence[Any]) -> dict[str, Any]:
