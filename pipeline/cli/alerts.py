@@ -21,7 +21,7 @@ from pipeline.cli.main import app, fail, settings_from
 from pipeline.cli.stored import Place, stored, user
 from pipeline.cli.views import Shape
 from pipeline.kit.failures import Failure, Invalid
-from pipeline.run.replay import ALERTS_FORMAT, replay
+from pipeline.run.resend import ALERTS_FORMAT, resend
 from pipeline.store.findings import SEVERITIES
 
 commands = typer.Typer(
@@ -250,7 +250,7 @@ def replay_alerts(
     with place.reader() as source:
         letters = [row for row in source.dead_letters(stage="alert", limit=limit) if untaken(row, destination)]
         rows = [row for one in letters if (row := source.dead_letter(one["rejected_id"])) is not None]
-    sent = replay(settings, rows, "alerts", None)
+    sent = resend(settings, rows, "alerts", None)
     typer.echo(f"{sent} of {len(rows)} alerts are told again")
     _nothing(len(rows), "dead letters of alerts")
 

@@ -83,6 +83,7 @@ def main() -> None:
         measure,  # noqa: F401
         outputs,  # noqa: F401
         processes,  # noqa: F401
+        replay,  # noqa: F401
         respond,  # noqa: F401
         rules,  # noqa: F401
     )

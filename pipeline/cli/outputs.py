@@ -10,7 +10,7 @@ import typer
 from pipeline.cli import names_views, views
 from pipeline.cli.main import app, fail, settings_from
 from pipeline.cli.stored import Place, stored
-from pipeline.run.replay import replay
+from pipeline.run.resend import resend
 from pipeline.store.pivots import NAMING
 
 letters = typer.Typer(help="What could not be processed: list it, look at it, send it again.", no_args_is_help=True)
@@ -126,7 +126,7 @@ def replay_letters(
     with place.reader() as source:
         wanted = rejected_ids or [row["rejected_id"] for row in source.dead_letters(limit=limit)]
         rows = [row for name in wanted if (row := source.dead_letter(name)) is not None]
-    sent = replay(settings, rows, topic, native)
+    sent = resend(settings, rows, topic, native)
     typer.echo(f"{sent} of {len(wanted)} dead letters sent again")
     if sent < len(wanted):
         raise typer.Exit(1)

@@ -52,6 +52,8 @@ class Sessions(Station):
         self._announcements: list[Item] = []
         #: For the scoring stage: what the last batch tells of agents' sessions.
         self.steps: list[Step] = []
+        #: Of tool calls that come out of the store, without fingerprints: how they came about, by event id.
+        self.flows: dict[str, Flow] = {}
         #: What is looked up of sessions' texts.
         self._known: dict[str, Known] = {}
         #: What was read of the held events, by key: the calls in their order, and requests by event id.
@@ -225,8 +227,10 @@ class Sessions(Station):
     def _flow(self, key: str, event: Event, tool: str) -> Flow | None:
         """How a tool call came about; None for what is none."""
         known = self._known_of(key)
-        if event.kind != "tool_call" or event.phase == "end" or known is None or not fingerprinted(event):
+        if event.kind != "tool_call" or event.phase == "end":
             return None
+        if known is None or not fingerprinted(event):
+            return self.flows.get(event.event_id)
         done = known.flows.get(event.event_id)
         if done is None:
             done = known.flows[event.event_id] = event.time, flow_of(event, tool, known)
@@ -318,6 +322,7 @@ class Sessions(Station):
             if not held.emitted:
                 self._show(key, readable(held.event), held, final=True)
             self._requests.get(key, {}).pop(event_id, None)
+            self.flows.pop(event_id, None)
         for key in {key for key, _, _ in dropped}:
             if not self.holding.holds(key):
                 self._calls.pop(key, None)

@@ -8,18 +8,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from pipeline.alert import kept
-from pipeline.alert.file import Alerts
-from pipeline.alert.stage import Alerting
-from pipeline.correlate.engine import Engine
-from pipeline.correlate.keys import CREDENTIAL
 from pipeline.correlate.route import route
+from pipeline.correlate.watermark import ENDED
 from pipeline.kit.config import Settings
-from pipeline.kit.state import PartitionState
 from pipeline.normalize.context import Context
 from pipeline.normalize.stage import Normalized, process
-from pipeline.run.recall import Pending, again
-from pipeline.score import drift, misuse
+from pipeline.run.stages import BATCH, DISORDER, LAG, Scoring, correlator, recalled, steps_of
 from pipeline.store import Store
 from pipeline.store.queries import counts
 from pipeline.store.recall import uses
@@ -29,14 +23,8 @@ from schemas.entry import PackedEntry
 from schemas.event import head_of
 from schemas.rejected import Record, Rejected
 
-#: Records normalized before the correlator and the store see them.
-BATCH = 2000
 #: Blocks that the inventory is told of at once.
 OWED = 20
-#: Events of one key that are kept for revision: the correlator's limit for all of them together is enough.
-KEEP = 100_000_000
-#: Event time (microseconds) by which a log may be out of order without costing a second look.
-DISORDER = 900_000_000
 
 
 @dataclass
@@ -69,11 +57,8 @@ class Investigation:
     def __init__(self, settings: Settings, store: Store) -> None:
         self._store = store
         self._context = Context.of(settings)
-        self._engine = Engine(settings.grace, settings.late_window, KEEP, recalls=True)
-        self._engine.steps = []
-        self._drift = drift.scorer(settings)(PartitionState(drift.STATE_TYPES))
-        self._misuse = misuse.scorer(settings)(PartitionState(misuse.STATE_TYPES))
-        self._alerting = Alerting(PartitionState(kept.STATE_TYPES), Alerts.load(settings.alerts))
+        self._engine = correlator(settings)
+        self._scoring = Scoring(settings)
         self.summary = Summary()
         #: Rows that the timeline has and the inventory not yet.
         self._owed: list[Written] = []
@@ -97,12 +82,14 @@ class Investigation:
                 self._write(self._engine.feed(items), raw, rejected)
                 self._write(self._engine.reached(moment - DISORDER), [], [])
                 self._recall()
+                self._score(moment - LAG)
                 if len(self._owed) >= OWED:
                     self._tell()
                 items, raw, rejected = [], [], []
         self._write(self._engine.feed(items), raw, rejected)
         self._write(self._engine.end(), [], [])
         self._recall()
+        self._score()
         self._tell()
         self._conclude()
         self.summary.seconds = round(time.monotonic() - started, 3)
@@ -114,16 +101,8 @@ class Investigation:
 
     def _recall(self) -> None:
         """Let the engine see again what it asks for, now that the store has it."""
-        while self._engine.recalls:
-            wanted: dict[str, Pending] = {}
-            for recall in self._engine.recalls:
-                wanted.setdefault(recall.key, Pending({})).add(recall)
-            self._engine.recalls = []
-            for key, one in wanted.items():
-                items: list[Item] = []
-                for entry in uses(self._store, [key.removeprefix(CREDENTIAL)], one.span):
-                    items += again(entry)
-                self._write(self._engine.feed(items), [], [])
+        for entries in recalled(self._engine, lambda name, span: uses(self._store, [name], span)):
+            self._write(entries, [], [])
 
     def _tell(self) -> None:
         self._store.write_inventory(self._owed)
@@ -159,7 +138,9 @@ class Investigation:
             self.summary.conflicts += 1
             self.summary.reasons["event_id: expected an id of its own, another record has it too"] += 1
             rejected.append(letter)
-        self._score(entries)
+        steps = steps_of(self._engine)
+        self._store.write_steps(steps)
+        self._scoring.take(steps, entries)
         for entry in entries:
             event_id = head_of(entry.event).event_id
             known = self._outcomes.get(event_id)
@@ -172,20 +153,15 @@ class Investigation:
         if rejected:
             self._store.write_rejected(rejected)
 
-    def _score(self, entries: list[PackedEntry]) -> None:
-        """Findings of these entries, and of what the engine has told since."""
-        steps, self._engine.steps = self._engine.steps, []
-        found = self._drift.apply(steps or []) + self._misuse.apply(entries)
+    def _score(self, until: int = ENDED) -> None:
+        """Findings of what was before an event time."""
+        found, alerts, behaviours = self._scoring.score(until)
         self._standing.update({finding.finding_id: not finding.retracted for finding in found})
         self.summary.findings = sum(self._standing.values())
-        if found:
-            self._store.write_findings(found)
-            alerts = list(self._alerting.apply(found).alerts)
-            self.summary.alerts += sum(alert.news == "opened" and not alert.suppressed for alert in alerts)
-            self._store.write_alerts(alerts, [])
-        behaviours, self._misuse.behaviours = self._misuse.behaviours, []
-        if behaviours:
-            self._store.write_behaviours(behaviours)
+        self.summary.alerts += sum(alert.news == "opened" and not alert.suppressed for alert in alerts)
+        self._store.write_findings(found)
+        self._store.write_alerts(alerts, [])
+        self._store.write_behaviours(behaviours)
 
 
 def side_by_side(strands: Sequence[Iterator[Normalized]]) -> Iterator[tuple[int, Normalized]]:

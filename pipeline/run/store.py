@@ -1,4 +1,4 @@
-"""The role `store`: entries, findings, raw records and dead letters go from their topics into ClickHouse.
+"""The role `store`: entries, steps, findings, raw records and dead letters go from their topics into ClickHouse.
 
 Offsets are committed after the rows are in, and the inventory knows of them. While ClickHouse is away the same block is
 tried again, health is red and nothing is dropped; rows written twice replace themselves.
@@ -28,9 +28,10 @@ from schemas.alert import Alert, Delivery, Response
 from schemas.batch import Alerts, DeadLetters, Deliveries, Entries, Findings, Records
 from schemas.behaviour import Behaviour
 from schemas.finding import Finding
+from schemas.step import Step, Steps
 
 ENTRIES, FINDINGS, RECORDS, DEAD_LETTERS = "entries", "findings", "records", "dead-letters"
-ALERTS, DELIVERIES = "alerts", "deliveries"
+ALERTS, DELIVERIES, STEPS = "alerts", "deliveries", "steps"
 #: A block is written when it has so many rows or is so old (seconds).
 BLOCK_ROWS, BLOCK_AGE = 20_000, 0.1
 #: Time between writes, as a multiple of what the last one took, at most LONGEST_AGE (seconds).
@@ -54,6 +55,7 @@ class StoreRole:
         self._told = 0.0
         self._decoders: dict[str, msgspec.msgpack.Decoder[Any]] = {
             full_name(settings, ENTRIES): msgspec.msgpack.Decoder(Entries),
+            full_name(settings, STEPS): msgspec.msgpack.Decoder(Steps),
             full_name(settings, FINDINGS): msgspec.msgpack.Decoder(Findings),
             full_name(settings, ALERTS): msgspec.msgpack.Decoder(Alerts),
             full_name(settings, DELIVERIES): msgspec.msgpack.Decoder(Deliveries),
@@ -128,6 +130,8 @@ class StoreRole:
 
     def _write(self, block: Block) -> None:
         written = self.store.write_timeline(block.entries) if block.entries else None
+        if block.steps:
+            self.store.write_steps(block.steps)
         if block.findings:
             self.store.write_findings(block.findings)
         if block.behaviours:
@@ -166,6 +170,7 @@ class Block:
 
     def __init__(self) -> None:
         self.entries: list[Any] = []
+        self.steps: list[Step] = []
         self.findings: list[Finding] = []
         self.behaviours: list[Behaviour] = []
         self.alerts: list[Alert] = []
@@ -179,15 +184,17 @@ class Block:
     def rows(self) -> int:
         """How many rows wait."""
         judged = len(self.findings) + len(self.behaviours) + len(self.alerts) + len(self.responses)
-        judged += len(self.deliveries)
+        judged += len(self.deliveries) + len(self.steps)
         return len(self.entries) + judged + len(self.records) + len(self.rejected)
 
-    def add(self, value: Entries | Findings | Alerts | Deliveries | Records | DeadLetters) -> None:
+    def add(self, value: Entries | Steps | Findings | Alerts | Deliveries | Records | DeadLetters) -> None:
         """Take in one message."""
         if not self.rows:
             self.started = time.monotonic()
         if isinstance(value, Entries):
             self.entries += value.entries
+        elif isinstance(value, Steps):
+            self.steps += value.steps
         elif isinstance(value, Findings):
             self.findings += value.findings
             self.behaviours += value.behaviours

@@ -28,7 +28,7 @@ from pipeline.kit.config import Settings
 from pipeline.kit.metrics import Metrics
 from pipeline.kit.topics import full_name
 from pipeline.run.ending import Ending
-from pipeline.run.replay import ALERTS_FORMAT
+from pipeline.run.resend import ALERTS_FORMAT
 from schemas.alert import Alert, Decision, Delivery, Response
 from schemas.batch import Alerts, DeadLetters, Deliveries, Findings
 from schemas.rejected import Rejected

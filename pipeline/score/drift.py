@@ -13,6 +13,7 @@ shares of sessions, and an attack that is to be usual has to be in a good part o
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -229,12 +230,17 @@ def _ask(session: Session, step: Step) -> None:
         session.words, session.asked_at, session.prompt, session.task = step.words, step.time, step.event_id, 0
 
 
-def scorer(settings: Settings) -> Callable[[PartitionState], Drift]:
-    """Makes the stage of a partition. Raises Permanent when a configured file is not there or not as it must be."""
+def scorer(
+    settings: Settings, *, clock: Callable[[], float] = time.monotonic, now: Callable[[], float] = time.time
+) -> Callable[[PartitionState], Drift]:
+    """Makes the stage of a partition. Raises Permanent when a configured file is not there or not as it must be.
+
+    `clock` says when files are looked at again, `now` which exceptions are over.
+    """
     try:
         model = models.load(settings.drift_model)
         declared = chains.load(settings.tool_chains) if settings.tool_chains else None
     except OSError as error:
         raise Permanent(f"settings drift_model, tool_chains: {error.filename}: {error.strerror}") from error
-    exceptions = Exceptions.load(settings.exceptions)
+    exceptions = Exceptions.load(settings.exceptions, clock=clock, now=now)
     return lambda state: Drift(state, model, settings.drift_budget, declared, exceptions)

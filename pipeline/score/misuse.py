@@ -11,6 +11,7 @@ State:  per identity what it usually does (`p/`), per credential and session wha
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 from zlib import crc32
@@ -303,13 +304,21 @@ def _remember(now: Past, act: Act) -> None:
                 now.profile.tools[f"{act.server} {name[11:]}"] = value
 
 
-def scorer(settings: Settings) -> Callable[[PartitionState], Misuse]:
-    """Makes the stage of a partition. Raises Permanent when a configured file is not there or not as it must be."""
+def scorer(
+    settings: Settings, *, clock: Callable[[], float] = time.monotonic, now: Callable[[], float] = time.time
+) -> Callable[[PartitionState], Misuse]:
+    """Makes the stage of a partition. Raises Permanent when a configured file is not there or not as it must be.
+
+    `clock` says when files are looked at again, `now` which exceptions are over.
+    """
     try:
         known = baseline.load(settings.baselines)
     except OSError as error:
         raise Permanent(f"settings baselines: {error.filename}: {error.strerror}") from error
-    rules, exceptions = Rulebook.load(settings.rules), Exceptions.load(settings.exceptions)
+    rules, exceptions = (
+        Rulebook.load(settings.rules, clock=clock),
+        Exceptions.load(settings.exceptions, clock=clock, now=now),
+    )
     return lambda state: Misuse(state, known, settings.alert_budget, rules, exceptions)
 
 

@@ -37,6 +37,19 @@ def read(kind: type[M], name: str, file: Path | None, made_by: str) -> tuple[M, 
         raise Permanent(f"{where}: expected what `{made_by}` writes: {error}") from error
 
 
+class _Named(msgspec.Struct):
+    name: str
+
+
+def named(file: Path) -> str:
+    """What a model file says that it is. Raises Permanent, also for what cannot be read."""
+    try:
+        data = file.read_bytes()
+        return msgspec.json.decode(gzip.decompress(data) if data[:2] == _GZIP else data, type=_Named).name
+    except (msgspec.MsgspecError, OSError, EOFError) as error:
+        raise Permanent(f"{file}: expected a model that `whodid train` writes: {error}") from error
+
+
 def check(where: str, measures: list[str], known: list[str], trees: Iterable[Tree]) -> None:
     """Raises Permanent for a model that takes other measures, or of which a tree has a walk that does not end."""
     if measures != known:

@@ -12,7 +12,7 @@ import msgspec
 
 from pipeline.kit.failures import Invalid
 from pipeline.store.pivots import MAX_LIMIT, Rows, bounds
-from pipeline.store.write import Block, block_of, valid
+from pipeline.store.write import Block, block_of, text_of
 from schemas.alert import Alert, Delivery, Response, State, Verdict
 from schemas.finding import Severity
 
@@ -39,6 +39,7 @@ _OF_DETECTION = "hasAny(detections, {detection:Array(String)})"
 _ORDER = " ORDER BY last DESC, alert_id DESC LIMIT {limit:UInt32}"
 _WAITING = "SELECT count() FROM alerts FINAL WHERE state != 'closed' AND suppressed = '' AND part_of = ''"
 _ONE = "SELECT alert FROM alerts FINAL WHERE alert_id = {id:String}"
+_SOME = "SELECT alert FROM alerts FINAL WHERE alert_id IN {ids:Array(String)}"
 _RESPONSES = "SELECT response FROM responses FINAL"
 _DELIVERIES = f"""
 SELECT {", ".join(f"toUnixTimestamp64Micro({name})" if name == "at" else name for name in _DELIVERY)}
@@ -60,7 +61,7 @@ def alerts_block(alerts: Iterable[Alert]) -> Block:
     return block_of("alerts", _ALERT, (
         (one.alert_id, one.revision, one.state, one.verdict, one.severity, one.family, one.actor, one.human,
          one.session, one.suppressed, one.part_of, one.fingerprint, list(one.detections), one.first, one.last, one.at,
-         _json(one))
+         text_of(one))
         for one in alerts
     ))  # fmt: skip
 
@@ -68,7 +69,7 @@ def alerts_block(alerts: Iterable[Alert]) -> Block:
 def responses_block(responses: Iterable[Response]) -> Block:
     """Rows of `responses`."""
     return block_of("responses", _RESPONSE, (
-        (one.response_id, one.revision, one.alert_id, one.hook, one.state, one.at, _json(one)) for one in responses
+        (one.response_id, one.revision, one.alert_id, one.hook, one.state, one.at, text_of(one)) for one in responses
     ))  # fmt: skip
 
 
@@ -117,6 +118,12 @@ def alert(store: Rows, alert_id: str) -> Alert | None:
     return _alert(rows[0][0]) if rows else None
 
 
+def current(store: Rows, alert_ids: Sequence[str]) -> dict[str, Alert]:
+    """Current alerts by id; those that there are."""
+    rows = store.rows(_SOME, {"ids": list(alert_ids)}) if alert_ids else []
+    return {one.alert_id: one for one in (_alert(row[0]) for row in rows)}
+
+
 def responses(store: Rows, alert_id: str = "", state: str = "", limit: int = 100) -> list[Response]:
     """Current responses, latest first; of one alert, or in one state."""
     if not store.rows(_THERE, {})[0][0]:
@@ -159,11 +166,3 @@ def _check(given: Mapping[str, list[str]], limit: int) -> None:
                 raise Invalid(name, "one of " + ", ".join(there), value)
     if not 1 <= limit <= MAX_LIMIT:
         raise Invalid("limit", f"1 to {MAX_LIMIT}", limit)
-
-
-def _json(one: Alert | Response) -> str:
-    """As text; a lone surrogate, which JSON can hold and UTF-8 cannot, becomes a question mark."""
-    try:
-        return msgspec.json.encode(one).decode()
-    except UnicodeEncodeError:
-        return msgspec.json.encode(valid(msgspec.to_builtins(one))).decode()

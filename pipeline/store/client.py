@@ -26,6 +26,7 @@ from schemas.behaviour import Behaviour
 from schemas.entry import Entry, PackedEntry
 from schemas.finding import Finding
 from schemas.rejected import Rejected
+from schemas.step import Step
 
 _INSERT = {
     # Rows replace themselves, so nothing is gained by collapsing each block before it is written.
@@ -127,6 +128,10 @@ class Store:
     def write_behaviours(self, behaviours: list[Behaviour]) -> None:
         """Write how identities behaved, of which each one's latest of a day counts."""
         self.insert(write.behaviours_block(behaviours))
+
+    def write_steps(self, steps: list[Step]) -> None:
+        """Write what the scoring stage was told of prompts and tool calls, of which the highest revision counts."""
+        self.insert(write.steps_block(steps))
 
     def close(self) -> None:
         """Close every connection. Calls that are under way finish; later ones raise Transient."""

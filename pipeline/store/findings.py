@@ -89,6 +89,12 @@ def finding(store: Rows, finding_id: str) -> Finding | None:
     return next(iter(_read(store, rows, {"ids": [finding_id]}).values()), None) if rows else None
 
 
+def current(store: Rows, finding_ids: Sequence[str]) -> dict[str, Finding]:
+    """Current findings by id, of at most some hundred; those that there are."""
+    rows = _one(store)
+    return _read(store, rows, {"ids": list(finding_ids)}) if rows and finding_ids else {}
+
+
 def amount(store: Rows) -> int:
     """How many current findings there are."""
     return int(store.rows(_AMOUNT, {})[0][0]) if _one(store) else 0

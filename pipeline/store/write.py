@@ -1,6 +1,6 @@
 """Entries, findings, raw records and dead letters become blocks of rows that replace themselves when written twice.
 
-In:     Entries, Findings, Behaviours, RawRecords, Rejected
+In:     Entries, Steps, Findings, Behaviours, RawRecords, Rejected
 Out:    Blocks, encoded as ClickHouse's MsgPack format
 Fails:  never; a path that is not valid Unicode is stored with replacement characters
 
@@ -23,10 +23,12 @@ from schemas.behaviour import Behaviour
 from schemas.entry import Entry, PackedEntry
 from schemas.finding import Finding
 from schemas.rejected import Rejected
+from schemas.step import Step
 
 _encode = msgspec.msgpack.Encoder().encode
 _RECORD = ("record_id", "format", "topic", "partition", "offset", "time", "value")
 _SETTLED = ("time", "event_id")
+_STEP = ("event_id", "time", "revision", "step")
 _ALIAS = ("name", "identity", "reason", "by", "at", "is_deleted")
 _FINDING = tuple("is_deleted" if name == "retracted" else name for name in Finding.__struct_fields__)
 _BEHAVIOUR = Behaviour.__struct_fields__
@@ -89,6 +91,20 @@ def behaviours_block(behaviours: Iterable[Behaviour]) -> Block:
     return block_of("behaviours", _BEHAVIOUR, map(msgspec.structs.astuple, behaviours))
 
 
+def steps_block(steps: Iterable[Step]) -> Block:
+    """Rows of `steps`: prompts and tool calls, for a replay. Values are shown by their entry, and not twice."""
+    return block_of("steps", _STEP, (
+        (one.event_id, one.time, one.revision, _encode(_unshown(one))) for one in steps if one.words or one.flow
+    ))  # fmt: skip
+
+
+def _unshown(step: Step) -> Step:
+    if step.flow is None:
+        return step
+    values = [msgspec.structs.replace(value, shown="") for value in step.flow.values]
+    return msgspec.structs.replace(step, flow=msgspec.structs.replace(step.flow, values=values))
+
+
 def alias_block(alias: tuple[Any, ...]) -> Block:
     """A row of `aliases`; it is there beside the earlier ones of that name."""
     return block_of("aliases", _ALIAS, [(*alias[:-1], int(alias[-1]))])
@@ -106,6 +122,14 @@ def _row(row: tuple[Any, ...]) -> bytes:
         return _encode(row)
     except UnicodeEncodeError:
         return _encode(valid(row))
+
+
+def text_of(one: msgspec.Struct) -> str:
+    """As JSON; a lone surrogate, which JSON can hold and UTF-8 cannot, becomes a question mark."""
+    try:
+        return msgspec.json.encode(one).decode()
+    except UnicodeEncodeError:
+        return msgspec.json.encode(valid(msgspec.to_builtins(one))).decode()
 
 
 def valid(value: Any) -> Any:  # noqa: ANN401  (rows hold anything)

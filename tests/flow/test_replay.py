@@ -1,27 +1,26 @@
-"""A dead letter, its fault mended, goes through the pipeline again."""
+"""History that was streamed is replayed: it is attributed alike, and an option changes what it speaks of."""
 
-import json
+import random
 
-from pipeline.cli.remote import StoreReader
-from pipeline.run.replay import replay
 from pipeline.store import connect
-from tests.flow.harness import drain, send, settings_for, timeline
-from tests.normalize.test_aws_cloudtrail import CALL
+from tests.flow.harness import drain, send, settings_for
+from tests.flow.test_stream import story  # noqa: F401  (a fixture)
+from tests.run.replaying import RULE, replayed
 
 
-def test_what_was_sent_as_the_wrong_format_is_sent_again_as_the_right_one(embedded, tmp_path):
+def test_streamed_history_is_attributed_alike_and_a_rule_changes_what_it_changes(embedded, tmp_path, story):  # noqa: F811
+    shuffled = list(story)
+    random.Random(5).shuffle(shuffled)
     settings = settings_for(embedded, tmp_path)
-    send(settings, [("cloud-audit", "mcp", json.dumps(CALL).encode())])
+    send(settings, shuffled)
     drain(settings)
-    assert timeline(settings) == {}
     with connect(settings) as store:
-        reader = StoreReader(store)
-        (listed,) = reader.dead_letters()
-        letter = reader.dead_letter(listed["rejected_id"])
-    assert json.loads(letter["value"]) == CALL
-    assert replay(settings, [letter], "prompts", "aws.cloudtrail") == 1
-    counts = drain(settings)
-    assert counts["entries"] == 1, counts
-    assert set(timeline(settings)) == {CALL["eventID"]}
-    with connect(settings) as store:
-        assert len(StoreReader(store).dead_letters()) == 1, "a letter stays, as evidence of what was rejected"
+        kinds = store.rows("SELECT uniqExact(event_id) FROM steps FINAL")[0][0]
+        assert 0 < kinds <= store.rows("SELECT count() FROM entries FINAL WHERE kind IN ('prompt', 'tool_call')")[0][0]
+    (rules := tmp_path / "rules").mkdir()
+    (rules / "models-called.yml").write_text(RULE)
+    made, found = replayed(settings, rules=rules)
+    assert made.compared > 0
+    assert not [one for one in found if one.sort == "attribution"]
+    because = {one.subject for one in found if one.because == "options" and one.sort == "finding"}
+    assert because <= {"models-called"}
