@@ -34,8 +34,8 @@ from schemas.incident import Clue
 SEED, DAYS, SCALE, WEEKS = 1, 7, 0.4, 26
 WEEK = 7 * 86_400
 #: Columns that name something which belongs to a tenant.
-NAMED = ("actor", "human", "session", "parent_session", "credential", "issued", "issued_subject", "stated_actor",
-         "stated_human", "stated_session", "address")  # fmt: skip
+NAMED = ("actor", "human", "issued_subject", "stated_actor", "stated_human", "address")
+BRIEF = ("session", "parent_session", "credential", "issued", "stated_session")
 
 
 def fill(store: Store, entries: int) -> int:
@@ -66,6 +66,10 @@ def _copied(name: str) -> str:
         return "addSeconds(time, {later:Int64})"
     if name in ("event_id", "tool_call", "tool_call_event", "prompt_event"):
         return f"if({name} = '', '', concat({name}, {{copy:String}}))"
+    if name in BRIEF:
+        # A standing key stays with its tenant; sessions and what is issued for one are of their week.
+        of = f"if({name} LIKE 'aws:AKIA%', {{tenant:String}}, {{copy:String}})"
+        return f"if({name} = '', '', concat({name}, {of}))"
     return f"if({name} = '', '', concat({name}, {{tenant:String}}))" if name in NAMED else name
 
 

@@ -45,12 +45,12 @@ def reconstruct(
       whodid reconstruct --since 2026-01-31T08:00 --until 2026-01-31T12:00 --format json
       whodid reconstruct 9a5aa9ccd6e5b773b54629e5c5c65d22 --out incident.zip --role responder
     """
-    given = {"clue": clue, "kind": kind, "since": since, "until": until, "cutoff": str(cutoff)}
+    given = {"clue": clue, "kind": kind, "since": since, "until": until, "cutoff": str(cutoff), "role": role}
     given = {name: value for name, value in given.items() if value}
     with place.reader() as source:
         try:
             if out is not None:
-                name = _packed(source, given | {"role": role}, out)
+                name = _packed(source, given, out)
                 typer.echo(f"incident {name} in {out}")
                 return
             row = source.incident(given)

@@ -62,10 +62,9 @@ class Case:
             by_actor: dict[str, list[Hand]] = defaultdict(list)
             for hand in told.hands(self.store, "actor", chunk, until=self.until):
                 by_actor[hand.actor].append(hand)
-            firsts = told.firsts(self.store, chunk, self.until)
             for actor in chunk:
                 self._keep("actor", actor, by_actor[actor])
-                self._firsts[actor] = firsts.get(actor, {})
+                self._firsts[actor] = _firsts(by_actor[actor])
                 self._findings[actor] = []
             self._find(chunk)
 
@@ -169,6 +168,15 @@ class Case:
                 thread = self._threads.get(key_of(entry))
                 if thread is not None:
                     thread.findings.setdefault(entry.event.event_id, []).append(one)
+
+
+def _firsts(hands: Iterable[Hand]) -> dict[str, int]:
+    """When something was done first, of an action by its name, of a policy as `policy …`."""
+    found: dict[str, int] = {}
+    for hand in hands:
+        for name, time in (*hand.actions.items(), *((f"policy {name}", time) for name, time in hand.policies.items())):
+            found[name] = min(time, found.get(name, time))
+    return found
 
 
 def _way_to(key: Key) -> tuple[str, str]:

@@ -16,8 +16,8 @@ from schemas.entry import Entry
 
 #: What hands can be asked by.
 BY = (*PIVOTS, "resource", "span")
-#: Rows that are counted at most, latest first, and hands and actions of one hand that are told.
-MOST, HANDS, ACTIONS = 200_000, 5_000, 24
+#: Rows that are counted at most, latest first, and hands that are told.
+MOST, HANDS = 200_000, 5_000
 
 _CONDITIONS = {
     "actor": "actor IN {values:Array(String)}",
@@ -38,28 +38,26 @@ _BY_PIVOT = f"""
 _BY_COLUMN = """
     SELECT DISTINCT time, event_id FROM entries WHERE {condition} AND {within} ORDER BY time DESC LIMIT {{most:UInt32}}
 """
+#: The keys come first: of rows that are not asked for nothing else is read. Which row of a key is current does not
+#: depend on it, so it may be done before FINAL.
 _HANDS = """
 SELECT credential, actor, any(actor_kind), any(human), session, parent_session, address, user_agent,
     kind IN ('prompt', 'tool_call') AS agentic, NOT agentic AND tool_call != '' AS explained,
     count() AS amount, toUnixTimestamp64Micro(min(time)), toUnixTimestamp64Micro(max(time)),
-    arraySort(groupUniqArray({actions})(toString(action))), arraySort(groupUniqArrayIf({actions})(policy, policy != ''))
-FROM entries FINAL WHERE (time, event_id) IN ({keys}) AND {condition}
+    minMap(map(toString(action), toUnixTimestamp64Micro(time))),
+    minMap(if(policy = '', CAST(map(), 'Map(String, Int64)'), map(policy, toUnixTimestamp64Micro(time))))
+FROM entries FINAL PREWHERE (time, event_id) IN ({keys}) WHERE {condition}
 GROUP BY credential, actor, session, parent_session, address, user_agent, agentic, explained
 ORDER BY max(time) DESC LIMIT {hands}
 """
 _ROWS = """
-SELECT {selected} FROM entries FINAL WHERE (time, event_id) IN ({keys}) AND {condition} {further}
+SELECT {selected} FROM entries FINAL PREWHERE (time, event_id) IN ({keys}) WHERE {condition} {further}
 ORDER BY time, event_id LIMIT {{limit:UInt32}}
-"""
-_FIRSTS = """
-SELECT actor, arrayJoin(if(policy = '', [toString(action)], [toString(action), concat('policy ', policy)])) AS what,
-    toUnixTimestamp64Micro(min(time))
-FROM entries FINAL WHERE (time, event_id) IN ({keys}) AND {condition} GROUP BY actor, what
 """
 _ISSUING = f"""
 SELECT {SELECTED} FROM entries FINAL
-WHERE (time, event_id) IN (SELECT time, event_id FROM pivots WHERE key = sipHash64('credential', {{name:String}}))
-  AND issued = {{name:String}} AND credential != issued AND outcome NOT IN ('failure', 'denied')
+PREWHERE (time, event_id) IN (SELECT time, event_id FROM pivots WHERE key = sipHash64('credential', {{name:String}}))
+WHERE issued = {{name:String}} AND credential != issued AND outcome NOT IN ('failure', 'denied')
 ORDER BY time, event_id LIMIT 8
 """  # noqa: S608
 _CHILDREN = """
@@ -84,16 +82,16 @@ class Hand(NamedTuple):
     events: int
     first: int
     last: int
-    #: At most `ACTIONS` each.
-    actions: list[str]
-    policies: list[str]
+    #: When it did each action, and acted under each policy, for the first time.
+    actions: dict[str, int]
+    policies: dict[str, int]
 
 
 def hands(
     store: Rows, by: str, values: Sequence[str], *, since: int | None = None, until: int | None = None
 ) -> list[Hand]:
     """Hands among the latest `MOST` current rows of these values, latest first. Raises Invalid for an unknown `by`."""
-    sql = _HANDS.format(keys=_keys(by), condition=_condition(by), actions=ACTIONS, hands=HANDS)
+    sql = _HANDS.format(keys=_keys(by), condition=_condition(by), hands=HANDS)
     return [Hand(*row) for row in store.rows(sql, _asked(by, values, since, until))]
 
 
@@ -110,16 +108,6 @@ def rows(
         asked[f"of_{name}"] = getattr(of, name)
     sql = _ROWS.format(selected=SELECTED, keys=_keys(by), condition=_condition(by), further=further)
     return [entry(row) for row in store.rows(sql, asked)]
-
-
-def firsts(store: Rows, actors: Sequence[str], until: int | None = None) -> dict[str, dict[str, int]]:
-    """When actors did each action, or acted under each policy (`policy …`), for the first time (microseconds), as far
-    as their latest `MOST` rows tell."""
-    sql = _FIRSTS.format(keys=_keys("actor"), condition=_condition("actor"))
-    found: dict[str, dict[str, int]] = {}
-    for actor, action, time in store.rows(sql, _asked("actor", actors, None, until)):
-        found.setdefault(actor, {})[action] = time
-    return found
 
 
 def began(store: Rows) -> int:

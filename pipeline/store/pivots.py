@@ -38,7 +38,7 @@ _KEYS = """
 """
 _PAGE = """
 SELECT {selected} FROM entries FINAL
-WHERE (time, event_id) IN ({keys}) AND {condition}
+PREWHERE (time, event_id) IN ({keys}) WHERE {condition}
 ORDER BY time, event_id
 LIMIT {{window:UInt32}}
 """

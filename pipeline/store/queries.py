@@ -14,9 +14,9 @@ from schemas.rejected import Rejected
 
 _EVENTS = f"""
 SELECT {SELECTED} FROM entries FINAL
-WHERE (time, event_id) IN
+PREWHERE (time, event_id) IN
     (SELECT time, event_id FROM pivots WHERE key IN (SELECT sipHash64('event', arrayJoin({{ids:Array(String)}}))))
-  AND event_id IN {{ids:Array(String)}}
+WHERE event_id IN {{ids:Array(String)}}
 ORDER BY time, event_id
 """  # noqa: S608
 _RECORD = """

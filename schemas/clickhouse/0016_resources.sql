@@ -3,4 +3,4 @@
 -- at once by the second statement.
 ALTER TABLE entries ADD INDEX IF NOT EXISTS by_resource resources TYPE bloom_filter(0.01) GRANULARITY 1;
 
-ALTER TABLE entries MATERIALIZE INDEX by_resource;
+ALTER TABLE entries MATERIALIZE INDEX IF EXISTS by_resource;
