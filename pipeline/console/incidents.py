@@ -80,7 +80,7 @@ def render(store: Rows, given: Mapping[str, str], key: bytes) -> tuple[int, Iter
     error, code = "", 200
     if query["clue"] or (query["since"] and query["until"]):
         try:
-            return 200, _report(*found(store, given), content_of(given), key), html.own_policy()
+            return 200, _report(*found(store, given), given, key), html.own_policy()
         except Invalid as failure:
             error, code = str(failure), 404 if failure.field == "clue" else 400
         except Transient as failure:
@@ -94,9 +94,13 @@ def link(kind: str, clue: str) -> str:
     return "/incident?" + urlencode({"clue": clue, "kind": kind})
 
 
-def _report(incident: Incident, entries: list[Entry], content: Content, key: bytes) -> Iterator[str]:
+def _report(incident: Incident, entries: list[Entry], given: Mapping[str, str], key: bytes) -> Iterator[str]:
+    content = content_of(given)
     made = bundle.Bundle(incident, entries, content, key)
-    yield from html.document(made.incident, made.shapes, graph(made.incident, made.shapes), content, proved=False)
+    asked_for = urlencode({name: value for name, value in given.items() if value})
+    links = [("Console", "/"), ("Other clue", "/incident"), ("Take it away", f"/v1/reconstruct/bundle?{asked_for}")]
+    drawn = graph(made.incident, made.shapes)
+    yield from html.document(made.incident, made.shapes, drawn, content, proved=False, links=links)
 
 
 def pack(

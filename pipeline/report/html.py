@@ -39,9 +39,10 @@ _ENDED = ("expired", "revoked")
 
 
 def document(
-    incident: Incident, shapes: Sequence[dict[str, Any]], graph: Graph, content: Content, *, proved: bool
-) -> Iterator[str]:
-    """The document."""
+    incident: Incident, shapes: Sequence[dict[str, Any]], graph: Graph, content: Content, *, proved: bool,
+    links: Sequence[tuple[str, str]] = (),
+) -> Iterator[str]:  # fmt: skip
+    """The document. `links` (text, address) stand before its sections where somebody serves it."""
     styles, script = _file("report.css"), _file("report.js")
     found = rows(shapes, {part.event_id: part for part in incident.parts})
     numbers = {shape["event_id"]: number for number, shape in enumerate(shapes)}
@@ -53,7 +54,7 @@ def document(
         integrity=integrity(content, proved=proved), nodes=_filters(graph), after=_after(incident),
         alive=[one for one in incident.reach.credentials if one.state not in _ENDED],
         own=[one for one in incident.strands if one.belongs],
-        apart=[one for one in incident.strands if not one.belongs],
+        apart=[one for one in incident.strands if not one.belongs], links=links,
     )  # fmt: skip
 
 

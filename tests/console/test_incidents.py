@@ -80,6 +80,7 @@ def test_the_page_asks_for_a_clue_and_shows_the_incident_under_a_policy_of_its_o
     assert len(policies) == 1
     assert "script-src 'sha256-" in policies[0]
     assert "A hijacked agent: invoice-bot" in shown.text
+    assert f"/v1/reconstruct/bundle?clue={clue.replace(':', '%3A')}&amp;role=responder" in shown.text
     wrong = browser.get("/incident", clue="<script>alert(1)</script>")
     assert wrong.status_code == 404
     assert "<script>alert" not in wrong.text
