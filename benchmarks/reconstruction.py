@@ -14,6 +14,7 @@ import argparse
 import json
 import random
 import statistics
+import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -41,6 +42,8 @@ BRIEF = ("session", "parent_session", "credential", "issued", "stated_session")
 def fill(store: Store, entries: int) -> int:
     """Write the rows again as others until there are so many; returns how many there are."""
     (base,) = store.rows("SELECT count() FROM entries FINAL", {})[0]
+    if base >= entries:
+        return int(base)
     columns = [name for (name,) in store.rows(
         "SELECT name FROM system.columns WHERE database = currentDatabase() AND table = 'entries'"
         " AND default_kind != 'EPHEMERAL'", {},
@@ -57,7 +60,7 @@ def fill(store: Store, entries: int) -> int:
             {"copy": f"~{number}", "tenant": f"~{tenant}" if tenant else "", "later": -week * WEEK},
         )
         if number % 50 == 0:
-            print(f"{number * base:,} rows after {time.monotonic() - begun:.0f} s", flush=True)
+            print(f"{number * base:,} rows after {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
     return base * (copies + 1)
 
 
@@ -92,6 +95,7 @@ def times(store: Store, given: list[Clue]) -> dict[str, list[float]]:
         begun = time.monotonic()
         reconstruct(store, clue)
         took[clue.kind].append(time.monotonic() - begun)
+        print(f"{clue.kind} {clue.value}: {took[clue.kind][-1]:.2f} s", file=sys.stderr, flush=True)
     return took
 
 

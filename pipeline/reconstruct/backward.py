@@ -115,12 +115,12 @@ def _prompted(spread: Follower, thread: Thread, prompt: Entry, confidence: float
 
 
 def asked(spread: Follower, thread: Thread, acts: Sequence[Weighed]) -> None:
-    """What an agent was asked in the session whose credential another hand used, or that no tool call explains."""
-    if not thread.key.session or thread.key.part or not acts:
+    """What an agent itself did in the session whose credential another hand used."""
+    if not thread.key.session or thread.key.part or not thread.foreign or not acts:
         return
     confidence = max(one.confidence for one in acts)
     for one in spread.case.by("session", thread.key.session):
-        if one.key.part == "agent" and thread.foreign:
+        if one.key.part == "agent":
             spread.leave(one, 0.4 * confidence, "what the agent itself did in the session whose credential was used")
 
 
