@@ -69,6 +69,8 @@ def _copied(name: str) -> str:
         return "addSeconds(time, {later:Int64})"
     if name in ("event_id", "tool_call", "tool_call_event", "prompt_event"):
         return f"if({name} = '', '', concat({name}, {{copy:String}}))"
+    if name == "resources":
+        return "arrayMap(one -> concat(one, {tenant:String}), resources)"
     if name in BRIEF:
         # A standing key stays with its tenant; sessions and what is issued for one are of their week.
         of = f"if({name} LIKE 'aws:AKIA%', {{tenant:String}}, {{copy:String}})"

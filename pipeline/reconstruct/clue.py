@@ -29,8 +29,9 @@ POINTED, WRONG, TOUCHED = 0.99, 0.95, 0.8
 USUAL = 0.25
 #: Of so few strands that touched a resource, those that look right belong so surely, where others look wrong.
 FEW, POSSIBLE = 12, 0.55
-#: Findings of a span, and strands of it that are assessed.
-_MOST, _ASSESSED = 200, 400
+#: Findings of a span; strands of a clue that are assessed, the latest ones, and of those the most suspicious that are
+#: followed.
+_MOST, _ASSESSED, _SEEDS = 200, 150, 30
 
 
 class Seed(NamedTuple):
@@ -153,6 +154,9 @@ def _chosen(case: Case, threads: list[Thread], why: str, clue: Clue) -> list[See
         assess(case, one)
     least = PLAIN if clue.kind == "identity" and any(one.suspicion >= CLEAR for one in threads) else FAINT
     wrong = [one for one in threads if one.suspicion >= least]
+    if len(wrong) > _SEEDS:
+        case.limit(f"{len(wrong)} strands of the clue look wrong: the {_SEEDS} that do most were followed")
+        wrong = sorted(wrong, key=lambda one: -one.suspicion)[:_SEEDS]
     # What only one hand ever used is that hand's as a whole.
     alone = clue.kind == "credential" and len(threads) == 1
     found = [
@@ -165,7 +169,11 @@ def _chosen(case: Case, threads: list[Thread], why: str, clue: Clue) -> list[See
     if not wrong and clue.kind not in ("credential", "session"):
         case.limit(f"nothing about the {clue.kind} looks wrong by itself: all that has to do with it is shown")
     sure = POSSIBLE if wrong else TOUCHED
-    return [*found, *(Seed(one, sure, why, _touching(case, one, clue)) for one in threads if one not in wrong)]
+    rest = [one for one in threads if one not in wrong]
+    if len(rest) > _SEEDS:
+        case.limit(f"{len(rest)} strands have to do with the clue: the latest {_SEEDS} were followed")
+        rest = sorted(rest, key=lambda one: one.last)[-_SEEDS:]
+    return [*found, *(Seed(one, sure, why, _touching(case, one, clue)) for one in rest)]
 
 
 def _narrow(thread: Thread, threads: list[Thread]) -> bool:

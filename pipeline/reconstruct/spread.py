@@ -21,7 +21,7 @@ from schemas.entry import Entry
 from schemas.incident import Edge
 
 #: Strands that are taken in at most, and times one is looked at again because something else leads to it.
-STRANDS, AGAIN = 300, 3
+STRANDS, AGAIN = 150, 3
 
 
 @dataclass
