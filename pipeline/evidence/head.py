@@ -16,40 +16,12 @@ import msgspec
 from pipeline.evidence.keys import Key, Ring
 from pipeline.evidence.tree import Frontier
 from pipeline.kit.failures import Invalid
+from schemas.tree_head import SignedHead
+from schemas.tree_head import TreeHead as Head
 
 
-class Head(msgspec.Struct, kw_only=True, frozen=True):
-    """What is signed of a log. Hashes are hexadecimal."""
-
-    #: Always `tree-head`, so that no other signed text can be taken for one.
-    what: str = "tree-head"
-    #: Topic and partition, e.g. `entries/3`.
-    log: str
-    #: How often the log was begun: its topic was made anew, or another run.
-    epoch: int
-    #: How many heads of this log there were before, in all epochs.
-    number: int
-    size: int
-    root: str
-    #: When it was signed, microseconds since 1970 UTC, by the clock of the signer.
-    time: int
-    #: Last Kafka offset whose leaves are in, -1 if there is none.
-    offset: int
-    #: SHA-256 of the signed bytes of the head before, empty for the first.
-    previous: str
-    #: Fingerprint of the key that signs.
-    key: str
-    #: Which hashing key made the salts (`leaf.salt_id`).
-    salts: str = ""
-
-
-class Signed(msgspec.Struct, kw_only=True, frozen=True):
-    """A Head as it is stored, published and checked."""
-
-    head: str
-    signature: str
-    #: Roots of the complete subtrees, the largest first: whoever goes on with the log needs no more.
-    peaks: list[str] = []
+class Signed(SignedHead, kw_only=True, frozen=True):
+    """A head as it is stored, published and checked."""
 
     @property
     def fields(self) -> Head:
@@ -80,9 +52,14 @@ class Signed(msgspec.Struct, kw_only=True, frozen=True):
 
     def verified(self, ring: Ring) -> bool:
         """Whether a key of the ring signed this, and the key is the one that it names."""
-        return ring.verified(self.fields.key, self.head.encode(), bytes.fromhex(self.signature))
+        try:
+            signature = bytes.fromhex(self.signature)
+        except ValueError:
+            return False
+        return ring.verified(self.fields.key, self.head.encode(), signature)
 
 
+__all__ = ["Head", "Signed", "decoded", "encoded", "signed"]
 _decode = msgspec.json.Decoder(Head).decode
 _encode = msgspec.json.Encoder().encode
 
