@@ -45,7 +45,11 @@ _NAMES = "event_id >= {first:String} AND ({last:String} = '' OR event_id < {last
 _ENTRIES = f"SELECT {_ENTRY_SELECT} FROM entries FINAL WHERE {_WINDOW} FORMAT JSONCompactEachRow"  # noqa: S608
 _ENTRIES_OF = f"""
 SELECT {_ENTRY_SELECT} FROM entries FINAL
-WHERE time IN {{times:Array(DateTime64(6, 'UTC'))}} AND event_id IN {{names:Array(String)}} FORMAT JSONCompactEachRow
+WHERE time IN (SELECT fromUnixTimestamp64Micro(arrayJoin({{times:Array(Int64)}}), 'UTC'))
+  AND event_id IN {{names:Array(String)}} FORMAT JSONCompactEachRow
+"""  # noqa: S608
+_RECORDS_OF = f"""
+SELECT {_RECORD_SELECT} FROM records FINAL WHERE record_id IN {{names:Array(String)}} FORMAT JSONCompactEachRow
 """  # noqa: S608
 _RECORDS = f"""
 SELECT {_RECORD_SELECT} FROM records FINAL
@@ -111,14 +115,10 @@ SELECT DISTINCT toUnixTimestamp64Micro(time) AS at FROM (
 _AMOUNTS = """
 SELECT (SELECT count() FROM entries), (SELECT count() FROM records), (SELECT count() FROM leaves)
 """
-_CHANGED = """
-SELECT DISTINCT event_id, toUnixTimestamp64Micro(time) FROM leaves
-WHERE kind = 'entry' AND log = {log:String} AND epoch = {epoch:UInt32} AND leaf_index >= {first:UInt64}
-"""
 
 
 class LeafRow(msgspec.Struct, array_like=True, gc=False, frozen=True):
-    """A row of `leaves` as it is read back. Found is base64, the hash hexadecimal in capitals."""
+    """A row of `leaves` as it is read back. The hash is hexadecimal in capitals."""
 
     log: str
     epoch: int
@@ -156,7 +156,7 @@ class HeadRow(NamedTuple):
     peaks: list[str]
 
 
-_leaves = msgspec.json.Decoder(LeafRow).decode_lines
+_decode_all, _decode = msgspec.json.Decoder(LeafRow).decode_lines, msgspec.json.Decoder(LeafRow).decode
 
 
 def leaves_block(payload: bytes) -> Block:
@@ -252,6 +252,16 @@ def entry_lines(store: Store, first: int, last: int) -> bytes:
     return store.raw(_ENTRIES, {"first": first, "last": last}, _TUPLES)
 
 
+def entry_lines_of(store: Store, names: Sequence[str], times: Sequence[int]) -> bytes:
+    """Current rows of some events of these event times."""
+    return store.raw(_ENTRIES_OF, {"names": list(names), "times": list(times)}, _TUPLES)
+
+
+def record_lines_of(store: Store, names: Sequence[str]) -> bytes:
+    """Current rows of some records."""
+    return store.raw(_RECORDS_OF, {"names": list(names)}, _TUPLES)
+
+
 def record_lines(store: Store, first: str, last: str) -> bytes:
     """Current rows of `records` from one id (included) to another (excluded), a JSON array a line, value in base64."""
     return store.raw(_RECORDS, {"first": first, "last": last}, _TUPLES)
@@ -271,6 +281,21 @@ def amounts(store: Store) -> tuple[int, int, int]:
 def times(store: Store, share: int) -> list[int]:
     """Event times of one row in `share`, in order: between two of them lie about as many rows."""
     return [row[0] for row in store.rows(_SAMPLE, {"share": share})]
+
+
+def _leaves(lines: bytes) -> list[LeafRow]:
+    """What is no leaf is left out: somebody has changed it, and its row will be found to have none."""
+    try:
+        return _decode_all(lines)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return [row for line in lines.splitlines() for row in _leaf(line)]
+
+
+def _leaf(line: bytes) -> list[LeafRow]:
+    try:
+        return [_decode(line)]
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return []
 
 
 def _cut(data: bytes) -> list[bytes]:
