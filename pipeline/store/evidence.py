@@ -100,6 +100,10 @@ _HEAD_OVER = """
 SELECT head, signature, peaks FROM tree_heads FINAL
 WHERE log = {log:String} AND epoch = {epoch:UInt32} AND size > {index:UInt64} ORDER BY number, head LIMIT 1
 """
+_LATEST_HEAD = """
+SELECT head, signature, peaks FROM tree_heads FINAL
+WHERE log = {log:String} AND epoch = {epoch:UInt32} ORDER BY number DESC, head LIMIT 1
+"""
 _KEYS = "SELECT statement, signature FROM evidence_keys FINAL ORDER BY time, key"
 _LOGS = """
 SELECT log, epoch, max(leaf_index) + 1, count() FROM (SELECT log, epoch, leaf_index FROM leaves FINAL)
@@ -197,6 +201,12 @@ def last_heads(store: Store, log: str) -> list[HeadRow]:
 def head_over(store: Store, log: str, epoch: int, index: int) -> HeadRow | None:
     """The first head that covers a leaf; None if none does yet."""
     found = store.rows(_HEAD_OVER, {"log": log, "epoch": epoch, "index": index})
+    return HeadRow(*found[0]) if found else None
+
+
+def latest_head(store: Store, log: str, epoch: int) -> HeadRow | None:
+    """The last head of an epoch of a log; None if there is none yet."""
+    found = store.rows(_LATEST_HEAD, {"log": log, "epoch": epoch})
     return HeadRow(*found[0]) if found else None
 
 
