@@ -1,4 +1,4 @@
-"""A leaf, its proof and its head become OCSF's `record_integrity` (the profile merged into ocsf-schema in 2026, PR 1661).
+"""A leaf, its proof and its head become OCSF's `record_integrity` (a profile merged into ocsf-schema by its PR 1661).
 
 No released version up to 1.8 has the profile, so an exporter that validates against one of those puts this under
 `unmapped`. Two things differ from the profile's text, since a tree is no chain: `fingerprint` is of the leaf and not of

@@ -111,7 +111,7 @@ class _Export:
         for leaf in sorted(leaves, key=lambda one: (one.event_id, one.revision, one.epoch, one.index)):
             of.setdefault(leaf.event_id, []).append(leaf)
         for name in dict.fromkeys(names):
-            if name not in rows or not any(self._add(kind, rows[name], leaf) for leaf in of.get(name, [])):
+            if name not in rows or not any([self._add(kind, rows[name], leaf) for leaf in of.get(name, [])]):
                 raise Invalid(
                     f"{kind}_id", "one with a row and a leaf under a signed head: try again in some seconds, or ask "
                     "whodid verify", name,
