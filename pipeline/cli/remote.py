@@ -30,7 +30,7 @@ from pipeline.store.pivots import MAX_LIMIT
 
 Shape = dict[str, Any]
 _PAGE = 1000
-_TIMEOUT = 60.0
+_TIMEOUT, _LONG = 60.0, 7200.0
 
 
 class Reader(Protocol):
@@ -122,6 +122,11 @@ class StoreReader:
     def __init__(self, store: Store, settings: Settings | None = None) -> None:
         """`settings` say which broker is told of decisions."""
         self._store, self._settings = store, settings or Settings()
+
+    @property
+    def store(self) -> Store:
+        """The store itself."""
+        return self._store
 
     def timeline(
         self, pivot: str, value: str, *, since: str = "", until: str = "", limit: int, exact: bool = False
@@ -321,6 +326,17 @@ class DeskReader:
 
     def close(self) -> None:
         """See Reader. Nothing is held."""
+
+    def ask(self, path: str, body: bytes | None = None) -> Shape:
+        """What the desk answers to a question that may take it long. Raises Invalid; Transient."""
+        request = urllib.request.Request(self.address + path, body, {"Content-Type": "application/json"})  # noqa: S310
+        found: Shape = self._get(request, timeout=_LONG)
+        return found
+
+    def find(self, path: str, key: str) -> Shape | None:
+        """The same; None for what is not there (no such key is in the answer)."""
+        found: Shape = self._get(path, (HTTPStatus.OK, HTTPStatus.NOT_FOUND), timeout=_LONG)
+        return found if key in found else None
 
     def _find(self, path: str, name: str) -> Shape | None:
         found = self._get(path + quote(name, safe=""), (HTTPStatus.OK, HTTPStatus.NOT_FOUND))

@@ -1,13 +1,14 @@
 """Rows become leaves: all that a row says, and of its content (prompts, arguments, bytes) a commitment only.
 
-In:     a row's values as msgpack, those that are content apart
+In:     a row's values as msgpack: what was stated, what was found out, and what is content
 Out:    leaf inputs, their hashes, and what has to be shown to open a commitment
 Fails:  never
 
-A leaf input is a msgpack array: what it is of (`entry` or `record`), the row's values without content, and
-SHA-256(salt || content). Whoever has the salt and the content can check it; whoever has not can check all the rest, and
-so can everybody after the content was erased. The salt is a keyed hash of the id: the same every time, and without the
-key a short text cannot be guessed.
+The own part of a row is what never depends on what was found out: SHA-256 of a msgpack array of the stated values and
+of SHA-256(salt || content). A leaf input is a msgpack array: what it is of (`entry` or `record`), log, epoch, position,
+Kafka offset, the own part, and the values that were found out. So a superseded revision can be checked though its row
+is gone, and content can be withheld or erased while all the rest still verifies. The salt is a keyed hash of the id: the
+same every time, and without the key a short text cannot be guessed.
 """
 
 from __future__ import annotations
@@ -48,18 +49,31 @@ def commitment(salt: bytes, content: bytes) -> bytes:
     return sha256(salt + content).digest()
 
 
-def opening(kind: Kind, values: int) -> bytes:
-    """What the leaf inputs of rows with so many values without content begin with."""
-    count = values + 2
-    header = bytes([0x90 | count]) if count < 16 else b"\xdc" + count.to_bytes(2, "big")
-    return header + _encode(kind)
+def header(count: int) -> bytes:
+    """How msgpack begins an array."""
+    return bytes([0x90 | count]) if count < 16 else b"\xdc" + count.to_bytes(2, "big")
 
 
-def leaf_input(begins: bytes, plain: bytes, committed: bytes) -> bytes:
-    """The bytes that are hashed: `begins` is of `opening`, `plain` the values without content, one after the other."""
-    return begins + plain + _BIN_32 + committed
+def own_input(stated_header: bytes, stated: bytes, committed: bytes) -> bytes:
+    """The bytes whose SHA-256 is the own part; the header is of one value more than were stated."""
+    return stated_header + stated + _BIN_32 + committed
 
 
-def hashed(begins: bytes, plain: bytes, salt: bytes, content: bytes) -> bytes:
-    """The leaf's hash. The whole in one call, since it is made for every row."""
-    return sha256(b"\x00" + begins + plain + _BIN_32 + sha256(salt + content).digest()).digest()
+def own_of(stated_header: bytes, stated: bytes, salt: bytes, content: bytes) -> bytes:
+    """The own part of a row."""
+    return sha256(stated_header + stated + _BIN_32 + sha256(salt + content).digest()).digest()
+
+
+def opening(kind: Kind, found: int) -> bytes:
+    """What the leaf inputs of rows begin with of which so many values were found out."""
+    return header(found + 6) + _encode(kind)
+
+
+def leaf_input(begins: bytes, own: bytes, found: bytes) -> bytes:
+    """The bytes that are hashed: `begins` ends with the offset, `found` is values one after the other."""
+    return begins + _BIN_32 + own + found
+
+
+def hashed(begins: bytes, own: bytes, found: bytes) -> bytes:
+    """The leaf's hash."""
+    return sha256(b"\x00" + begins + _BIN_32 + own + found).digest()

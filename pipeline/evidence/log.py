@@ -13,11 +13,9 @@ import msgspec
 
 from pipeline.evidence.head import Head, Signed, signed
 from pipeline.evidence.keys import Key
-from pipeline.evidence.leaf import ENTRY, RECORD, Kind, hashed, opening
+from pipeline.evidence.leaf import ENTRY, RECORD, Kind, hashed, header, opening, own_input, own_of
 from pipeline.evidence.tree import Frontier
 
-#: A leaf's values before those of its row: log, epoch, position, offset.
-PLACED = 4
 _encode = msgspec.msgpack.Encoder().encode
 Salt = Callable[[bytes], bytes]
 
@@ -76,18 +74,27 @@ class Log:
 class Hasher:
     """Makes leaves out of the parts of rows."""
 
-    def __init__(self, salt: Salt, values: dict[Kind, int]) -> None:
-        """`values`: how many values without content a row has."""
+    def __init__(self, salt: Salt, values: dict[Kind, tuple[int, int]]) -> None:
+        """`values`: how many values of a row were stated, without content, and how many were found out."""
         self._salt = salt
-        self._openings = {kind: opening(kind, count + PLACED) for kind, count in values.items()}
+        self._stated = {kind: header(stated + 1) for kind, (stated, _) in values.items()}
+        self._openings = {kind: opening(kind, found) for kind, (_, found) in values.items()}
 
     def begins(self, kind: Kind, log: str, epoch: int) -> bytes:
         """What all leaf inputs of a log and kind begin with."""
         return self._openings[kind] + _encode(log) + _encode(epoch)
 
-    def leaf(self, begins: bytes, place: tuple[int, int], plain: bytes, name: bytes, content: bytes) -> bytes:
-        """The hash of the leaf at `place` (position, offset); `name` is the id, packed."""
-        return hashed(begins + _encode(place)[1:], plain, self._salt(name), content)
+    def own(self, kind: Kind, stated: bytes, name: bytes, content: bytes) -> bytes:
+        """The own part of a row; `name` is the id, packed."""
+        return own_of(self._stated[kind], stated, self._salt(name), content)
+
+    def own_input(self, kind: Kind, stated: bytes, committed: bytes) -> bytes:
+        """What the own part is the hash of, of a row whose content is gone or withheld."""
+        return own_input(self._stated[kind], stated, committed)
+
+    def leaf(self, begins: bytes, place: tuple[int, int], own: bytes, found: bytes) -> bytes:
+        """The hash of the leaf at `place` (position, offset)."""
+        return hashed(begins + _encode(place)[1:], own, found)
 
     def salt(self, name: str) -> bytes:
         """That of an id."""

@@ -26,8 +26,7 @@ from typing import Any
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-PLACE = ["of", "log", "epoch", "index", "kafka_offset"]
-#: Values of an entry's leaf after PLACE, in order; then the commitment to CONTENT.
+#: Values of an entry, in order: what the source stated, then (from `revision` on) what was found out.
 ENTRY = [
     "event_id", "kind", "time", "format", "action", "phase", "outcome", "stated_actor", "stated_actor_kind",
     "stated_actor_name", "stated_human", "stated_session", "stated_parent_session", "credential", "issued",
@@ -223,10 +222,14 @@ class Bundle:
         for leaf in self.leaves:
             name = f"leaf {leaf['index']} of {leaf['log']}"
             data = base64.b64decode(leaf["input"])
-            values = unpack(data[3:] if data[0] == 0xDC else data[1:])
-            leaf["values"], leaf["commitment"] = values[:-1], values[-1]
-            if values[:4] != [leaf["of"], leaf["log"], leaf["epoch"], leaf["index"]] or values[5] != leaf["id"]:
+            values = value_at(data, 0)[0]
+            own = base64.b64decode(leaf["own"] or "")
+            stated = value_at(own, 0)[0] if own else [leaf["id"], None]
+            leaf["values"], leaf["commitment"] = stated[:-1] + values[6:], stated[-1]
+            if values[:4] != [leaf["of"], leaf["log"], leaf["epoch"], leaf["index"]] or stated[0] != leaf["id"]:
                 raise Wrong(f"{name} is not the one that it says it is")
+            if (own and sha256(own).digest() != values[5]) or (leaf["current"] and not own):
+                raise Wrong(f"{name} ({leaf['of']} {leaf['id']}): its own part is not what was signed")
             head = self.heads.get((leaf["log"], leaf["head"]))
             proof = [bytes.fromhex(one) for one in leaf["proof"]]
             if head is None or head["epoch"] != leaf["epoch"]:
@@ -251,7 +254,7 @@ class Bundle:
             leaf = current.get(row.get("event_id", ""))
             if leaf is None:
                 raise Wrong(f"timeline.jsonl: event {row.get('event_id')} has no leaf")
-            expected = shape(dict(zip([*PLACE, *ENTRY], leaf["values"])))  # noqa: B905  (Python 3.9)
+            expected = shape(dict(zip(ENTRY, leaf["values"])))  # noqa: B905  (Python 3.9)
             for name in sorted(set(row) - set(expected) - set(CONTENT)):
                 raise Wrong(f"timeline.jsonl: event {row['event_id']}: the leaf knows no {name}")
             for name, value in expected.items():

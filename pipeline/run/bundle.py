@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from hashlib import sha256
 from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
@@ -122,15 +123,18 @@ class _Export:
         found = self._proofs.of(leaf)
         if found is None:
             return False
-        current = row.plain.endswith(leaf.found) and (kind == RECORD or leaf.revision == row.revision)
-        stated = parts.stated_of(row.plain) if kind == ENTRY else _encode(row.id)
         salt = self._hasher.salt(row.id)
         committed = self._erased.get((kind, row.id)) or commitment(salt, row.content)
         begins = self._hasher.begins(kind, leaf.log, leaf.epoch) + _encode((leaf.index, leaf.offset))[1:]
-        shown = self._content and (kind, row.id) not in self._erased
+        own = self._hasher.own_input(kind, row.stated, committed)
+        # A superseded revision of which the own part was replaced: its hash is all that there is.
+        same = sha256(own).hexdigest() == leaf.own.lower()
+        current = same and leaf.found == row.found
+        shown = same and self._content and (kind, row.id) not in self._erased
         line = {
             "of": kind, "id": row.id, "log": leaf.log, "epoch": leaf.epoch, "index": leaf.index,
-            "current": current, "input": _text(leaf_input(begins, stated + leaf.found, committed)),
+            "current": current, "input": _text(leaf_input(begins, bytes.fromhex(leaf.own), leaf.found)),
+            "own": _text(own) if same else None,
             "hash": leaf.hash.lower(), "salt": salt.hex() if shown else None,
             "content": _text(row.content) if shown and kind == ENTRY else None,
             "head": found.head.fields.number, "proof": found.hashes,

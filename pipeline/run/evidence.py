@@ -184,9 +184,9 @@ class Evidence:
             begins = self.hasher.begins(kind, one.name, one.epoch)
             row = _encode((one.name, one.epoch, kind, deed.offset))[1:]
             for item in several:
-                plain = item.stated + item.found
-                leaf = self.hasher.leaf(begins, (at, deed.offset), plain, item.name, item.content)
-                tail = _encode((at, item.revision, leaf, item.found))[1:]
+                own = self.hasher.own(kind, item.stated, item.name, item.content)
+                leaf = self.hasher.leaf(begins, (at, deed.offset), own, item.found)
+                tail = _encode((at, item.revision, leaf, own, item.found))[1:]
                 made.append((leaf, b"".join((row, item.time, item.name, tail))))
                 at += 1
         return made
@@ -194,7 +194,9 @@ class Evidence:
 
 def hasher(settings: Settings) -> Hasher:
     """What makes leaves with the settings' key."""
-    return Hasher(salts(settings.hashing_key), {ENTRY: len(parts.PLAIN), RECORD: len(parts.RECORD_PLAIN)})
+    entry = (parts.STATED, len(parts.PLAIN) - parts.STATED)
+    record = (parts.RECORD_STATED, len(parts.RECORD_PLAIN) - parts.RECORD_STATED)
+    return Hasher(salts(settings.hashing_key), {ENTRY: entry, RECORD: record})
 
 
 def _verified(rows: Iterable[HeadRow], ring: Ring) -> Iterator[Signed]:

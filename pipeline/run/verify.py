@@ -49,10 +49,11 @@ class Report(msgspec.Struct, kw_only=True):
     rows: int = 0
     #: Superseded revisions that were computed again.
     revisions: int = 0
-    #: Leaves that no head covers yet; rows whose content was erased; superseded revisions of corrected events.
+    #: Leaves that no head covers yet; rows whose content was erased; superseded revisions of which another record, or a
+    #: vendor's correction, has replaced what the event itself says.
     pending: int = 0
     erased: int = 0
-    corrected: int = 0
+    replaced: int = 0
     #: Fingerprints of trusted keys, and why the first is trusted.
     keys: list[str] = []
     trust: str = ""
@@ -94,9 +95,16 @@ class Verification:
     def run(self, keys: list[str] | None = None, since: Checkpoint | None = None) -> Report:
         """Check all, or what came since a checkpoint. `keys` are trusted fingerprints, if they are told."""
         started = time.monotonic()
+        if not evidence.exists(self._store):
+            raise Permanent("evidence: an older whodid wrote this store: start the role store once")
         ring = self._ring(keys)
         begun = {one.fields.log: one for one in (since.heads if since else [])}
         self._chain(ring, begun)
+        if not any(chain.heads or chain.problems for chain in self._chains):
+            raise Permanent(
+                "evidence: there is no signed head, so nothing can be verified: is WHODID_EVIDENCE off, "
+                "or WHODID_DATA_DIR another?"
+            )
         leaves = Leaves(self._store, self._advance)
         for chain in self._chains:
             leaves.check(chain, begun.get(chain.log))
@@ -245,9 +253,9 @@ class Verification:
     def _sum_up(self, rows: Rows, broken: list[Interval]) -> None:
         report = self.report
         report.rows, report.revisions, report.pending = rows.rows, rows.revisions, rows.pending
-        report.erased, report.corrected = rows.erased, rows.corrected
+        report.erased, report.replaced = rows.erased, rows.replaced
         moved = {one.id: one for one in verify_rows.moved(rows)} if broken else {}
-        found = [moved.pop(one.id, one) if one.of in (ENTRY, RECORD) else one for one in rows.problems]
+        found = [moved.get(one.id, one) if one.of in (ENTRY, RECORD) else one for one in rows.problems]
         self._problems += found
         known = {(one.log, one.epoch, one.index) for one in found if one.index >= 0}
         for item in broken:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from base64 import b64decode
 from collections.abc import Callable, Iterable, Mapping
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 import msgspec
 
 from pipeline.evidence.head import Signed
-from pipeline.evidence.leaf import ENTRY, RECORD, Kind, leaf_input
+from pipeline.evidence.leaf import ENTRY, RECORD, Kind
 from pipeline.evidence.log import Hasher
 from pipeline.evidence.problem import Problem, What, covering
-from pipeline.evidence.tree import leaf_hash
 from pipeline.store import parts
 from pipeline.store.evidence import LeafRow
-from schemas.batch import REVISIONS
 
 #: Rows and leaves that found no counterpart, which are kept to be brought together at the end.
 KEPT = 20_000
@@ -24,13 +23,13 @@ _line = msgspec.json.Decoder().decode
 
 
 class Row(NamedTuple):
-    """A row as it was read back."""
+    """A row as it was read back, its values as msgpack."""
 
     id: str
     time: int
     revision: int
-    #: Values without content as msgpack, content as msgpack.
-    plain: bytes
+    stated: bytes
+    found: bytes
     content: bytes
 
 
@@ -46,9 +45,9 @@ class Rows:
         self._erased = erased
         self._begins: dict[tuple[str, str, int], bytes] = {}
         self.problems: list[Problem] = []
-        self.rows = self.revisions = self.pending = self.erased = self.corrected = 0
-        #: Leaves that were found to be another than their row's, by place: rows, to tell a swap.
-        self.strays: dict[tuple[str, int, int], tuple[LeafRow, Row]] = {}
+        self.rows = self.revisions = self.pending = self.erased = self.replaced = 0
+        #: Leaves that are not what is kept beside them, by place, to tell a swap.
+        self.strays: dict[tuple[str, int, int], LeafRow] = {}
         self._alone: dict[tuple[Kind, str], list[LeafRow]] = {}
         self._unknown: dict[tuple[Kind, str], Row] = {}
         #: When the last head of all was signed.
@@ -78,7 +77,7 @@ class Rows:
             if found is None:
                 what: What = "back-dated" if row.time < self.latest else "inserted"
                 self._add(what, kind, name, None, "no head up to now has it")
-            elif self._fits(kind, row, found[-1]):
+            elif any(self._own(kind, row) == leaf.own and row.found == leaf.found for leaf in found):
                 self._add("leaf-altered", kind, name, found[-1], "the time beside the leaf was changed")
             else:
                 self._add("altered", kind, name, found[-1], "its time was changed")
@@ -86,83 +85,63 @@ class Rows:
             self._add("deleted", kind, name, found[-1], "")
 
     def _compare(self, kind: Kind, row: Row, leaves: list[LeafRow]) -> None:
+        own = self._own(kind, row)
         newest = max(leaf.revision for leaf in leaves)
-        if kind == ENTRY and row.revision < newest:
-            top = next(leaf for leaf in leaves if leaf.revision == newest)
-            if self._head(top) is None:
-                self.pending += 1
-            else:
-                says = f"revision {row.revision} is shown, {newest} was logged"
-                self._add("rolled-back", kind, row.id, top, says)
-            leaves = [leaf for leaf in leaves if leaf.revision <= row.revision]
-        own = [leaf for leaf in leaves if kind == RECORD or leaf.revision == row.revision]
-        matched = [leaf for leaf in own if self._fits(kind, row, leaf)]
-        if not matched:
-            self._unlike(kind, row, own or leaves[-1:])
-        stated = parts.stated_of(row.plain) if kind == ENTRY and len(leaves) > len(matched) else _encode(row.id)
+        matched = False
         for leaf in leaves:
             self.pending += self._head(leaf) is None
-            if leaf in matched:
-                self._beside(kind, row, leaf)
-            elif matched or leaf not in own:
-                self._superseded(kind, row, leaf, stated)
+            fits = leaf.own == own and leaf.found == row.found and leaf.revision == newest
+            matched = matched or fits
+            self.revisions += not fits
+            if self.hash_at(leaf, leaf) != leaf.hash or not _tidy(kind, row, leaf):
+                self._beside(kind, row, leaf, fits=fits)
+            if not fits and leaf.own != own and leaf.revision < newest:
+                # Another record of the same event, or a vendor's correction, replaced what the event itself says.
+                self.replaced += 1
+        if not matched:
+            self._unlike(kind, row, own, [leaf for leaf in leaves if leaf.revision == newest])
 
-    def _beside(self, kind: Kind, row: Row, leaf: LeafRow) -> None:
-        """What is kept beside the hash of a leaf that fits."""
-        if leaf.time != row.time or not row.plain.endswith(leaf.found):
-            self._add("leaf-altered", kind, row.id, leaf, "what is kept beside its hash was changed")
+    def _beside(self, kind: Kind, row: Row, leaf: LeafRow, *, fits: bool) -> None:
+        """A leaf whose hash is not that of what is kept beside it."""
+        self.strays[leaf.log, leaf.epoch, leaf.index] = leaf
+        if fits:
+            self._add("leaf-altered", kind, row.id, leaf, "what is kept beside its hash was changed, or the hash")
+        else:
+            self._add("revision-altered", kind, row.id, leaf, f"revision {leaf.revision}")
 
-    def _superseded(self, kind: Kind, row: Row, leaf: LeafRow, stated: bytes) -> None:
-        """A revision that the row has replaced: its leaf can be computed from the event's own part."""
-        self.revisions += 1
-        before = row._replace(plain=stated + leaf.found)
-        if self._fits(kind, before, leaf):
+    def _unlike(self, kind: Kind, row: Row, own: str, newest: list[LeafRow]) -> None:
+        """A row that is none of its newest leaves."""
+        leaf = newest[-1]
+        if self._head(leaf) is None and kind == ENTRY and row.revision < leaf.revision:
+            # Its leaf is in, the row follows.
             return
-        if (leaf.revision // REVISIONS ^ row.revision // REVISIONS) & 1:
-            # The vendor's correction replaced the event's own part. The leaf stays, what it was made of does not.
-            self.corrected += 1
-            return
-        self.strays[leaf.log, leaf.epoch, leaf.index] = (leaf, before)
-        self._add("revision-altered", kind, row.id, leaf, f"revision {leaf.revision}")
-
-    def _unlike(self, kind: Kind, row: Row, leaves: list[LeafRow]) -> None:
-        """A row that is none of its leaves."""
         committed = self._erased.get((kind, row.id))
-        if committed is not None and any(self._hash(kind, row, leaf, committed) == leaf.hash for leaf in leaves):
-            self.erased += 1
+        if committed is not None and any(leaf.found == row.found for leaf in newest):
+            own = sha256(self._hasher.own_input(kind, row.stated, committed)).hexdigest().upper()
+            if own in {leaf.own for leaf in newest}:
+                self.erased += 1
+                return
+        if kind == ENTRY and row.revision != leaf.revision:
+            what: What = "rolled-back" if row.revision < leaf.revision else "altered"
+            self._add(what, kind, row.id, leaf, f"revision {row.revision} is shown, {leaf.revision} was logged")
             return
-        if not leaves:
-            return
-        leaf = leaves[-1]
-        self.strays[leaf.log, leaf.epoch, leaf.index] = (leaf, row)
-        self._add("altered", kind, row.id, leaf, self._which(kind, row, leaf))
-
-    def _which(self, kind: Kind, row: Row, leaf: LeafRow) -> str:
+        differ = ["what was found out"] if leaf.found != row.found else []
+        differ += ["what the source stated, or its content"] if leaf.own != own else []
         if kind == RECORD:
-            return "its bytes or where they came from"
-        if leaf.revision != row.revision:
-            return f"revision {row.revision} is shown, {leaf.revision} was logged"
-        if not row.plain.endswith(leaf.found):
-            return "what was found out (actor, session, links …)"
-        return "what the source stated, or its content"
+            differ = ["where it came from" if leaf.own == own else "its bytes"]
+        self._add("altered", kind, row.id, leaf, " and ".join(differ))
 
-    def _fits(self, kind: Kind, row: Row, leaf: LeafRow) -> bool:
-        return self._hash(kind, row, leaf) == leaf.hash
+    def _own(self, kind: Kind, row: Row) -> str:
+        return self._hasher.own(kind, row.stated, _encode(row.id), row.content).hex().upper()
 
-    def _hash(self, kind: Kind, row: Row, leaf: LeafRow, committed: bytes = b"") -> str:
-        place = (leaf.log, leaf.epoch, leaf.index, leaf.offset)
-        return self.hash_at(kind, row, place, committed)
-
-    def hash_at(self, kind: Kind, row: Row, place: tuple[str, int, int, int], committed: bytes = b"") -> str:
-        """The hash of the leaf that a row would have at a place: log, epoch, position, offset."""
-        log, epoch, index, offset = place
-        begins = self._begins.get((kind, log, epoch))
+    def hash_at(self, leaf: LeafRow, place: LeafRow) -> str:
+        """The hash of a leaf by what is kept beside it, if it were at the place of another."""
+        begins = self._begins.get((leaf.kind, place.log, place.epoch))
         if begins is None:
-            begins = self._begins[kind, log, epoch] = self._hasher.begins(kind, log, epoch)
-        if committed:
-            return leaf_hash(leaf_input(begins + _encode((index, offset))[1:], row.plain, committed)).hex().upper()
-        name = _encode(row.id)
-        return self._hasher.leaf(begins, (index, offset), row.plain, name, row.content).hex().upper()
+            begins = self._hasher.begins(_kind(leaf), place.log, place.epoch)
+            self._begins[leaf.kind, place.log, place.epoch] = begins
+        own = bytes.fromhex(leaf.own)
+        return self._hasher.leaf(begins, (place.index, place.offset), own, leaf.found).hex().upper()
 
     def _strange(self, kind: Kind, row: Row) -> None:
         if len(self._unknown) < KEPT:
@@ -209,7 +188,7 @@ def entries(lines: bytes, broken: Callable[[bytes], None]) -> Iterable[Row]:
                 broken(line)
     for row in decoded:
         found = parts.of_row(row)
-        yield Row(row.event_id, row.time, row.found_revision, found.stated, found.content)
+        yield Row(row.event_id, row.time, row.found_revision, found.stated, found.found, found.content)
 
 
 def records(lines: bytes, broken: Callable[[bytes], None]) -> Iterable[Row]:
@@ -220,25 +199,32 @@ def records(lines: bytes, broken: Callable[[bytes], None]) -> Iterable[Row]:
         except (msgspec.MsgspecError, UnicodeDecodeError):
             broken(line)
             continue
-        plain = _encode((name, form, topic, partition, offset, time))[1:]
-        yield Row(name, time, 0, plain, _encode(b64decode(value)))
+        found = _encode((form, topic, partition, offset, time))[1:]
+        yield Row(name, time, 0, _encode(name), found, _encode(b64decode(value)))
 
 
 def moved(rows: Rows) -> list[Problem]:
-    """Leaves that are in each other's place, out of those that fit no row: a swap, or a rotation of a few."""
+    """Leaves that are in each other's place, out of those that are not what their hash says."""
     found = []
     strays = list(rows.strays.values())[:200]
-    for leaf, row in strays:
-        for other, _ in strays:
-            place = (other.log, other.epoch, other.index, other.offset)
-            if other is not leaf and rows.hash_at(_kind(leaf), row, place) in (leaf.hash, other.hash):
-                says = f"its place is {other.index}"
+    for leaf in strays:
+        for other in strays:
+            if other is not leaf and rows.hash_at(leaf, other) in (leaf.hash, other.hash):
                 found.append(
-                    Problem(what="reordered", of=_kind(leaf), id=row.id, log=leaf.log, epoch=leaf.epoch,
-                            index=leaf.index, says=says)
+                    Problem(
+                        what="reordered", of=leaf.kind, id=leaf.event_id, log=leaf.log, epoch=leaf.epoch,
+                        index=leaf.index, says=f"its place is {other.index}",
+                    )
                 )  # fmt: skip
                 break
     return found
+
+
+def _tidy(kind: Kind, row: Row, leaf: LeafRow) -> bool:
+    """Whether what leaves are asked by is what the leaf itself says."""
+    if kind == RECORD:
+        return leaf.found != row.found or leaf.time == row.time
+    return leaf.time == row.time and leaf.found.startswith(_encode(leaf.revision))
 
 
 def _kind(leaf: LeafRow) -> Kind:

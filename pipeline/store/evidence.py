@@ -16,7 +16,7 @@ from pipeline.store.client import Store
 from pipeline.store.parts import CONTENT, PLAIN, RECORD_CONTENT, RECORD_PLAIN
 from pipeline.store.write import Block, block_of
 
-LEAF_COLUMNS = ("log", "epoch", "kind", "offset", "time", "event_id", "leaf_index", "revision", "hash", "found")
+LEAF_COLUMNS = ("log", "epoch", "kind", "offset", "time", "event_id", "leaf_index", "revision", "hash", "own", "found")
 _NODE_COLUMNS = ("log", "epoch", "level", "position", "hash")
 _HEAD_COLUMNS = ("log", "epoch", "number", "size", "time", "head", "signature", "peaks")
 _KEY_COLUMNS = ("key", "time", "statement", "signature")
@@ -37,6 +37,7 @@ def _number(name: str) -> str:
 _ENTRY_SELECT = ", ".join(map(_number, (*PLAIN, *CONTENT)))
 _RECORD_SELECT = ", ".join((*map(_number, RECORD_PLAIN), *(f"base64Encode({name})" for name in RECORD_CONTENT)))
 _LEAF_SELECT = "log, epoch, leaf_index, offset, kind, toUnixTimestamp64Micro(time), event_id, revision, hex(hash)"
+_LEAF_SELECT += ", hex(own), base64Encode(found)"
 _WINDOW = (
     "time >= fromUnixTimestamp64Micro({first:Int64}, 'UTC') AND time <= fromUnixTimestamp64Micro({last:Int64}, 'UTC')"
 )
@@ -56,19 +57,19 @@ SELECT {_RECORD_SELECT} FROM records FINAL
 WHERE record_id >= {{first:String}} AND ({{last:String}} = '' OR record_id < {{last:String}}) FORMAT JSONCompactEachRow
 """  # noqa: S608
 _LEAVES = f"""
-SELECT {_LEAF_SELECT}, base64Encode(found) FROM leaves FINAL WHERE kind = 'entry' AND {_WINDOW}
+SELECT {_LEAF_SELECT} FROM leaves FINAL WHERE kind = 'entry' AND {_WINDOW}
 FORMAT JSONCompactEachRow
 """  # noqa: S608
 _RECORD_LEAVES = f"""
-SELECT {_LEAF_SELECT}, base64Encode(found) FROM leaves FINAL WHERE kind = 'record' AND {_NAMES}
+SELECT {_LEAF_SELECT} FROM leaves FINAL WHERE kind = 'record' AND {_NAMES}
 FORMAT JSONCompactEachRow
 """  # noqa: S608
 _LEAVES_OF = f"""
-SELECT {_LEAF_SELECT}, base64Encode(found) FROM leaves FINAL
+SELECT {_LEAF_SELECT} FROM leaves FINAL
 WHERE kind = {{kind:String}} AND event_id IN {{names:Array(String)}} AND {_WINDOW} FORMAT JSONCompactEachRow
 """  # noqa: S608
 _SPAN = f"""
-SELECT {_LEAF_SELECT}, base64Encode(found) FROM leaves FINAL
+SELECT {_LEAF_SELECT} FROM leaves FINAL
 WHERE log = {{log:String}} AND epoch = {{epoch:UInt32}}
   AND leaf_index >= {{first:UInt64}} AND leaf_index < {{last:UInt64}}
 ORDER BY leaf_index FORMAT JSONCompactEachRow
@@ -85,7 +86,7 @@ WHERE log = {log:String} AND epoch = {epoch:UInt32} AND level = {level:UInt8}
 ORDER BY position FORMAT RowBinary
 """
 _AT_OFFSET = f"""
-SELECT {_LEAF_SELECT}, base64Encode(found) FROM leaves FINAL
+SELECT {_LEAF_SELECT} FROM leaves FINAL
 WHERE log = {{log:String}} AND epoch = {{epoch:UInt32}} AND offset = {{offset:Int64}}
 ORDER BY leaf_index FORMAT JSONCompactEachRow
 """  # noqa: S608
@@ -122,7 +123,7 @@ SELECT (SELECT count() FROM entries), (SELECT count() FROM records), (SELECT cou
 
 
 class LeafRow(msgspec.Struct, array_like=True, gc=False, frozen=True):
-    """A row of `leaves` as it is read back. The hash is hexadecimal in capitals."""
+    """A row of `leaves` as it is read back. Hashes are hexadecimal in capitals."""
 
     log: str
     epoch: int
@@ -133,6 +134,7 @@ class LeafRow(msgspec.Struct, array_like=True, gc=False, frozen=True):
     event_id: str
     revision: int
     hash: str
+    own: str
     found: bytes
 
 
@@ -186,6 +188,12 @@ def keys_block(statements: Iterable[tuple[str, int, str, str]]) -> Block:
 def erasures_block(rows: Iterable[tuple[str, str, bytes, int, str, str]]) -> Block:
     """Rows of `erasures`: kind, id, commitment, time, by, reason."""
     return block_of("erasures", _ERASED_COLUMNS, rows)
+
+
+def exists(store: Store) -> bool:
+    """Whether the store has tables for evidence."""
+    found = store.rows("SELECT count() FROM system.tables WHERE database = currentDatabase() AND name = 'tree_heads'")
+    return bool(found[0][0])
 
 
 def heads(store: Store, log: str = "", number: int = 0) -> list[HeadRow]:

@@ -81,13 +81,7 @@ row_of: Callable[[bytes], Any] = msgspec.json.Decoder(_ROW).decode
 
 def of_row(row: Any) -> Parts:  # noqa: ANN401
     """Of a row as it was read back (`rows_of`)."""
-    content = _encode((row.text, row.arguments, row.attributes))[1:]
-    whole = _encode(row)
-    plain = whole[3 : len(whole) - len(content)]
-    return Parts(b"", b"", plain, b"", content)
-
-
-def stated_of(plain: bytes) -> bytes:
-    """Of an entry's values without content those that the source stated."""
-    count = len(PLAIN).to_bytes(2, "big")
-    return b"".join(_values(b"\xdc" + count + plain)[:STATED])
+    values = msgspec.structs.astuple(row)
+    stated, found = _encode(values[:STATED])[3:], _encode(values[STATED : -len(CONTENT)])[3:]
+    content = _encode(values[-len(CONTENT) :])[1:]
+    return Parts(_encode(row.event_id), b"", stated, found, content, row.found_revision)

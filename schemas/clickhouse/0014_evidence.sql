@@ -1,8 +1,8 @@
 -- Evidence (docs/evidence.md): what proves that no row was changed, taken out, put in or moved since it was written.
 --
--- One row per leaf of a log, in the log's order. A leaf is a row of `entries` or `records` at one revision; `found` is what
--- had been found out then (msgpack), so that the leaf of a superseded revision can be computed again from the event's own
--- part, which the current row has. Leaves written twice are the same. What asks by time and id reads few granules, since
+-- One row per leaf of a log, in the log's order. A leaf is a row of `entries` or `records` at one revision; `own` is the
+-- hash of what the event itself says and `found` what had been found out then (msgpack), so that the leaf of a superseded
+-- revision can be computed again though its row is gone. Leaves written twice are the same. What asks by time and id reads few granules, since
 -- logs are about in order of time.
 CREATE TABLE IF NOT EXISTS leaves
 (
@@ -15,6 +15,7 @@ CREATE TABLE IF NOT EXISTS leaves
     event_id String CODEC(ZSTD(1)),
     revision UInt64 CODEC(ZSTD(1)),
     hash     FixedString(32) CODEC(NONE),
+    own      FixedString(32) CODEC(NONE),
     found    String CODEC(ZSTD(1)),
     INDEX by_time time TYPE minmax GRANULARITY 1
 )

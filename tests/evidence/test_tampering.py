@@ -107,7 +107,7 @@ def test_a_row_inserted_together_with_a_leaf(logged):
     logged.store.write_timeline([entry("forged", 2.5)])
     logged.store.command(
         f"INSERT INTO leaves SELECT log, epoch, 6, 3, kind, fromUnixTimestamp64Micro({START + 2_500_000}), 'forged', 0,"
-        " hash, found FROM leaves WHERE event_id = 'c'"
+        " hash, own, found FROM leaves WHERE event_id = 'c'"
     )
     assert logged.found() == [("altered", "forged")]
 
