@@ -7,8 +7,8 @@ Fails:  never
 The own part of a row is what never depends on what was found out: SHA-256 of a msgpack array of the stated values and
 of SHA-256(salt || content). A leaf input is a msgpack array: what it is of (`entry` or `record`), log, epoch, position,
 Kafka offset, the own part, and the values that were found out. So a superseded revision can be checked though its row
-is gone, and content can be withheld or erased while all the rest still verifies. The salt is a keyed hash of the id: the
-same every time, and without the key a short text cannot be guessed.
+is gone, and content can be withheld or erased while all the rest still verifies. The salt is a keyed hash of the id:
+the same every time, and without the key a short text cannot be guessed.
 """
 
 from __future__ import annotations

@@ -7,8 +7,6 @@ from typing import Literal
 
 import msgspec
 
-from pipeline.evidence.head import Signed
-
 What = Literal[
     "altered",  # a row says something else than its leaf
     "deleted",  # a leaf has no row
@@ -76,18 +74,6 @@ class Interval(msgspec.Struct, frozen=True):
     #: When the head before and the head behind were signed.
     after: int
     until: int
-
-
-def covering(heads: list[Signed], index: int) -> Signed | None:
-    """The first of the heads of one epoch, in order of size, that covers a leaf."""
-    low, high = 0, len(heads)
-    while low < high:
-        middle = (low + high) // 2
-        if heads[middle].fields.size > index:
-            high = middle
-        else:
-            low = middle + 1
-    return heads[low] if low < len(heads) else None
 
 
 def moment(time: int) -> str:

@@ -59,6 +59,8 @@ class StoreRole:
         self._evidence = Evidence(settings, self.store, self._send) if settings.evidence_place else None
         #: Logs of the partitions that this process has.
         self._logs: dict[tuple[str, int], Log] = {}
+        #: Since when it has its partitions: it is not idle before it could read.
+        self._since = 0.0
         self._decoders: dict[str, msgspec.msgpack.Decoder[Any]] = {
             full_name(settings, ENTRIES): msgspec.msgpack.Decoder(Entries),
             full_name(settings, FINDINGS): msgspec.msgpack.Decoder(Findings),
@@ -77,7 +79,7 @@ class StoreRole:
         block, age = Block(), BLOCK_AGE
         active = time.monotonic()
         try:
-            while not end.due(max(active, recaller.active) if consumer.assignment() else None):
+            while not end.due(max(active, self._since, recaller.active) if consumer.assignment() else None):
                 recaller.check()
                 for message in consumer.consume(200, 0.05):
                     if self._read(message, block):
@@ -127,6 +129,7 @@ class StoreRole:
         # A store that is away is waited for. Told to stop meanwhile, nothing is read any more.
         self._until_in(partial(self._open_logs, consumer, partitions), end)
         consumer.assign(partitions)
+        self._since = time.monotonic()
 
     def _open_logs(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         if self._evidence is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64decode
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -12,12 +13,13 @@ import msgspec
 from pipeline.evidence.head import Signed
 from pipeline.evidence.leaf import ENTRY, RECORD, Kind
 from pipeline.evidence.log import Hasher
-from pipeline.evidence.problem import Problem, What, covering
+from pipeline.evidence.problem import Problem, What
 from pipeline.store import parts
 from pipeline.store.evidence import LeafRow
 
 #: Rows and leaves that found no counterpart, which are kept to be brought together at the end.
 KEPT = 20_000
+_NO_HEADS: tuple[list[int], list[int]] = ([], [])
 _encode = msgspec.msgpack.Encoder().encode
 _line = msgspec.json.Decoder().decode
 
@@ -41,7 +43,11 @@ class Rows:
     ) -> None:
         """`heads` of each log and epoch that hold; `erased` are commitments to content that is gone."""
         self._hasher = hasher
-        self._heads = heads
+        # Decoded once: they are asked for every leaf.
+        self._covered = {
+            place: ([one.fields.size for one in several], [one.fields.time for one in several])
+            for place, several in heads.items()
+        }
         self._erased = erased
         self._begins: dict[tuple[str, str, int], bytes] = {}
         self.problems: list[Problem] = []
@@ -51,7 +57,7 @@ class Rows:
         self._alone: dict[tuple[Kind, str], list[LeafRow]] = {}
         self._unknown: dict[tuple[Kind, str], Row] = {}
         #: When the last head of all was signed.
-        self.latest = max((heads[-1].fields.time for heads in heads.values() if heads), default=0)
+        self.latest = max((times[-1] for _, times in self._covered.values()), default=0)
 
     def check(self, kind: Kind, rows: Iterable[Row], leaves: Iterable[LeafRow], *, whole: bool = True) -> None:
         """All rows and all leaves of a window; `whole` is false when a row may have leaves that are not given."""
@@ -89,22 +95,22 @@ class Rows:
         newest = max(leaf.revision for leaf in leaves)
         matched = False
         for leaf in leaves:
-            self.pending += self._head(leaf) is None
+            self.pending += not self._signed(leaf)
             fits = leaf.own == own and leaf.found == row.found and leaf.revision == newest
             matched = matched or fits
             self.revisions += not fits
             if self.hash_at(leaf, leaf) != leaf.hash or not _tidy(kind, row, leaf):
-                self._beside(kind, row, leaf, fits=fits)
+                self._beside(kind, row, leaf, current=leaf.revision == newest)
             if not fits and leaf.own != own and leaf.revision < newest:
                 # Another record of the same event, or a vendor's correction, replaced what the event itself says.
                 self.replaced += 1
         if not matched:
             self._unlike(kind, row, own, [leaf for leaf in leaves if leaf.revision == newest])
 
-    def _beside(self, kind: Kind, row: Row, leaf: LeafRow, *, fits: bool) -> None:
+    def _beside(self, kind: Kind, row: Row, leaf: LeafRow, *, current: bool) -> None:
         """A leaf whose hash is not that of what is kept beside it."""
         self.strays[leaf.log, leaf.epoch, leaf.index] = leaf
-        if fits:
+        if current:
             self._add("leaf-altered", kind, row.id, leaf, "what is kept beside its hash was changed, or the hash")
         else:
             self._add("revision-altered", kind, row.id, leaf, f"revision {leaf.revision}")
@@ -112,7 +118,7 @@ class Rows:
     def _unlike(self, kind: Kind, row: Row, own: str, newest: list[LeafRow]) -> None:
         """A row that is none of its newest leaves."""
         leaf = newest[-1]
-        if self._head(leaf) is None and kind == ENTRY and row.revision < leaf.revision:
+        if not self._signed(leaf) and kind == ENTRY and row.revision < leaf.revision:
             # Its leaf is in, the row follows.
             return
         committed = self._erased.get((kind, row.id))
@@ -150,7 +156,7 @@ class Rows:
             self._add("back-dated" if row.time < self.latest else "inserted", kind, row.id, None, "no head has it")
 
     def _deserted(self, kind: Kind, name: str, leaves: list[LeafRow]) -> None:
-        covered = [leaf for leaf in leaves if self._head(leaf) is not None]
+        covered = [leaf for leaf in leaves if self._signed(leaf)]
         self.pending += len(leaves) - len(covered)
         if not covered:
             return
@@ -159,18 +165,20 @@ class Rows:
         else:
             self._add("deleted", kind, name, covered[-1], "")
 
-    def _head(self, leaf: LeafRow) -> Signed | None:
-        return covering(self._heads.get((leaf.log, leaf.epoch), []), leaf.index)
+    def _signed(self, leaf: LeafRow) -> int:
+        """When the first head that covers a leaf was signed; 0 if none does."""
+        sizes, times = self._covered.get((leaf.log, leaf.epoch), _NO_HEADS)
+        number = bisect_right(sizes, leaf.index)
+        return times[number] if number < len(times) else 0
 
     def _add(self, what: What, kind: Kind, name: str, leaf: LeafRow | None, says: str) -> None:
         if leaf is None:
             self.problems.append(Problem(what=what, of=kind, id=name, says=says))
             return
-        head = self._head(leaf)
         self.problems.append(
             Problem(
                 what=what, of=kind, id=name, log=leaf.log, epoch=leaf.epoch, index=leaf.index,
-                after=head.fields.time if head else 0, says=says,
+                after=self._signed(leaf), says=says,
             )
         )  # fmt: skip
 

@@ -109,7 +109,7 @@ def test_a_row_inserted_together_with_a_leaf(logged):
         f"INSERT INTO leaves SELECT log, epoch, 6, 3, kind, fromUnixTimestamp64Micro({START + 2_500_000}), 'forged', 0,"
         " hash, own, found FROM leaves WHERE event_id = 'c'"
     )
-    assert logged.found() == [("altered", "forged")]
+    assert logged.found() == [("leaf-altered", "forged"), ("altered", "forged")]
 
 
 def test_an_insertion_as_a_revision(logged):
