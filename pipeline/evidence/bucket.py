@@ -21,8 +21,8 @@ class Bucket:
     def __init__(self, address: str) -> None:
         """Raises Invalid."""
         try:
-            import boto3  # type: ignore[import-not-found]  # noqa: PLC0415
-            from botocore import exceptions  # type: ignore[import-not-found]  # noqa: PLC0415
+            import boto3  # noqa: PLC0415  (an extra)
+            from botocore import exceptions  # noqa: PLC0415
         except ImportError as error:
             raise Invalid("evidence", "an installed boto3 (pip install 'whodid[s3]')", address) from error
         self._bucket, _, prefix = address.removeprefix("s3://").partition("/")

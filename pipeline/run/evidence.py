@@ -103,12 +103,11 @@ class Evidence:
         Raises Transient; Permanent. Tried again after a failure, it publishes what is missing.
         """
         key = self.key()
-        heads = [self._head(one, key) for one in self._logs.values() if one.grown]
+        heads = [item for one in self._logs.values() for item in self._head(one, key)]
         self._store.insert(evidence.heads_block(map(_row, heads)))
         for item in heads:
             self._logs[item.fields.log].follow(item)
-            if self._send is not None:
-                self._send(item.fields.log, encoded(item))
+            self._tell(item)
         self._due = time.monotonic() + self._every
         return len(heads)
 
@@ -124,8 +123,9 @@ class Evidence:
             self._key = found
         return found
 
-    def _head(self, one: Log, key: Key) -> Signed:
-        while True:
+    def _head(self, one: Log, key: Key) -> Iterator[Signed]:
+        """The next head of a log, published; none if it has not grown."""
+        while one.grown:
             item = one.head(key, time.time_ns() // 1000, self._salts)
             try:
                 self._published.head(item)
@@ -137,8 +137,14 @@ class Evidence:
                 log.info("evidence: %s: head %d was published already", one.name, one.number)
                 self._store.insert(evidence.heads_block([_row(other)]))
                 one.follow(other)
+                self._tell(other)
             else:
-                return item
+                yield item
+                return
+
+    def _tell(self, item: Signed) -> None:
+        if self._send is not None:
+            self._send(item.fields.log, encoded(item))
 
     def _last(self, name: str) -> Signed | None:
         """The last head of a log that this installation has signed, as published or as the store has it."""
