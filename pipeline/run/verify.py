@@ -100,7 +100,7 @@ class Verification:
         ring = self._ring(keys)
         begun = {one.fields.log: one for one in (since.heads if since else [])}
         self._chain(ring, begun)
-        if not any(chain.heads or chain.problems for chain in self._chains):
+        if not begun and not any(chain.heads or chain.problems for chain in self._chains):
             raise Permanent(
                 "evidence: there is no signed head, so nothing can be verified: is WHODID_EVIDENCE off, "
                 "or WHODID_DATA_DIR another?"

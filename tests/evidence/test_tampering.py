@@ -10,9 +10,11 @@ from pipeline.evidence.head import signed
 from pipeline.evidence.keys import Key, KeyFile
 from pipeline.evidence.leaf import commitment
 from pipeline.evidence.publish import Directory, Published
+from pipeline.kit.failures import Permanent
 from pipeline.run.verify import trusted_keys
 from pipeline.store import evidence
 from pipeline.store.parts import CONTENT, PLAIN, RECORD_CONTENT, RECORD_PLAIN, of_entry
+from schemas.batch import REVISIONS
 from schemas.tree_head import TreeHead
 from tests.evidence.logged import START, Logged, entry, record, story
 
@@ -268,3 +270,41 @@ def test_content_that_was_erased_is_visible_as_erased(logged):
     assert (report.problems, report.erased) == ([], 1)
     replace(logged.store, "entries", "event_id", "c", actor="'somebody else'")
     assert logged.found() == [("altered", "c")]
+
+
+def test_what_no_head_covers_yet_is_no_tampering(logged):
+    logged.message(3, [entry("late", 6)])
+    report = logged.verify()
+    assert (report.problems, report.pending) == ([], 1)
+
+
+def test_from_a_checkpoint_only_what_came_since_is_checked(logged):
+    logged.verify()
+    checkpoint = logged.verification.checkpoint()
+    logged.message(3, [entry("late", 6), entry("a", 1, revision=2 * REVISIONS, actor="agent")])
+    logged.message(2, records=[record("55", 6)], log="records/1")
+    logged.head()
+    report = logged.verify(since=checkpoint)
+    assert (report.problems, report.leaves, report.rows) == ([], 3, 3)
+    replace(logged.store, "entries", "event_id", "late", actor="'changed'")
+    assert logged.found(since=checkpoint) == [("altered", "late")]
+    replace(logged.store, "entries", "event_id", "late", actor="'bot'")
+    logged.store.command("DELETE FROM leaves WHERE event_id = '55'")
+    assert ("leaf-deleted", "") in logged.found(since=checkpoint)
+
+
+def test_a_checkpoint_of_which_the_head_is_gone_is_not_believed(logged):
+    logged.verify()
+    checkpoint = logged.verification.checkpoint()
+    shutil.rmtree(logged.settings.data_dir / "published" / "heads")
+    logged.store.command("TRUNCATE TABLE tree_heads")
+    report = logged.verify(since=checkpoint)
+    assert not report.holds
+    assert "head-forged" in {one.what for one in report.problems}
+
+
+def test_another_hashing_key_is_told_and_not_taken_for_tampering(logged):
+    logged.settings.hash_key = "another key of twenty"
+    del logged.settings.__dict__["hashing_key"]
+    with pytest.raises(Permanent, match="WHODID_HASH_KEY"):
+        logged.verify()
