@@ -19,8 +19,10 @@ from pipeline.store.evidence import LeafRow
 
 #: Rows and leaves that found no counterpart, which are kept to be brought together at the end.
 KEPT = 20_000
-_NO_HEADS: tuple[list[int], list[int]] = ([], [])
 _encode = msgspec.msgpack.Encoder().encode
+#: Content after it was erased.
+_EMPTY = {ENTRY: _encode(("", [], {}))[1:], RECORD: _encode(b"")}
+_NO_HEADS: tuple[list[int], list[int]] = ([], [])
 _line = msgspec.json.Decoder().decode
 
 
@@ -122,7 +124,7 @@ class Rows:
             # Its leaf is in, the row follows.
             return
         committed = self._erased.get((kind, row.id))
-        if committed is not None and any(leaf.found == row.found for leaf in newest):
+        if committed is not None and row.content == _EMPTY[kind] and any(leaf.found == row.found for leaf in newest):
             own = sha256(self._hasher.own_input(kind, row.stated, committed)).hexdigest().upper()
             if own in {leaf.own for leaf in newest}:
                 self.erased += 1

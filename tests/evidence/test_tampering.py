@@ -268,6 +268,9 @@ def test_content_that_was_erased_is_visible_as_erased(logged):
     replace(logged.store, "entries", "event_id", "c", text="''", arguments="[]", attributes="map()")
     report = logged.verify()
     assert (report.problems, report.erased) == ([], 1)
+    replace(logged.store, "entries", "event_id", "c", text="'something else'")
+    assert logged.found() == [("altered", "c")]
+    replace(logged.store, "entries", "event_id", "c", text="''")
     replace(logged.store, "entries", "event_id", "c", actor="'somebody else'")
     assert logged.found() == [("altered", "c")]
 
