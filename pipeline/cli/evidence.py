@@ -26,6 +26,7 @@ from pipeline.evidence.publish import Published, place_of
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Invalid
 from pipeline.run import evidence_api
+from pipeline.run.adopt import adopt as taken_in
 from pipeline.run.inclusions import heads_of, proof_of
 from pipeline.run.verify import Checkpoint, Verification, trusted_keys
 from pipeline.store import Store
@@ -142,6 +143,17 @@ def rotate(place: Place) -> None:
         for one in file.statements():
             published.statement(one)
     typer.echo(new.fingerprint)
+
+
+@commands.command()
+@stored
+def adopt(place: Place) -> None:
+    """Take in rows that were stored before evidence was kept, so that they can be verified from now on.
+
+    Once, while nothing writes. It says nothing of what was done to them before.
+    """
+    with place.store() as store:
+        typer.echo(f"{taken_in(place.settings, store):,} rows taken in")
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from pipeline.kit.config import Settings
 from pipeline.kit.failures import Invalid
 from pipeline.store import Store, evidence, parts
 from pipeline.store.evidence import HeadRow
+from pipeline.store.parts import Parts
 from schemas.batch import RawRecord
 from schemas.entry import PackedEntry
 
@@ -38,6 +39,8 @@ class Deed(NamedTuple):
     offset: int
     entries: Sequence[PackedEntry] = ()
     records: Sequence[RawRecord] = ()
+    #: Or rows as they were read back.
+    parts: Sequence[tuple[Kind, Parts]] = ()
 
 
 class Leaves(NamedTuple):
@@ -164,7 +167,7 @@ class Evidence:
     def _has(self, deed: Deed) -> bool:
         """Whether a message was appended before; if other messages were, the topic was made anew."""
         one = deed.log
-        if deed.offset > one.offset or not (deed.entries or deed.records):
+        if deed.offset > one.offset or not (deed.entries or deed.records or deed.parts):
             one.known_again = one.known_again or deed.offset > one.offset
             return deed.offset <= one.offset
         if one.known_again:
@@ -183,9 +186,10 @@ class Evidence:
         """Hash and row of each leaf of a message, of which the first is at this position."""
         made = []
         one, at = deed.log, first
-        items: tuple[tuple[Kind, Iterable[parts.Parts]], ...] = (
+        items: list[tuple[Kind, Iterable[Parts]]] = [
             (ENTRY, map(parts.of_entry, deed.entries)), (RECORD, map(parts.of_record, deed.records)),
-        )  # fmt: skip
+            *((kind, (one,)) for kind, one in deed.parts),
+        ]  # fmt: skip
         for kind, several in items:
             begins = self.hasher.begins(kind, one.name, one.epoch)
             row = _encode((one.name, one.epoch, kind, deed.offset))[1:]

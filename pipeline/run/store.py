@@ -138,7 +138,10 @@ class StoreRole:
             if part.topic in (full_name(self._settings, ENTRIES), full_name(self._settings, RECORDS)):
                 known = self._evidence.open(f"{part.topic}/{part.partition}")
                 self._logs[part.topic, part.partition] = known
-                committed = consumer.committed([part], timeout=10)[0].offset
+                try:
+                    committed = consumer.committed([part], timeout=10)[0].offset
+                except KafkaException as error:
+                    raise Transient(f"{part.topic}: {error}") from error
                 if committed > known.offset + 1:
                     part.offset = known.offset + 1
 

@@ -8,11 +8,9 @@ Fails:  Transient when the store or the published heads cannot be reached; Perma
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
@@ -28,14 +26,12 @@ from pipeline.run import verify_rows
 from pipeline.run.evidence import hasher
 from pipeline.run.verify_leaves import Leaves
 from pipeline.run.verify_rows import Rows
+from pipeline.run.windows import ENTRIES_AT_ONCE, entry_windows, record_windows
 from pipeline.store import Store, evidence
 from pipeline.store.pivots import EARLIEST, LATEST
 
-#: About how many entries, and how many records, are compared at once.
-ENTRIES_AT_ONCE, RECORDS_AT_ONCE = 40_000, 100_000
 #: Problems that are listed; there may be more.
 LISTED = 1000
-T = TypeVar("T")
 Advance = Callable[[int], None]
 
 
@@ -113,8 +109,7 @@ class Verification:
         heads = self._heads()
         rows = Rows(hasher(self._settings), heads, evidence.erased(self._store))
         if since is None:
-            self._all_entries(rows)
-            self._all_records(rows)
+            self._all(rows)
         else:
             self._changed(rows, begun)
         rows.conclude()
@@ -189,32 +184,14 @@ class Verification:
                 found.setdefault((chain.log, one.fields.epoch), []).append(one)
         return found
 
-    def _all_entries(self, rows: Rows) -> None:
-        amount = max(*evidence.amounts(self._store)[::2], 1)
-        share = max(1, min(amount, ENTRIES_AT_ONCE))
-        times = evidence.times(self._store, share) if amount > share else []
-        bounds = [EARLIEST, *times, LATEST]
-        windows = [(first, last - 1 if last != LATEST else last) for first, last in pairwise(bounds)]
-        # Rows first, leaves second: what is written meanwhile has its leaf before it has its row.
-        for lines, leaves in _ahead(windows, lambda window: (
-            evidence.entry_lines(self._store, *window), evidence.entry_leaves(self._store, *window)
-        )):  # fmt: skip
-            before = rows.rows
-            rows.check(ENTRY, verify_rows.entries(lines, self._unreadable), leaves)
-            self._advance(rows.rows - before)
-
-    def _all_records(self, rows: Rows) -> None:
-        amount = max(evidence.amounts(self._store)[1:])
-        digits = 0
-        while amount > RECORDS_AT_ONCE * 16**digits:
-            digits += 1
-        names = [f"{number:0{digits}x}" for number in range(1, 16**digits)]
-        for lines, leaves in _ahead(list(pairwise(["", *names, ""])), lambda window: (
-            evidence.record_lines(self._store, *window), evidence.record_leaves(self._store, *window)
-        )):  # fmt: skip
-            before = rows.rows
-            rows.check(RECORD, verify_rows.records(lines, self._unreadable), leaves)
-            self._advance(rows.rows - before)
+    def _all(self, rows: Rows) -> None:
+        for kind, windows, decode in (
+            (ENTRY, entry_windows, verify_rows.entries), (RECORD, record_windows, verify_rows.records),
+        ):  # fmt: skip
+            for lines, leaves in windows(self._store):
+                before = rows.rows
+                rows.check(kind, decode(lines, self._unreadable), leaves)
+                self._advance(rows.rows - before)
 
     def _changed(self, rows: Rows, begun: dict[str, Signed]) -> None:
         """Rows of leaves that came since."""
@@ -274,19 +251,6 @@ class Verification:
             what="leaf-altered", of="leaf", log=item.log, epoch=item.epoch, index=item.first, last=item.last,
             after=item.until, says=f"they do not make the root signed at {moment(item.until)}: {says}",
         )  # fmt: skip
-
-
-def _ahead(windows: list[Any], read: Callable[[Any], T]) -> Iterator[T]:
-    """What is read of each window, the next one while this one is checked."""
-    with ThreadPoolExecutor(1) as pool:
-        waiting = None
-        for window in windows:
-            following = pool.submit(read, window)
-            if waiting is not None:
-                yield waiting.result()
-            waiting = following
-        if waiting is not None:
-            yield waiting.result()
 
 
 def trusted_keys(path: Path) -> list[str]:

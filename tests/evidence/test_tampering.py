@@ -11,6 +11,7 @@ from pipeline.evidence.keys import Key, KeyFile
 from pipeline.evidence.leaf import commitment
 from pipeline.evidence.publish import Directory, Published
 from pipeline.kit.failures import Permanent
+from pipeline.run.adopt import adopt
 from pipeline.run.verify import trusted_keys
 from pipeline.store import evidence
 from pipeline.store.parts import CONTENT, PLAIN, RECORD_CONTENT, RECORD_PLAIN, of_entry
@@ -304,6 +305,17 @@ def test_a_checkpoint_of_which_the_head_is_gone_is_not_believed(logged):
     report = logged.verify(since=checkpoint)
     assert not report.holds
     assert "head-forged" in {one.what for one in report.problems}
+
+
+def test_rows_from_before_are_taken_in_once(logged):
+    logged.store.write_entries([entry("old", -9), entry("older", -8)])
+    logged.store.write_records([record("01", -9)])
+    assert len(logged.found()) == 3
+    assert adopt(logged.settings, logged.store) == 3
+    assert logged.found() == []
+    assert adopt(logged.settings, logged.store) == 0
+    replace(logged.store, "entries", "event_id", "old", actor="'somebody else'")
+    assert logged.found() == [("altered", "old")]
 
 
 def test_another_hashing_key_is_told_and_not_taken_for_tampering(logged):
