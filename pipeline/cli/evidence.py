@@ -105,8 +105,8 @@ def proof(place: Place, event_id: Annotated[str, typer.Argument(help="Event id, 
         if isinstance(source, Store):
             found = proof_of(source, event_id)
         else:
-            found = source.find("/v1/evidence/proof/" + quote(event_id, safe=""), "event_id")
-    if found is None:
+            found = source.ask("/v1/evidence/proof/" + quote(event_id, safe=""))
+    if found is None or "error" in found:
         typer.echo(f"whodid: no leaf is of the event {event_id}", err=True)
         raise typer.Exit(4)
     typer.echo(json.dumps(found, indent=2))

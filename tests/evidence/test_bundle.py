@@ -86,6 +86,18 @@ def test_a_fingerprint_that_was_told_is_insisted_on(bundle):
     assert "no trusted key signed it" in said
 
 
+def test_each_leaf_has_the_shape_of_ocsf(bundle):
+    rows = [json.loads(line) for line in (bundle[True] / "evidence/record_integrity.jsonl").read_text().splitlines()]
+    leaves = [json.loads(line) for line in (bundle[True] / "evidence/leaves.jsonl").read_text().splitlines()]
+    assert len(rows) == len(leaves) == 5
+    for row, leaf in zip(rows, leaves, strict=True):
+        attestation = row["attestation_list"][0]
+        assert attestation["fingerprint"] == {"algorithm": "SHA-256", "algorithm_id": 3, "value": leaf["hash"]}
+        assert attestation["chain_uid"] == f"{leaf['log']}/{leaf['epoch']}"
+        assert attestation["signatures"][0]["algorithm_id"] == 99
+        assert row["unmapped"]["inclusion_proof"] == leaf["proof"]
+
+
 def test_without_content_nothing_tells_it(bundle):
     everything = b"".join(path.read_bytes() for path in bundle[False].rglob("*") if path.is_file())
     assert b"send it" not in everything
