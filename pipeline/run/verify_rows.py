@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64decode
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from hashlib import sha256
 from typing import Any, NamedTuple
 
@@ -61,22 +61,23 @@ class Rows:
         #: When the last head of all was signed.
         self.latest = max((times[-1] for _, times in self._covered.values()), default=0)
 
-    def check(self, kind: Kind, rows: Iterable[Row], leaves: Iterable[LeafRow], *, whole: bool = True) -> None:
-        """All rows and all leaves of a window; `whole` is false when a row may have leaves that are not given."""
-        by_id: dict[str, list[LeafRow]] = {}
+    def check(self, kind: Kind, rows: Iterable[Row], leaves: Iterable[LeafRow]) -> None:
+        """All rows and all leaves of a window."""
+        by_key: dict[Hashable, list[LeafRow]] = {}
         for leaf in leaves:
-            by_id.setdefault(leaf.event_id, []).append(leaf)
+            by_key.setdefault(_key(kind, leaf.event_id, leaf.time), []).append(leaf)
+        seen: set[Hashable] = set()
         for row in rows:
             self.rows += 1
-            found = by_id.get(row.id)
+            key = _key(kind, row.id, row.time)
+            found = by_key.get(key)
             if found is None:
                 self._strange(kind, row)
             else:
                 self._compare(kind, row, found)
-                by_id[row.id] = []
-        for name, found in by_id.items():
-            if found:
-                self._deserted(kind, name, found)
+                seen.add(key)
+        for key in by_key.keys() - seen:
+            self._deserted(kind, by_key[key][0].event_id, by_key[key])
 
     def conclude(self) -> None:
         """Rows without leaves and leaves without rows are brought together: the time of some was changed."""
@@ -228,6 +229,11 @@ def moved(rows: Rows) -> list[Problem]:
                 )  # fmt: skip
                 break
     return found
+
+
+def _key(kind: Kind, name: str, time: int) -> Hashable:
+    """What one current row has to itself: records of one id replace each other whenever they came."""
+    return (name, time) if kind == ENTRY else name
 
 
 def _tidy(kind: Kind, row: Row, leaf: LeafRow) -> bool:

@@ -307,6 +307,13 @@ def test_a_checkpoint_of_which_the_head_is_gone_is_not_believed(logged):
     assert "head-forged" in {one.what for one in report.problems}
 
 
+def test_one_id_at_two_times_is_two_rows(logged):
+    logged.message(3, [entry("a", 1.5), entry("a", 700)], [record("0a", 5_000_000), record("7b", 2.5)])
+    logged.message(2, records=[record("0a", 5_000_000), record("7b", 2.5)], log="records/1")
+    logged.head()
+    assert logged.found() == []
+
+
 def test_rows_from_before_are_taken_in_once(logged):
     logged.store.write_entries([entry("old", -9), entry("older", -8)])
     logged.store.write_records([record("01", -9)])
