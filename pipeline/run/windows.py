@@ -12,7 +12,8 @@ from pipeline.store.evidence import LeafRow
 from pipeline.store.pivots import EARLIEST, LATEST
 
 #: About how many entries, and how many records, are in one.
-ENTRIES_AT_ONCE, RECORDS_AT_ONCE = 40_000, 100_000
+#: To find the leaves of a window of records, all leaves are read.
+ENTRIES_AT_ONCE, RECORDS_AT_ONCE = 40_000, 300_000
 T = TypeVar("T")
 #: Lines of rows, and leaves. Rows are read first: what is written meanwhile has its leaf before it has its row.
 Window = tuple[bytes, list[LeafRow]]
@@ -20,7 +21,7 @@ Window = tuple[bytes, list[LeafRow]]
 
 def entry_windows(store: Store) -> Iterator[Window]:
     """All current rows of `entries` with their leaves, by event time."""
-    entries, _, leaves = evidence.amounts(store)
+    entries, _, leaves, _ = evidence.amounts(store)
     amount = max(entries, leaves, 1)
     share = min(amount, ENTRIES_AT_ONCE)
     times = evidence.times(store, share) if amount > share else []
@@ -31,7 +32,8 @@ def entry_windows(store: Store) -> Iterator[Window]:
 
 def record_windows(store: Store) -> Iterator[Window]:
     """All rows of `records` with their leaves, by id."""
-    amount = max(evidence.amounts(store)[1:])
+    _, records, _, leaves = evidence.amounts(store)
+    amount = max(records, leaves)
     digits = 0
     while amount > RECORDS_AT_ONCE * 16**digits:
         digits += 1

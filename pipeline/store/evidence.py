@@ -118,7 +118,8 @@ SELECT DISTINCT toUnixTimestamp64Micro(time) AS at FROM (
 ) ORDER BY at
 """
 _AMOUNTS = """
-SELECT (SELECT count() FROM entries), (SELECT count() FROM records), (SELECT count() FROM leaves)
+SELECT (SELECT count() FROM entries), (SELECT count() FROM records),
+    (SELECT countIf(kind = 'entry') FROM leaves), (SELECT countIf(kind = 'record') FROM leaves)
 """
 
 
@@ -290,10 +291,10 @@ def erased(store: Store) -> Mapping[tuple[str, str], bytes]:
     return {(row[0], row[1]): bytes.fromhex(row[2]) for row in store.rows(_ERASED, {})}
 
 
-def amounts(store: Store) -> tuple[int, int, int]:
-    """About how many rows `entries`, `records` and `leaves` have."""
+def amounts(store: Store) -> tuple[int, int, int, int]:
+    """About how many entries and records there are, and leaves of both."""
     found = store.rows(_AMOUNTS, {})[0]
-    return found[0], found[1], found[2]
+    return found[0], found[1], found[2], found[3]
 
 
 def times(store: Store, share: int) -> list[int]:
