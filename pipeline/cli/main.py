@@ -76,6 +76,7 @@ def main() -> None:
         chaos,  # noqa: F401
         detections,  # noqa: F401
         drift,  # noqa: F401
+        evidence,  # noqa: F401
         findings,  # noqa: F401
         incident,  # noqa: F401
         inputs,  # noqa: F401

@@ -26,6 +26,7 @@ from pipeline.kit.config import Settings
 from pipeline.kit.failures import Invalid, Transient
 from pipeline.report.bundle import check
 from pipeline.report.fetched import take
+from pipeline.run.bundle import proving
 from pipeline.run.decide import decided
 from pipeline.store import Store, connect, migrate, queries
 from pipeline.store.inventory import Of
@@ -33,9 +34,8 @@ from pipeline.store.pivots import MAX_LIMIT
 
 Shape = dict[str, Any]
 _PAGE = 1000
-_TIMEOUT = 60.0
-#: Seconds that an answer may take which reads much.
-_LONG = 600.0
+#: Seconds that an answer may take, and one that reads much.
+_TIMEOUT, _LONG = 60.0, 7200.0
 #: Told of what is written: its name, how many of how many.
 Told = Callable[[str, int, int], None]
 
@@ -134,7 +134,7 @@ class StoreReader:
 
     def __init__(self, store: Store, settings: Settings | None = None) -> None:
         """`settings` say which broker is told of decisions."""
-        self._store, self._settings = store, settings or Settings()
+        self.store, self._settings = store, settings or Settings()
 
     def timeline(
         self, pivot: str, value: str, *, since: str = "", until: str = "", limit: int, exact: bool = False
@@ -144,7 +144,7 @@ class StoreReader:
         while limit > 0:
             given = {"since": since, "until": until, "after": after, "limit": str(min(limit, _PAGE))}
             given["exact"] = "true" if exact else ""
-            page = asked.bounded(pivot, value, given).answer(self._store)
+            page = asked.bounded(pivot, value, given).answer(self.store)
             yield from map(shapes.entry, page.entries)
             limit -= len(page.entries)
             if page.next is None:
@@ -153,62 +153,62 @@ class StoreReader:
 
     def aliases(self, of: str = "", history: bool = False) -> Shape:
         """See Reader."""
-        return names.listing(self._store, {"of": of, "history": "true" if history else ""})
+        return names.listing(self.store, {"of": of, "history": "true" if history else ""})
 
     def event(self, event_id: str) -> Shape | None:
         """See Reader."""
-        found = queries.event(self._store, event_id)
+        found = queries.event(self.store, event_id)
         return shapes.entry(found) if found else None
 
     def dead_letters(self, *, stage: str = "", limit: int = 100) -> list[Shape]:
         """See Reader."""
-        return [shapes.dead_letter(item) for item in queries.dead_letters(self._store, stage=stage, limit=limit)]
+        return [shapes.dead_letter(item) for item in queries.dead_letters(self.store, stage=stage, limit=limit)]
 
     def dead_letter(self, rejected_id: str) -> Shape | None:
         """See Reader."""
-        found = queries.dead_letter(self._store, rejected_id)
+        found = queries.dead_letter(self.store, rejected_id)
         return shapes.dead_letter(found) if found else None
 
     def inventory(self, of: Of, given: Mapping[str, str], limit: int) -> Iterator[Shape]:
         """See Reader."""
-        return _pages(of, given, limit, lambda asked_for: inventory.listing(self._store, of, asked_for))
+        return _pages(of, given, limit, lambda asked_for: inventory.listing(self.store, of, asked_for))
 
     def inventoried(self, of: Of, name: str, kind: str = "") -> Shape | None:
         """See Reader."""
-        return inventory.single(self._store, of, name, {"kind": kind})
+        return inventory.single(self.store, of, name, {"kind": kind})
 
     def findings(self, given: Mapping[str, str], limit: int) -> Iterator[Shape]:
         """See Reader."""
-        return _pages("findings", given, limit, lambda asked_for: findings.listing(self._store, asked_for))
+        return _pages("findings", given, limit, lambda asked_for: findings.listing(self.store, asked_for))
 
     def finding(self, finding_id: str) -> Shape | None:
         """See Reader."""
-        return findings.single(self._store, finding_id)
+        return findings.single(self.store, finding_id)
 
     def alerts(self, given: Mapping[str, str], limit: int) -> Iterator[Shape]:
         """See Reader."""
-        return _pages("alerts", given, limit, lambda asked_for: alerts.listing(self._store, asked_for))
+        return _pages("alerts", given, limit, lambda asked_for: alerts.listing(self.store, asked_for))
 
     def alert(self, alert_id: str) -> Shape | None:
         """See Reader."""
-        return alerts.single(self._store, alert_id)
+        return alerts.single(self.store, alert_id)
 
     def deliveries(self, given: Mapping[str, str]) -> list[Shape]:
         """See Reader."""
-        found: list[Shape] = alerts.deliveries(self._store, given)["deliveries"]
+        found: list[Shape] = alerts.deliveries(self.store, given)["deliveries"]
         return found
 
     def responses(self, given: Mapping[str, str]) -> list[Shape]:
         """See Reader."""
-        found: list[Shape] = alerts.responses(self._store, given)["responses"]
+        found: list[Shape] = alerts.responses(self.store, given)["responses"]
         return found
 
     def decide(self, about: str, said: Mapping[str, str]) -> None:
         """See Reader. In a store of files nobody listens: the alert itself is changed. Else the broker is told."""
-        decision = alerts.decision(self._store, about, said)
+        decision = alerts.decision(self.store, about, said)
         if decision is None:
             raise Invalid("id", "that of an alert or a response", about)
-        if not self._store.embedded:
+        if not self.store.embedded:
             decided(self._settings, Producer(producer_config(self._settings)), decision)
             return
         if decision.alert is None or decision.what == "request":
@@ -218,25 +218,26 @@ class StoreReader:
             raise Invalid(
                 "what", f"something that can be done to an alert that is {decision.alert.state}", decision.what
             )
-        migrate(self._store)
-        self._store.write_alerts([changed], [])
+        migrate(self.store)
+        self.store.write_alerts([changed], [])
 
     def incident(self, given: Mapping[str, str]) -> Shape:
         """See Reader."""
-        return incidents.answer(self._store, given)
+        return incidents.answer(self.store, given)
 
     def bundle(self, given: Mapping[str, str], target: Path, progress: Told) -> str:
         """See Reader."""
-        key = (self._settings or Settings()).hashing_key
-        return incidents.pack(self._store, given, target, key=key, progress=progress).incident_id
+        prove = proving(self._settings, self.store)
+        key = self._settings.hashing_key
+        return incidents.pack(self.store, given, target, key=key, prove=prove, progress=progress).incident_id
 
     def status(self) -> Shape:
         """See Reader. No process was asked, so there is only `store`."""
-        return state.report(self._store, dict)
+        return state.report(self.store, dict)
 
     def close(self) -> None:
         """See Reader."""
-        self._store.close()
+        self.store.close()
 
 
 class DeskReader:
@@ -360,6 +361,12 @@ class DeskReader:
 
     def close(self) -> None:
         """See Reader. Nothing is held."""
+
+    def ask(self, path: str, body: bytes | None = None) -> Shape:
+        """What the desk answers to a question that may take it long; `error` is in it when there is no such thing."""
+        request = urllib.request.Request(self.address + path, body, {"Content-Type": "application/json"})  # noqa: S310
+        found: Shape = self._get(request, (HTTPStatus.OK, HTTPStatus.NOT_FOUND), timeout=_LONG)
+        return found
 
     def _find(self, path: str, name: str) -> Shape | None:
         found = self._get(path + quote(name, safe=""), (HTTPStatus.OK, HTTPStatus.NOT_FOUND))

@@ -8,7 +8,7 @@ Fails:  400 with the parameter at fault, 404, 503 while the store is away; alway
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from fastapi import APIRouter, HTTPException, Request
@@ -26,7 +26,10 @@ from pipeline.store.pivots import MAX_LIMIT
 _BODY = 64 * 1024
 
 
-def router(store: Store, settings: Settings, status: state.Status, decide: alerts.Decide | None) -> APIRouter:
+def router(
+    store: Store, settings: Settings, status: state.Status, decide: alerts.Decide | None,
+    proving: Callable[[], incidents.Proving | None],
+) -> APIRouter:  # fmt: skip
     """The routes under `/v1`, and `/healthz`. Without `decide` nothing can be decided."""
     routes = APIRouter()
     for of in OF:
@@ -35,7 +38,7 @@ def router(store: Store, settings: Settings, status: state.Status, decide: alert
     _findings(routes, store)
     _alerts(routes, store)
     _decisions(routes, store, decide)
-    _incidents(routes, store, settings)
+    _incidents(routes, store, settings, proving)
 
     @routes.get("/v1/timeline")
     def timeline(request: Request) -> dict[str, Any]:
@@ -157,7 +160,9 @@ def _alerts(routes: APIRouter, store: Store) -> None:
         return alerts.responses(store, request.query_params)
 
 
-def _incidents(routes: APIRouter, store: Store, settings: Settings) -> None:
+def _incidents(
+    routes: APIRouter, store: Store, settings: Settings, proving: Callable[[], incidents.Proving | None]
+) -> None:
     @routes.get("/v1/reconstruct")
     def reconstruct(request: Request) -> dict[str, Any]:
         """The incident that a clue belongs to: `clue` (and `kind`), or `since` and `until`; `cutoff`."""
@@ -166,7 +171,8 @@ def _incidents(routes: APIRouter, store: Store, settings: Settings) -> None:
     @routes.get("/v1/reconstruct/bundle")
     def bundle(request: Request) -> Response:
         """The same as a ZIP archive with report, timelines, graph and proofs; `role` says what of contents is in it."""
-        name, data = incidents.packed(store, request.query_params, key=settings.hashing_key)
+        given, key = request.query_params, settings.hashing_key
+        name, data = incidents.packed(store, given, key=key, prove=proving())
         return Response(data, media_type="application/zip",
                         headers={"content-disposition": f'attachment; filename="{name}"'})  # fmt: skip
 

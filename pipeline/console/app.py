@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from urllib.parse import quote
 
 from fastapi import FastAPI, Request
@@ -12,21 +13,25 @@ from starlette.exceptions import HTTPException
 from pipeline.console import alerts_page, api, findings_page, incidents, inventory_page, page
 from pipeline.console.alerts import Decide
 from pipeline.console.guard import Guard, check_same_origin, content_policy
+from pipeline.console.incidents import Proving
 from pipeline.console.state import Status
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Invalid, Transient
 from pipeline.store import Store
 
 
-def create(store: Store, settings: Settings, status: Status, decide: Decide | None = None) -> FastAPI:
+def create(
+    store: Store, settings: Settings, status: Status, decide: Decide | None = None,
+    proving: Callable[[], Proving | None] = lambda: None,
+) -> FastAPI:  # fmt: skip
     """The application.
 
     `status` tells about the process: `troubles` by part, `lag` by stage, and whatever else; `decide` takes decisions to
-    the alert stage.
+    the alert stage; `proving` gives what writes evidence into bundles, if there is any yet.
     """
     app = FastAPI(title="whodid", docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json")
     app.add_middleware(Guard, host=settings.host, policy=content_policy(page.STYLES))
-    app.include_router(api.router(store, settings, status, decide))
+    app.include_router(api.router(store, settings, status, decide, proving))
     _pages(app, store, settings, status)
     _alerts(app, store, decide)
     _failures(app)

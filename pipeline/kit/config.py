@@ -59,6 +59,14 @@ class Settings(BaseSettings):
     #: A file that says who is told of alerts, how, and what is to be done about them (docs/alerts.md).
     alerts: Path | None = None
 
+    #: Where signed heads of the evidence are published, once and for all: a directory, or `s3://bucket/prefix`; empty =
+    #: `data_dir/evidence`, or beside an embedded store elsewhere; `off` = nothing is logged, nothing can be proven.
+    evidence: str = ""
+    #: The private key that signs them (Ed25519, PEM); default: made once and kept in `data_dir`.
+    evidence_key: Path | None = None
+    #: Time between two heads of a log that grows.
+    head_every: float = Field(10.0, gt=0)
+
     #: HTTP address of collector and console; loopback until told otherwise.
     host: str = "127.0.0.1"
     port: int = Field(8470, ge=0, le=65535)
@@ -81,6 +89,22 @@ class Settings(BaseSettings):
         """What tells another process the same settings."""
         given = self.model_dump(exclude_none=True)
         return {f"{self.model_config['env_prefix']}{name.upper()}": str(value) for name, value in given.items()}
+
+    @property
+    def evidence_place(self) -> str:
+        """Where heads are published; empty if nothing is logged, as of a store in memory unless told otherwise."""
+        if self.evidence:
+            return "" if self.evidence == "off" else self.evidence
+        location = self.clickhouse.removeprefix("chdb://").partition("?")[0]
+        if location == self.clickhouse or Path(location) == (self.data_dir / "clickhouse").resolve():
+            return str(self.data_dir / "evidence")
+        # Each embedded store has heads of its own.
+        return f"{location.rstrip('/')}.evidence" if location.startswith("/") else ""
+
+    @property
+    def evidence_key_file(self) -> Path:
+        """The private key that signs heads."""
+        return self.evidence_key or self.data_dir / "evidence.key"
 
     @property
     def transport_limit(self) -> int:

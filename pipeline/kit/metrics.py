@@ -32,6 +32,8 @@ Name = Literal[
     "recalls_incomplete",
     "rows",
     "store_retries",
+    "leaves",
+    "heads",
 ]
 
 

@@ -23,7 +23,7 @@ from pipeline.kit.failures import Invalid
 from pipeline.report import graphml, markdown, ocsf, timesketch
 from pipeline.report.archive import archived
 from pipeline.report.ascii import line, page
-from pipeline.report.content import Content, cover, covered
+from pipeline.report.content import Content, cover, covered, withheld
 from pipeline.report.graph import graph
 from pipeline.report.html import document as html_document
 from pipeline.report.manifest import Manifest, manifest
@@ -57,7 +57,8 @@ class Bundle:
         yield "report.html", html_document(self.incident, self.shapes, drawn, self.content, proved=proved)
         yield "report.md", markdown.document(self.incident, self.shapes, self.content, proved=proved)
         yield "incident.json", [page(msgspec.to_builtins(self.incident))]
-        yield "timeline.jsonl", (line(one) + "\n" for one in self.shapes)
+        signed = proved and self.content == "hashes"
+        yield "timeline.jsonl", (line(withheld(one) if signed else one) + "\n" for one in self.shapes)
         yield "parts.jsonl", (line(msgspec.to_builtins(one)) + "\n" for one in self.incident.parts)
         yield "timesketch.csv", timesketch.csv_lines(self._rows())
         yield "timesketch.jsonl", timesketch.json_lines(self._rows())

@@ -17,6 +17,8 @@ from pipeline.console.app import create
 from pipeline.kit.clients import producer_config
 from pipeline.kit.config import Settings
 from pipeline.kit.metrics import Metrics
+from pipeline.run import evidence_api
+from pipeline.run.bundle import proving
 from pipeline.run.decide import decided
 from pipeline.run.ending import Ending
 from pipeline.run.status import report
@@ -32,7 +34,10 @@ class DeskRole:
         self._metrics = metrics
         producer = Producer(producer_config(settings))
         decide = partial(decided, settings, producer)
-        app = create(store, settings, self._status, decide) if store is not None else FastAPI()
+        app = FastAPI()
+        if store is not None:
+            app = create(store, settings, self._status, decide, partial(proving, settings, store))
+            app.include_router(evidence_api.router(settings, store))
         if "collect" in roles:
             app.include_router(router(settings, producer))
         self._app = app

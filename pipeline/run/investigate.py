@@ -13,6 +13,7 @@ from pipeline.correlate.watermark import ENDED
 from pipeline.kit.config import Settings
 from pipeline.normalize.context import Context
 from pipeline.normalize.stage import Normalized, process
+from pipeline.run.evidence import Deed, Evidence
 from pipeline.run.stages import BATCH, DISORDER, LAG, Scoring, correlator, recalled, steps_of
 from pipeline.store import Store
 from pipeline.store.queries import counts
@@ -23,6 +24,8 @@ from schemas.entry import PackedEntry
 from schemas.event import head_of
 from schemas.rejected import Record, Rejected
 
+#: The log of investigations.
+LOG = "investigate/0"
 #: Blocks that the inventory is told of at once.
 OWED = 20
 
@@ -60,6 +63,11 @@ class Investigation:
         self._engine = correlator(settings)
         self._scoring = Scoring(settings)
         self.summary = Summary()
+        self._evidence = Evidence(settings, store) if settings.evidence_place else None
+        #: The log of this run: an epoch of its own, in which a batch is what a message is in Kafka.
+        self._log = self._evidence.open(LOG) if self._evidence else None
+        if self._log is not None and self._log.frontier.size:
+            self._log.begin_again()
         #: Rows that the timeline has and the inventory not yet.
         self._owed: list[Written] = []
         #: Whether each Finding stands.
@@ -91,6 +99,8 @@ class Investigation:
         self._recall()
         self._score()
         self._tell()
+        if self._evidence is not None:
+            self._evidence.publish()
         self._conclude()
         self.summary.seconds = round(time.monotonic() - started, 3)
         return self.summary
@@ -146,12 +156,22 @@ class Investigation:
             known = self._outcomes.get(event_id)
             if known is None or known[0] <= entry.revision:
                 self._outcomes[event_id] = (entry.revision, entry.unbound)
+        self._log_all(entries, raw)
         if entries:
             self._owed.append(self._store.write_timeline(entries))
         if raw:
             self._store.write_records(raw)
         if rejected:
             self._store.write_rejected(rejected)
+
+    def _log_all(self, entries: list[PackedEntry], raw: list[RawRecord]) -> None:
+        """Leaves of what is about to be written; a head now and then, when all before is written."""
+        if self._evidence is None or self._log is None or not (entries or raw):
+            return
+        if self._evidence.due:
+            self._evidence.publish()
+        # As they would come out of Kafka, and as they will come back: numbers of the right type.
+        self._evidence.write(self._evidence.leaves([Deed(self._log, self._log.offset + 1, entries, raw)]))
 
     def _score(self, until: int = ENDED) -> None:
         """Findings of what was before an event time."""

@@ -1,7 +1,8 @@
 """The role `store`: entries, steps, findings, raw records and dead letters go from their topics into ClickHouse.
 
-Offsets are committed after the rows are in, and the inventory knows of them. While ClickHouse is away the same block is
-tried again, health is red and nothing is dropped; rows written twice replace themselves.
+Offsets are committed after the rows and their leaves (docs/evidence.md) are in, and the inventory knows of them. While
+ClickHouse is away the same block is tried again, health is red and nothing is dropped; rows written twice replace
+themselves.
 """
 
 from __future__ import annotations
@@ -13,14 +14,16 @@ from functools import partial
 from typing import Any
 
 import msgspec
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
-from pipeline.kit.clients import consumer_config
+from pipeline.evidence.log import Log
+from pipeline.kit.clients import consumer_config, producer_config
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Transient
 from pipeline.kit.metrics import Metrics
 from pipeline.kit.topics import full_name
 from pipeline.run.ending import Ending
+from pipeline.run.evidence import Deed, Evidence, Leaves
 from pipeline.run.recall import Recaller
 from pipeline.store import Store, connect
 from pipeline.store.write import Written
@@ -31,7 +34,7 @@ from schemas.finding import Finding
 from schemas.step import Step, Steps
 
 ENTRIES, FINDINGS, RECORDS, DEAD_LETTERS = "entries", "findings", "records", "dead-letters"
-ALERTS, DELIVERIES, STEPS = "alerts", "deliveries", "steps"
+ALERTS, DELIVERIES, STEPS, TREE_HEADS = "alerts", "deliveries", "steps", "tree-heads"
 #: A block is written when it has so many rows or is so old (seconds).
 BLOCK_ROWS, BLOCK_AGE = 20_000, 0.1
 #: Time between writes, as a multiple of what the last one took, at most LONGEST_AGE (seconds).
@@ -53,6 +56,12 @@ class StoreRole:
         #: Blocks that the timeline has and the inventory not yet: their offsets are not committed before.
         self._owed: list[Written] = []
         self._told = 0.0
+        self._producer = Producer(producer_config(settings))
+        self._evidence = Evidence(settings, self.store, self._send) if settings.evidence_place else None
+        #: Logs of the partitions that this process has.
+        self._logs: dict[tuple[str, int], Log] = {}
+        #: Since when it has its partitions: it is not idle before it could read.
+        self._since = 0.0
         self._decoders: dict[str, msgspec.msgpack.Decoder[Any]] = {
             full_name(settings, ENTRIES): msgspec.msgpack.Decoder(Entries),
             full_name(settings, STEPS): msgspec.msgpack.Decoder(Steps),
@@ -66,13 +75,13 @@ class StoreRole:
     def run(self, end: Ending) -> None:
         """Blocks until the end; what was read is written before it returns."""
         consumer = Consumer(consumer_config(self._settings, "whodid-store"))
-        consumer.subscribe(list(self._decoders))
+        consumer.subscribe(list(self._decoders), on_assign=partial(self._assigned, end), on_revoke=self._revoked)
         recaller = Recaller(self._settings, self.store, self._metrics)
         recaller.start()
         block, age = Block(), BLOCK_AGE
         active = time.monotonic()
         try:
-            while not end.due(max(active, recaller.active) if consumer.assignment() else None):
+            while not end.due(max(active, self._since, recaller.active) if consumer.assignment() else None):
                 recaller.check()
                 for message in consumer.consume(200, 0.05):
                     if self._read(message, block):
@@ -86,14 +95,14 @@ class StoreRole:
                     block = Block()
                     if not self._owed:
                         self._commit(consumer)
-                if not block.rows and self._owes(began):
-                    if not self._until_in(self._tell, end):
-                        return
-                    self._commit(consumer)
+                if not block.rows and not self._settled(consumer, end, began):
+                    return
             if self._until_in(partial(self._write, block), end) and self._until_in(self._tell, end):
+                self._sign(end, last=True)
                 self._commit(consumer)
         finally:
             recaller.close()
+            self._producer.flush(10)
             consumer.close()
 
     def _read(self, message: Message, block: Block) -> bool:
@@ -109,7 +118,54 @@ class StoreRole:
             self._metrics.add("bugs")
             return True
         block.add(value)
+        known = self._logs.get((message.topic(), message.partition()))
+        if known is not None:
+            if isinstance(value, Entries):
+                block.deeds.append(Deed(known, message.offset(), entries=value.entries))
+            elif isinstance(value, Records):
+                block.deeds.append(Deed(known, message.offset(), records=value.records))
         return True
+
+    def _assigned(self, end: Ending, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        """Go on where the last signed head ends, so that every leaf is made of what Kafka has."""
+        # A store that is away is waited for. Told to stop meanwhile, nothing is read any more.
+        self._until_in(partial(self._open_logs, consumer, partitions), end)
+        consumer.assign(partitions)
+        self._since = time.monotonic()
+
+    def _open_logs(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        if self._evidence is None:
+            return
+        for part in partitions:
+            if part.topic in (full_name(self._settings, ENTRIES), full_name(self._settings, RECORDS)):
+                known = self._evidence.open(f"{part.topic}/{part.partition}")
+                self._logs[part.topic, part.partition] = known
+                try:
+                    committed = consumer.committed([part], timeout=10)[0].offset
+                except KafkaException as error:
+                    raise Transient(f"{part.topic}: {error}") from error
+                if committed > known.offset + 1:
+                    part.offset = known.offset + 1
+
+    def _revoked(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+        """What was read of them and is not written yet, their next reader makes leaves of."""
+        for part in partitions:
+            known = self._logs.pop((part.topic, part.partition), None)
+            if known is not None and self._evidence is not None:
+                self._evidence.close([known.name])
+
+    def _sign(self, end: Ending, *, last: bool = False) -> bool:
+        """Sign heads if it is time to: every row and leaf that was read is in. False if told to stop meanwhile."""
+        if self._evidence is None or not (last or self._evidence.due):
+            return True
+        return self._until_in(partial(self._heads, self._evidence), end)
+
+    def _heads(self, evidence: Evidence) -> None:
+        self._metrics.add("heads", evidence.publish())
+        self._producer.poll(0)
+
+    def _send(self, log_name: str, value: bytes) -> None:
+        self._producer.produce(full_name(self._settings, TREE_HEADS), value, key=log_name)
 
     def _until_in(self, write: Callable[[], None], end: Ending) -> bool:
         """Try until the store has it; False only if told to stop while the store is away."""
@@ -129,7 +185,19 @@ class StoreRole:
                 return True
 
     def _write(self, block: Block) -> None:
+        if self._evidence is not None:
+            # Before the rows: a row that has no leaf was put in by somebody else.
+            if block.leaves is None:
+                block.leaves = self._evidence.leaves(block.deeds)
+            self._evidence.write(block.leaves)
         written = self.store.write_timeline(block.entries) if block.entries else None
+        self._write_others(block)
+        self._metrics.add("rows", block.rows)
+        self._metrics.add("leaves", block.leaves.amount if block.leaves else 0)
+        if written is not None:
+            self._owed.append(written)
+
+    def _write_others(self, block: Block) -> None:
         if block.steps:
             self.store.write_steps(block.steps)
         if block.findings:
@@ -144,9 +212,16 @@ class StoreRole:
             self.store.write_records(block.records)
         if block.rejected:
             self.store.write_rejected(block.rejected)
-        self._metrics.add("rows", block.rows)
-        if written is not None:
-            self._owed.append(written)
+
+    def _settled(self, consumer: Consumer, end: Ending, now: float) -> bool:
+        """Between two blocks: heads, and the inventory, if it is time to. False if told to stop meanwhile."""
+        if not self._sign(end):
+            return False
+        if self._owes(now):
+            if not self._until_in(self._tell, end):
+                return False
+            self._commit(consumer)
+        return True
 
     def _owes(self, now: float) -> bool:
         """Whether the inventory is to be told: at once after a pause, so that a new identity is soon seen."""
@@ -178,6 +253,9 @@ class Block:
         self.deliveries: list[Delivery] = []
         self.records: list[Any] = []
         self.rejected: list[Any] = []
+        #: What the messages add to logs, and the leaves that were made of it: once, however often the write is tried.
+        self.deeds: list[Deed] = []
+        self.leaves: Leaves | None = None
         self.started = time.monotonic()
 
     @property

@@ -52,7 +52,11 @@ _EVENT_HEADER, _FOUND_HEADER = _header(len(EVENT_FIELDS)), _header(len(COLUMNS) 
 
 def row(item: Entry | PackedEntry) -> bytes:
     """The values of one row in the order of `COLUMNS`."""
-    data = _event(item)
+    return _event(item)[3:] + found_values(item)
+
+
+def found_values(item: Entry | PackedEntry) -> bytes:
+    """The second part of a row: what was found out."""
     link = actor_link(item.links)
     method, confidence = (link.method, link.confidence) if link else ("none", 0.0)
     found = (
@@ -61,12 +65,17 @@ def row(item: Entry | PackedEntry) -> bytes:
         item.prompt_event, item.unbound, item.links, item.credential_expires, item.credential_revoked, method,
         confidence,
     )  # fmt: skip
-    return data[3:] + _encode(found)[len(_FOUND_HEADER) :]
+    return _encode(found)[len(_FOUND_HEADER) :]
+
+
+def stated_values(item: Entry | PackedEntry) -> list[msgspec.Raw]:
+    """The first part of a row, value by value in the order of `EVENT_FIELDS`. None is decoded."""
+    return _values(_event(item))
 
 
 def told(item: Entry | PackedEntry) -> tuple[bytes, bytes]:
     """The values of one row in the order of `TOLD`, and its key: time and id. None is decoded here either."""
-    stated = _stated(_values(_event(item)))
+    stated = _stated(stated_values(item))
     event_id, time = stated[:2]
     # An array of up to 15 values has a header of one byte.
     return b"".join(stated) + _encode(_found(item))[1:], b"".join((time, event_id))

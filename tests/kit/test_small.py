@@ -30,6 +30,26 @@ def test_the_hash_key_is_made_once_and_only_the_owner_can_read_it(tmp_path):
     assert Settings(data_dir=tmp_path, hash_key="given-by-hand").hashing_key == b"given-by-hand"
 
 
+def test_each_store_has_heads_of_its_own_and_one_in_memory_has_none(tmp_path):
+    def place(clickhouse, **more):
+        return Settings(data_dir=tmp_path, clickhouse=clickhouse, **more).evidence_place
+
+    assert place("http://ch:8123/whodid") == str(tmp_path / "evidence")
+    assert place(f"chdb://{tmp_path}/clickhouse") == str(tmp_path / "evidence")
+    assert place("chdb:///elsewhere/store") == "/elsewhere/store.evidence"
+    assert place("chdb://memory") == ""
+    assert place("chdb://memory", evidence="/heads") == "/heads"
+    assert place("http://ch:8123/whodid", evidence="s3://bucket/prefix") == "s3://bucket/prefix"
+    assert place("http://ch:8123/whodid", evidence="off") == ""
+
+
+def test_the_key_that_signs_is_in_the_data_directory_unless_it_is_named(tmp_path):
+    assert Settings(data_dir=tmp_path).evidence_key_file == tmp_path / "evidence.key"
+    assert Settings(data_dir=tmp_path, evidence_key=tmp_path / "k.pem").evidence_key_file == tmp_path / "k.pem"
+    with pytest.raises(ValidationError, match="head_every"):
+        Settings(head_every=0)
+
+
 def test_an_outbox_sends_full_batches_at_once_and_the_rest_when_flushed():
     sent = []
     outbox = Outbox(lambda topic, partition, items: sent.append((topic, partition, list(items))))

@@ -1,0 +1,1 @@
+"""Entries and raw records become leaves of Merkle logs, whose signed heads prove that nothing was changed since."""
