@@ -86,7 +86,7 @@ def causes(spread: Follower, thread: Thread, acts: Sequence[Weighed]) -> None:
     prompts: dict[str, float] = {}
     for one in acts:
         sure = {link.target: link.confidence for link in one.entry.links}
-        if one.entry.event.kind != "tool_call":
+        if one.entry.event.kind != "tool_call" and one.entry.event.event_id not in thread.doubted:
             _most(calls, one.entry.tool_call_event, one.confidence * sure.get("tool_call", 1.0))
         _most(prompts, one.entry.prompt_event, one.confidence * sure.get("prompt", 1.0))
     for entry in spread.case.entries(list(prompts)):

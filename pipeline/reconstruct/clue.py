@@ -153,7 +153,10 @@ def _chosen(case: Case, threads: list[Thread], why: str, clue: Clue) -> list[See
     for one in threads:
         assess(case, one)
     least = PLAIN if clue.kind == "identity" and any(one.suspicion >= CLEAR for one in threads) else FAINT
-    wrong = [one for one in threads if one.suspicion >= least]
+    # Of one credential, a hand that differs at all from what was known is no owner's for sure.
+    wrong = [
+        one for one in threads if one.suspicion >= least or (clue.kind == "credential" and one.foreign and one.reasons)
+    ]
     if len(wrong) > _SEEDS:
         case.limit(f"{len(wrong)} strands of the clue look wrong: the {_SEEDS} that do most were followed")
         wrong = sorted(wrong, key=lambda one: -one.suspicion)[:_SEEDS]

@@ -114,6 +114,7 @@ def mistaken(spread: Follower, thread: Thread, acts: Sequence[Weighed]) -> None:
         ids = [row.event.event_id for row in rows if not _names(calls.get(row.tool_call_event), row)]
         if ids:
             why = "beside requests that nothing explains, and the tool call said to have made it does not name it"
+            one.doubted.update(ids)
             spread.lead(Lead(one, confidence * MISTAKEN, why, "continued", thread.key.name, ids, ids[:8]))
 
 

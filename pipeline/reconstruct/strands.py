@@ -85,6 +85,8 @@ class Thread:
     suspicion: float = 0.0
     #: Whether another hand is what is usual for its credential or its actor.
     foreign: bool = False
+    #: Ids of requests whose tool call is doubted.
+    doubted: set[str] = field(default_factory=set)
     #: Whether it comes from a network that was not known of its actor.
     elsewhere: bool = False
 
