@@ -10,6 +10,8 @@ from typing import Any
 
 from pipeline.cli import findings_views, views
 from pipeline.cli.remote import DeskReader
+from pipeline.console.incidents import link
+from pipeline.console.inert import inert
 from pipeline.kit.config import Settings
 from pipeline.run.up import Up
 from pipeline.score.findings import DRIFT
@@ -87,7 +89,12 @@ class Demo:
         views.timeline(desk.timeline("session", truth.session, limit=1000), "table", sys.stdout)
         self._say("\nWhat was found in it:\n")
         findings_views.listing(desk.findings({"session": truth.session}, 10), "table", sys.stdout)
+        self._say(f"\nFrom that one key, whodid reconstruct {truth.clue} says:\n")
+        told = desk.incident({"clue": truth.clue, "kind": "credential"})
+        for line in (told["title"], *told["summary"]):
+            self._say(f"  {inert(line)}")
         self._say(f"\nConsole: {address}/?pivot=session&value={truth.session}")
+        self._say(f"Incident: {address}{link('credential', truth.clue)}")
 
 
 def _send(publisher: Publisher, records: list[tuple[str, Record]]) -> None:

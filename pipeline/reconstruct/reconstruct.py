@@ -158,7 +158,8 @@ def _summary(known: Facts, incident: Incident) -> list[str]:
     alive = [one for one in incident.reach.credentials if one.state == "alive"]
     if alive:
         names = ", ".join(one.name for one in alive[:5]) + (f" and {len(alive) - 5} more" if len(alive) > 5 else "")
-        lines.append(f"{len(alive)} credentials of it are still alive: {names}.")
+        many = "credential of it is" if len(alive) == 1 else "credentials of it are"
+        lines.append(f"{len(alive)} {many} still alive: {names}.")
     touched = Counter(one.how for one in incident.reach.resources)
     if touched:
         lines.append("Resources: " + ", ".join(f"{number:,} {how}" for how, number in touched.most_common()) + ".")
