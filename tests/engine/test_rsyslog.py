@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import random
 import shutil
 import socket
 import subprocess
@@ -46,6 +48,15 @@ input(type="imtcp" address="127.0.0.1" port="{port}" ruleset="whodid")
 """
 
 
+def _free() -> int:
+    """A port that nobody has and that nobody else is given: rsyslogd wants a number, and while it starts, other tests ask
+    the system for any free port, which are all above this range. (rsyslogd goes on without a port that is taken.)"""
+    for port in random.sample(range(20_000, 32_000), 100):  # noqa: S311
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise AssertionError("no port is free")
+
+
 class Rsyslog:
     """rsyslogd as a plain process, with a folder of its own."""
 
@@ -57,8 +68,7 @@ class Rsyslog:
         cert.private_key_pem.write_to_path(str(here / "server.key"))
         for blob in cert.cert_chain_pems:
             blob.write_to_path(str(here / "server.pem"), append=True)
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = _free()
         peers = "" if mode == "anon" else 'PermittedPeer=["whodid.example.com"]'
         (here / "rsyslog.conf").write_text(CONFIG.format(here=here, port=self.port, mode=mode, peers=peers))
 
