@@ -49,8 +49,8 @@ input(type="imtcp" address="127.0.0.1" port="{port}" ruleset="whodid")
 
 
 def _free() -> int:
-    """A port that nobody has and nobody else is given: rsyslogd wants a number, and while it starts, other tests ask the
-    system for any free port, which are all above these. (rsyslogd goes on without a port that is taken.)"""
+    """A port that nobody has and nobody else is given: rsyslogd wants a number, and while it starts, other tests ask
+    the system for any free port, which are all above these. (rsyslogd goes on without a port that is taken.)"""
     for port in random.sample(range(20_000, 32_000), 100):
         with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
             return port
