@@ -6,8 +6,8 @@
     entries ─ misuse ─► findings
     findings ─ alerting ─► alerts, cloud-audit (what was decided), entries and steps (verdicts, for the baselines)
 
-State changes only by input (`pipeline.hop`). The timers below send: what waits in the outbox, and marks of how far each
-partition is.
+State changes only by input (`pipeline.hop`). The timers below send: what waits in the outbox, marks of how far each
+partition is, and checkpoints where no input comes any more.
 """
 
 from __future__ import annotations
@@ -232,6 +232,8 @@ class Correlator:
         if now - self._flushed >= LINGER or all(hop.drained for hop in self._hops):
             self._flushed = now
             self._outbox.flush()
+        for hop in self._hops:
+            hop.tend()
 
     async def delivered(self) -> None:
         """Wait until all outputs so far are with the broker; raises if one could not be delivered."""

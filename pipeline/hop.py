@@ -127,8 +127,13 @@ class Hop(Generic[Stage]):
         state.offset = message.offset
         self._owner.metrics.add("batches")
         partition.unacknowledged.append(event)
-        if time.monotonic() - partition.checkpointed >= self._owner.settings.checkpoint_every:
-            self._checkpoint(partition)
+        self._checkpoint_if_due(partition)
+
+    def tend(self) -> None:
+        """Checkpoints that are due where nothing comes any more: else the last messages would never be committed."""
+        for partition in self.partitions.values():
+            if partition.unacknowledged:
+                self._checkpoint_if_due(partition)
 
     def _apply(self, stage: Stage, message: Any, apply: Callable[[Stage, Any], None]) -> None:
         try:
@@ -175,6 +180,10 @@ class Hop(Generic[Stage]):
             self._checkpoint(partition)
             if partition.saving is not None:
                 await partition.saving
+
+    def _checkpoint_if_due(self, partition: Partition[Stage]) -> None:
+        if time.monotonic() - partition.checkpointed >= self._owner.settings.checkpoint_every:
+            self._checkpoint(partition)
 
     def _checkpoint(self, partition: Partition[Stage]) -> None:
         """Take the changes now and make them durable in the background; one checkpoint of a partition at a time."""

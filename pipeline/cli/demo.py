@@ -57,10 +57,13 @@ class Demo:
         return right or stopped.is_set()
 
     def _heard(self, desk: DeskReader, truth: incident.Truth, stopped: threading.Event) -> None:
-        """Wait until the agent's earlier days are in the timeline."""
+        """Wait until the agent's earlier days are in the timeline, beside those of earlier demonstrations."""
         deadline = time.monotonic() + WAIT
-        while time.monotonic() < deadline and not stopped.wait(0.2):
-            if len(list(desk.timeline("actor", truth.agent, limit=1000))) >= truth.earlier:
+        each, waiting = truth.earlier // len(truth.earlier_sessions), list(truth.earlier_sessions)
+        while waiting and time.monotonic() < deadline:
+            if len(list(desk.timeline("session", waiting[-1], limit=1000))) >= each:
+                waiting.pop()
+            elif stopped.wait(0.2):
                 return
 
     def _await(self, desk: DeskReader, truth: incident.Truth, stopped: threading.Event) -> bool:

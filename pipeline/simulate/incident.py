@@ -38,8 +38,10 @@ class Truth:
     human: str
     session: str
     records: int
-    #: How many of the records were there before that day.
+    #: How many of the records were there before that day,
     earlier: int
+    #: and the sessions that they tell of, oldest first.
+    earlier_sessions: tuple[str, ...]
 
 
 class _Story:
@@ -50,6 +52,7 @@ class _Story:
         # Two tellings are two incidents: their ids must not be the same.
         self.ids = shapes.Ids(SEED + start)
         self.conversation = f"conv-{self.ids.hexadecimal(8)}"
+        self.earlier: list[str] = []
         self.arrivals: list[tuple[int, int, str, Record]] = []
         pod, agent, pay = (self.ids.key("ASIA") for _ in range(3))
         self.pod_key, self.agent_key, self.pay_key = pod, agent, pay
@@ -77,6 +80,7 @@ class _Story:
             self.conversation,
             len(self.arrivals),
             sum(at < self.start - 10 * MINUTE for at, *_ in self.arrivals),
+            tuple(self.earlier),
         )
 
 
@@ -167,7 +171,8 @@ def _routine(story: _Story) -> None:
             (10, 2.1, "send_money", paid, "transfer ok"),
             (14, 1.1, "send_message", {"to": ANA, "text": "All invoices are paid."}, "sent"),
         ]
-        _task(story, f"conv-{story.ids.hexadecimal(8)}", story.start - day * 24 * 60 * MINUTE, calls)
+        story.earlier.append(f"conv-{story.ids.hexadecimal(8)}")
+        _task(story, story.earlier[-1], story.start - day * 24 * 60 * MINUTE, calls)
 
 
 def _agent(story: _Story) -> None:

@@ -44,13 +44,14 @@ def nothing_left(tmp_path):
 
 
 @pytest.mark.usefixtures("nothing_left")
-def test_the_demo_ends_by_itself_and_tells_the_whole_story(tmp_path):
-    child, _ = start(tmp_path, "demo", "--exit")
-    out, err = child.communicate(timeout=120)
-    assert child.returncode == 0, err
-    for part in ("342 native records sent to four topics", "Chain of credentials", "bedrock:ListFoundationModels",
-                 "ana@example.com", "user was in a tool result", "tool-chain-drift"):  # fmt: skip
-        assert part in out, out
+def test_the_demo_ends_by_itself_and_tells_the_whole_story_each_time(tmp_path):
+    for _ in range(2):
+        child, _ = start(tmp_path, "demo", "--exit")
+        out, err = child.communicate(timeout=120)
+        assert child.returncode == 0, err
+        for part in ("342 native records sent to four topics", "Chain of credentials", "bedrock:ListFoundationModels",
+                     "ana@example.com", "user was in a tool result", "tool-chain-drift"):  # fmt: skip
+            assert part in out, out
 
 
 @pytest.mark.usefixtures("nothing_left")
