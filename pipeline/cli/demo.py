@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pipeline.cli import findings_views, views
-from pipeline.cli.remote import DeskReader
+from pipeline.cli.desk import DeskReader
 from pipeline.console.incidents import link
 from pipeline.console.inert import inert
 from pipeline.kit.config import Settings

@@ -15,8 +15,9 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from pipeline.cli.desk import DeskReader
 from pipeline.cli.main import app, fail
-from pipeline.cli.remote import DeskReader, StoreReader, open_reader
+from pipeline.cli.remote import StoreReader, open_reader
 from pipeline.cli.stored import Place, stored
 from pipeline.cli.tables import Column, grid
 from pipeline.console.inert import inert

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from pipeline.cli import incident_views
 from pipeline.cli.main import app, fail
-from pipeline.cli.remote import Reader
+from pipeline.cli.reader import Reader
 from pipeline.cli.stored import Place, stored
 from pipeline.kit.failures import Invalid
 from pipeline.reconstruct.clue import KINDS

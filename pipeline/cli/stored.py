@@ -14,7 +14,8 @@ from typing import Annotated, Any, Literal
 import typer
 
 from pipeline.cli.main import settings_from
-from pipeline.cli.remote import Reader, open_reader, open_store
+from pipeline.cli.reader import Reader
+from pipeline.cli.remote import open_reader, open_store
 from pipeline.kit.config import Settings
 from pipeline.store import Store
 

@@ -16,17 +16,17 @@ from pipeline.correlate.crew import mentions_of, request_of
 from pipeline.correlate.flow import flow_of
 from pipeline.correlate.held import Held
 from pipeline.correlate.inflight import SECOND, Calls, Model, Request, learn, weigh
-from pipeline.correlate.keys import ACTOR, SESSION
+from pipeline.correlate.keys import SESSION
 from pipeline.correlate.links import CLOUD, Owner, Weighed, causes, note_call, note_outer, note_prompt, note_spawn
 from pipeline.correlate.origins import Known, Seen, fingerprinted, trace_arguments
 from pipeline.correlate.station import Station, hash_of
+from pipeline.correlate.steps import matters, step_of
 from pipeline.correlate.watermark import ENDED
 from pipeline.kit.state import PartitionState
 from schemas.batch import REVISIONS, Attribution, Batch, Item, Leave, Own
 from schemas.entry import PackedEntry
 from schemas.event import Event, Head, head_of, packed, unpacked
-from schemas.prints import WORD
-from schemas.step import EXPLAINED, Flow, Step
+from schemas.step import Flow, Step
 
 #: Clocks differ, and CloudTrail's has one second: facts reach back this far (microseconds).
 SLACK = 20 * SECOND
@@ -35,8 +35,6 @@ QUIET = 30 * SECOND
 #: Requests that a session's model is learned from at most: its latest.
 TAUGHT_BY = 2000
 
-#: Words of a prompt that tell which task it is.
-WORDS = 128
 
 NEVER = 2**62
 
@@ -221,7 +219,7 @@ class Sessions(Station):
         self.holding.touch(key, event.event_id)
         entry.revision = step.revision = held.incoming * REVISIONS + held.changed
         self._entries.append(entry)
-        if owner is not None and _matters(step, event, revised=held.changed > 0):
+        if owner is not None and matters(step, event, revised=held.changed > 0):
             self.steps.append(step)
 
     def _flow(self, key: str, event: Event, tool: str) -> Flow | None:
@@ -371,33 +369,3 @@ def entry_of(event: msgspec.Raw, attribution: Attribution, revision: int) -> Pac
         credential_expires=attribution.credential_expires,
         credential_revoked=attribution.credential_revoked,
     )
-
-
-def _matters(step: Step, event: Head, *, revised: bool) -> bool:
-    """Whether the scoring stage is told: of prompts, calls, and requests that no call explains, or one does now."""
-    if not step.actor:
-        # Its past cannot be told from that of others; when it is known who acts, the entry is revised.
-        return False
-    if event.kind in CLOUD:
-        return revised or step.explained < EXPLAINED
-    return bool(step.words) or step.flow is not None
-
-
-def step_of(entry: PackedEntry, event: Head) -> Step:
-    """What the scoring stage is told of an entry of a session."""
-    step = Step(
-        key=ACTOR + entry.actor,
-        session=entry.session,
-        event_id=event.event_id,
-        revision=0,
-        time=event.time,
-        actor=entry.actor,
-        actor_kind=entry.actor_kind,
-        human=entry.human,
-        tool=event.action,
-    )
-    if isinstance(event, Event):
-        step.words = [token for token in event.tokens if token & WORD][:WORDS] if event.kind == "prompt" else []
-    else:
-        step.explained = next((link.confidence for link in entry.links if link.target == "tool_call"), 0.0)
-    return step

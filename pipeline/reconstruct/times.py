@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from pipeline.store import shapes
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+SECOND = 1_000_000
 
 
 def iso(time: int) -> str:
-    """ISO 8601 in UTC, to the second; a time outside the years 1 to 9999 as a number of microseconds."""
-    try:
-        return (_EPOCH + timedelta(seconds=time // 1_000_000)).isoformat().replace("+00:00", "Z")
-    except OverflowError:
-        return f"{time} us"
+    """ISO 8601 in UTC, to the second."""
+    return shapes.iso(time // SECOND * SECOND)
 
 
 def lasting(seconds: float) -> str:

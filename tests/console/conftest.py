@@ -1,8 +1,9 @@
 import pytest
 from typer.testing import CliRunner
 
+from pipeline.cli.desk import DeskReader
 from pipeline.cli.main import app
-from pipeline.cli.remote import DeskReader, StoreReader
+from pipeline.cli.remote import StoreReader
 from pipeline.console.app import create
 from pipeline.kit.config import Settings
 from pipeline.store import connect

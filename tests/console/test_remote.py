@@ -6,7 +6,8 @@ import threading
 
 import pytest
 
-from pipeline.cli.remote import DeskReader, open_reader
+from pipeline.cli.desk import DeskReader
+from pipeline.cli.remote import open_reader
 from pipeline.console.app import create
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Invalid, Transient

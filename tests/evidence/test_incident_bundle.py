@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from pipeline.cli.remote import DeskReader, StoreReader
+from pipeline.cli.desk import DeskReader
+from pipeline.cli.remote import StoreReader
 from pipeline.console.app import create
 from pipeline.kit.config import Settings
 from pipeline.run.bundle import proving

@@ -13,8 +13,8 @@ from pipeline.cli import (
     replay,  # noqa: F401  (registers its commands)
     replay_views,
 )
+from pipeline.cli.desk import DeskReader
 from pipeline.cli.main import app
-from pipeline.cli.remote import DeskReader
 from pipeline.kit.failures import Transient
 from pipeline.score import baseline, model
 from pipeline.store import connect, replays
