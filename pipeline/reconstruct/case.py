@@ -14,7 +14,6 @@ from pipeline.store.findings import findings
 from pipeline.store.hands import Hand
 from pipeline.store.pivots import Rows
 from schemas.entry import Entry
-from schemas.finding import Finding
 
 #: Rows of one strand and of all of them that are read at most; actors that are asked for at once.
 ROWS, ALL_ROWS, TOGETHER = 20_000, 100_000, 50
@@ -33,7 +32,6 @@ class Case:
         self._threads: dict[Key, Thread] = {}
         self._asked: dict[tuple[str, str], list[Thread]] = {}
         self._firsts: dict[str, dict[str, int]] = {}
-        self._findings: dict[str, list[Finding]] = {}
         self._entries: dict[str, Entry] = {}
         self._of_resource: dict[str, list[Entry]] = {}
         self._issuing: dict[str, Entry | None] = {}
@@ -65,16 +63,11 @@ class Case:
             for actor in chunk:
                 self._keep("actor", actor, by_actor[actor])
                 self._firsts[actor] = _firsts(by_actor[actor])
-                self._findings[actor] = []
             self._find(chunk)
 
     def first_time(self, actor: str) -> dict[str, int]:
         """When an actor did each action for the first time; `past` has to know it."""
         return self._firsts.get(actor, {})
-
-    def found(self, actor: str) -> list[Finding]:
-        """What detections found of an actor and nobody called harmless; `past` has to know it."""
-        return self._findings.get(actor, [])
 
     def rows(self, thread: Thread, since: int | None = None, until: int | None = None) -> list[Entry]:
         """Current entries of a strand in a span, oldest first, at most `ROWS`."""
@@ -163,7 +156,6 @@ class Case:
         kept = [one for one in page.findings if one.finding_id not in harmless]
         self.entries([name for one in kept for name in one.entries])
         for one in kept:
-            self._findings.setdefault(one.actor, []).append(one)
             for entry in self.entries(one.entries):
                 thread = self._threads.get(key_of(entry))
                 if thread is not None:
