@@ -10,7 +10,7 @@ from typing import Any
 
 from pipeline.cli import findings_views, views
 from pipeline.cli.desk import DeskReader
-from pipeline.console.incidents import link
+from pipeline.console import links
 from pipeline.console.inert import inert
 from pipeline.kit.config import Settings
 from pipeline.run.up import Up
@@ -96,8 +96,8 @@ class Demo:
         told = desk.incident({"clue": truth.clue, "kind": "credential"})
         for line in (told["title"], *told["summary"]):
             self._say(f"  {inert(line)}")
-        self._say(f"\nConsole: {address}/?pivot=session&value={truth.session}")
-        self._say(f"Incident: {address}{link('credential', truth.clue)}")
+        self._say(f"\nConsole: {address}{links.session(truth.session)}")
+        self._say(f"Incident: {address}{links.reconstruction('credential', truth.clue)}")
 
 
 def _send(publisher: Publisher, records: list[tuple[str, Record]]) -> None:

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote, urlencode
 
 import msgspec
 
@@ -84,16 +83,6 @@ def item(one: Finding) -> dict[str, Any]:
     """The JSON object of one finding."""
     values = msgspec.structs.asdict(one)
     return {name: values[name] for name in _FIRST} | {"time": iso(one.time)}
-
-
-def linked(shape: Mapping[str, Any]) -> dict[str, Any]:
-    """The same with the addresses of itself, and of its session's and its actor's timelines (empty: it has none)."""
-
-    def timeline(pivot: str) -> str:
-        return "/?" + urlencode({"pivot": pivot, "value": shape[pivot]}) if shape[pivot] else ""
-
-    single = "/v1/findings/" + quote(shape["finding_id"], safe="")
-    return {**shape, "single": single, "of_session": timeline("session"), "of_actor": timeline("actor")}
 
 
 def _names(store: Rows, given: Mapping[str, str]) -> dict[str, list[Known]]:

@@ -15,16 +15,14 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 import msgspec
 
-from pipeline.console import asked
-from pipeline.console.page import STYLES, template
+from pipeline.console import asked, links
 from pipeline.console.shapes import iso, moment
-from pipeline.kit.failures import Invalid, Transient
+from pipeline.kit.failures import Invalid
 from pipeline.reconstruct import CUTOFF, reconstruct
-from pipeline.reconstruct.clue import KINDS, recognise
+from pipeline.reconstruct.clue import recognise
 from pipeline.report import bundle, html
 from pipeline.report.content import ROLES, Content
 from pipeline.report.graph import graph
@@ -74,33 +72,18 @@ def _timed(value: Any) -> Any:  # noqa: ANN401  (what JSON may be)
     return [_timed(one) for one in value] if isinstance(value, list) else value
 
 
-def render(store: Rows, given: Mapping[str, str], key: bytes) -> tuple[int, Iterable[str], str]:
-    """HTTP status, document and Content-Security-Policy (empty: that of the console) of the page of an incident."""
-    query = {**dict.fromkeys(PARAMETERS, ""), "cutoff": str(CUTOFF), "role": ROLE, **given}
-    error, code = "", 200
-    if query["clue"] or (query["since"] and query["until"]):
-        try:
-            return 200, _report(*found(store, given), given, key), html.own_policy()
-        except Invalid as failure:
-            error, code = str(failure), 404 if failure.field == "clue" else 400
-        except Transient as failure:
-            error, code = str(failure), 503
-    page = template("incident.html")(styles=STYLES, query=query, kinds=KINDS, roles=tuple(ROLES), error=error)
-    return code, [page], ""
-
-
-def link(kind: str, clue: str) -> str:
-    """Where the incident of a clue is shown."""
-    return "/incident?" + urlencode({"clue": clue, "kind": kind})
+def report(store: Rows, given: Mapping[str, str], key: bytes) -> tuple[Iterable[str], str]:
+    """The document of an incident, and the Content-Security-Policy that it needs. Raises as `found` does."""
+    return _report(*found(store, given), given, key), html.own_policy()
 
 
 def _report(incident: Incident, entries: list[Entry], given: Mapping[str, str], key: bytes) -> Iterator[str]:
     content = content_of(given)
     made = bundle.Bundle(incident, entries, content, key)
-    asked_for = urlencode({name: value for name, value in given.items() if value})
-    links = [("Console", "/"), ("Other clue", "/incident"), ("Take it away", f"/v1/reconstruct/bundle?{asked_for}")]
+    away = links.with_query("/v1/reconstruct/bundle", given)
+    ways = [("Console", "/"), ("Other clue", "/reconstruct"), ("Take it away", away)]
     drawn = graph(made.incident, made.shapes)
-    yield from html.document(made.incident, made.shapes, drawn, content, proved=False, links=links)
+    yield from html.document(made.incident, made.shapes, drawn, content, proved=False, links=ways)
 
 
 def pack(

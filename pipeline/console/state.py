@@ -38,6 +38,11 @@ def holdings(store: Store) -> dict[str, Any]:
         return {"error": str(error)}
 
 
+def told(report: dict[str, Any]) -> list[str]:
+    """What a report says is wrong, a line each."""
+    return [f"{part}: {reason}" for part, reason in report.get("troubles", {}).items()]
+
+
 def troubles(store: Store, status: Status) -> list[str]:
     """Why this process is not healthy; empty when it is. A destination that is away makes nothing of ours ill."""
     told = status().get("troubles", {})
