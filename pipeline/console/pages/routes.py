@@ -11,7 +11,17 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from pipeline.console import links
 from pipeline.console.guard import check_same_origin
-from pipeline.console.pages import alerts, findings, inventory, overview, reconstruction, timeline
+from pipeline.console.pages import (
+    alerts,
+    credential,
+    findings,
+    identity,
+    inventory,
+    overview,
+    reconstruction,
+    session,
+    timeline,
+)
 from pipeline.console.pages.desk import Desk
 from pipeline.console.pages.forms import form
 from pipeline.console.pages.frame import Page, answer, answered
@@ -27,6 +37,9 @@ _PAGES: dict[str, View] = {
     "/findings/{name:path}": findings.single,
     "/alerts": alerts.page,
     "/alerts/{name:path}": alerts.single,
+    "/sessions/{name:path}": session.page,
+    "/identities/{name:path}": identity.page,
+    "/credentials/{name:path}": credential.page,
 }
 
 
