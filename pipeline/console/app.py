@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Resp
 from starlette.exceptions import HTTPException
 
 from pipeline.console import alerts_page, api, findings_page, incidents, inventory_page, page
+from pipeline.console.access.gate import Gate
 from pipeline.console.alerts import Decide
 from pipeline.console.guard import Guard, check_same_origin, content_policy
 from pipeline.console.incidents import Proving
@@ -30,6 +31,7 @@ def create(
     the alert stage; `proving` gives what writes evidence into bundles, if there is any yet.
     """
     app = FastAPI(title="whodid", docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json")
+    app.add_middleware(Gate)
     app.add_middleware(Guard, host=settings.host, policy=content_policy(page.STYLES))
     app.include_router(api.router(store, settings, status, decide, proving))
     _pages(app, store, settings, status)
