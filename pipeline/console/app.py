@@ -15,6 +15,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from pipeline.console import api
+from pipeline.console.access.gate import Gate
 from pipeline.console.alerts import Decide
 from pipeline.console.guard import Guard
 from pipeline.console.incidents import Proving
@@ -37,6 +38,7 @@ def create(
     the alert stage; `proving` gives what writes evidence into bundles, if there is any yet.
     """
     app = FastAPI(title="whodid", docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json")
+    app.add_middleware(Gate)
     app.add_middleware(Guard, host=settings.host)
     app.include_router(api.router(store, settings, status, decide, proving))
     app.include_router(routes.router(Desk(store, settings, status, decide, lambda: time.time_ns() // 1000)))
