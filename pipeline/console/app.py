@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from pipeline.console import api
+from pipeline.console import api, casework_api
 from pipeline.console.access.gate import Gate
 from pipeline.console.alerts import Decide
 from pipeline.console.guard import Guard
@@ -41,6 +41,7 @@ def create(
     app.add_middleware(Gate)
     app.add_middleware(Guard, host=settings.host)
     app.include_router(api.router(store, settings, status, decide, proving))
+    app.include_router(casework_api.router(store))
     app.include_router(routes.router(Desk(store, settings, status, decide, lambda: time.time_ns() // 1000)))
     app.mount(STATIC, _Static(directory=str(files("pipeline.console").joinpath("static"))), name="static")
     _failures(app)

@@ -35,7 +35,8 @@ def reads(role: Role) -> Right:
     return Right(role, "read")
 
 
-#: Method and path as the route is declared → the least role. A GET asks a key for the scope `read`, all else for `write`.
+#: Method and path as the route is declared → the least role. A GET asks a key for the scope `read`, all else for
+#: `write`.
 #: Add a route: add its line.
 RIGHTS: dict[str, Role | Right] = {
     # Strangers.
@@ -76,6 +77,26 @@ RIGHTS: dict[str, Role | Right] = {
     # Decisions. What touches a response takes more: see DECISIONS.
     "POST /v1/{kind}/{about}/decisions": Role.ANALYST,
     "POST /alerts/{name}/decide": Role.ANALYST,
+    # What people say of what they see.
+    "GET /v1/cases": Role.VIEWER,
+    "GET /v1/cases/{case_id}": Role.VIEWER,
+    "GET /v1/cases/{case_id}/export": Role.VIEWER,
+    "POST /v1/cases": Role.ANALYST,
+    "PATCH /v1/cases/{case_id}": Role.ANALYST,
+    "GET /v1/notes/{about}/{name:path}": Role.VIEWER,
+    "POST /v1/notes/{about}/{name:path}": Role.ANALYST,
+    "DELETE /v1/notes/{about}/{note_id}/{name:path}": Role.ANALYST,
+    "GET /v1/views": Role.VIEWER,
+    "POST /v1/views": Role.ANALYST,
+    "DELETE /v1/views/{name:path}": Role.ANALYST,
+    "POST /cases": Role.ANALYST,
+    "POST /cases/{name}/change": Role.ANALYST,
+    "POST /cases/{name}/notes": Role.ANALYST,
+    "POST /cases/{name}/notes/{note_id}/remove": Role.ANALYST,
+    "POST /notes/{about}/{name:path}": Role.ANALYST,
+    "POST /pins": Role.ANALYST,
+    "POST /views": Role.ANALYST,
+    "POST /views/drop": Role.ANALYST,
     # Pages.
     "GET /": Role.VIEWER,
     "GET /timeline": Role.VIEWER,
@@ -88,6 +109,10 @@ RIGHTS: dict[str, Role | Right] = {
     "GET /alerts": Role.VIEWER,
     "GET /alerts/{name:path}": Role.VIEWER,
     "GET /reconstruct": Role.VIEWER,
+    "GET /cases": Role.VIEWER,
+    "GET /cases/{name}": Role.VIEWER,
+    "GET /cases/{name}/story": Role.VIEWER,
+    "GET /pins": Role.ANALYST,
     # A reader may end what they began, whatever else they may.
     "POST /logout": reads(Role.VIEWER),
     # Who may use the desk, and who has read what.

@@ -10,6 +10,7 @@ from pipeline.console import asked, inventory
 from pipeline.console.pages.desk import Desk
 from pipeline.console.pages.frame import Page, missing
 from pipeline.console.pages.lives import family
+from pipeline.console.pages.notes import said
 from pipeline.console.pages.scale import WIDTH, lasting
 from pipeline.store.inventory import several
 
@@ -34,4 +35,5 @@ def page(desk: Desk, request: Request, name: str) -> Page:
         "credential": found, "family": drawn, "width": WIDTH, "lasting": lasting,
         "cut": found["family_truncated"] or len(issuances) == DRAWN,
     }  # fmt: skip
+    values |= said(desk, request, "credential", name)
     return Page("credential.html", name, values)

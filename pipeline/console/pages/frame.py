@@ -28,7 +28,7 @@ MENU = (
     ("/timeline", "Timeline", "t"),
     ("/alerts", "Alerts", "a"),
     ("/findings", "Findings", "f"),
-    ("/incidents", "Incidents", "i"),
+    ("/cases", "Cases", "i"),
     ("/inventory?of=identities", "Identities", "d"),
     ("/inventory?of=credentials", "Credentials", "c"),
     ("/inventory?of=sessions", "Sessions", "s"),
@@ -63,14 +63,14 @@ def answered(request: Request, made: Callable[[], Page]) -> HTMLResponse:
     try:
         return answer(request, made())
     except Invalid as failure:
-        return answer(request, _failed("That cannot be asked", str(failure), 400))
+        return answer(request, failed("That cannot be asked", str(failure), 400))
     except Transient as failure:
-        return answer(request, _failed("The store does not answer", str(failure), 503))
+        return answer(request, failed("The store does not answer", str(failure), 503))
 
 
 def missing(what: str, name: str, why: str) -> Page:
     """There is no such thing; `why` says what to do."""
-    return _failed(f"No {what} of this name", f"{name[:200]} is not here. {why}", 404)
+    return failed(f"No {what} of this name", f"{name[:200]} is not here. {why}", 404)
 
 
 def surety(confidence: float) -> str:
@@ -95,7 +95,8 @@ def band(risk: float) -> str:
 _BANDS = (("critical", 0.95), ("high", 0.8), ("medium", 0.55), ("low", 0.0001))
 
 
-def _failed(title: str, message: str, status: int) -> Page:
+def failed(title: str, message: str, status: int) -> Page:
+    """Something is wrong; the message says what to do."""
     return Page("failure.html", title, {"message": message}, status)
 
 

@@ -9,6 +9,7 @@ from fastapi import Request
 from pipeline.console import asked, findings, inventory
 from pipeline.console.pages.desk import Desk
 from pipeline.console.pages.frame import Page, missing
+from pipeline.console.pages.notes import said
 from pipeline.console.shapes import moment
 from pipeline.store import cadence
 from pipeline.store.aliases import names_of
@@ -34,6 +35,7 @@ def page(desk: Desk, request: Request, name: str) -> Page:
         "findings": findings.listing(desk.store, about)["findings"] if acting else [],
         "days": _days(found.get("behaviour", [])),
     }  # fmt: skip
+    values |= said(desk, request, "identity", name)
     return Page("identity.html", name, values)
 
 

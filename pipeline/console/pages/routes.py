@@ -13,6 +13,7 @@ from pipeline.console import links
 from pipeline.console.guard import check_same_origin
 from pipeline.console.pages import (
     alerts,
+    cases,
     credential,
     findings,
     identity,
@@ -21,6 +22,7 @@ from pipeline.console.pages import (
     reconstruction,
     session,
     timeline,
+    words,
 )
 from pipeline.console.pages.desk import Desk
 from pipeline.console.pages.forms import form
@@ -38,6 +40,10 @@ _PAGES: dict[str, View] = {
     "/alerts": alerts.page,
     "/alerts/{name:path}": alerts.single,
     "/sessions/{name:path}": session.page,
+    "/cases": cases.page,
+    "/cases/{name}": cases.single,
+    "/cases/{name}/story": cases.story,
+    "/pins": cases.choices,
     "/identities/{name:path}": identity.page,
     "/credentials/{name:path}": credential.page,
 }
@@ -50,6 +56,7 @@ def router(desk: Desk) -> APIRouter:
         _shown(routes, desk, path, view)
     _decisions(routes, desk)
     _reconstruction(routes, desk)
+    routes.include_router(words.router(desk))
     return routes
 
 

@@ -9,6 +9,7 @@ from fastapi import Request
 from pipeline.console import asked, findings, inventory, links
 from pipeline.console.pages.desk import Desk
 from pipeline.console.pages.frame import Page, missing
+from pipeline.console.pages.notes import said
 from pipeline.console.pages.scale import WIDTH, lasting
 from pipeline.console.pages.waterfall import waterfall
 from pipeline.store.pivots import timeline
@@ -33,4 +34,5 @@ def page(desk: Desk, request: Request, name: str) -> Page:
         "findings": findings.listing(desk.store, {"session": name, "limit": str(FOUND)})["findings"],
         "lasting": lasting,
     }  # fmt: skip
+    values |= said(desk, request, "session", name)
     return Page("session.html", f"Session {name}", values)
