@@ -113,6 +113,10 @@ RIGHTS: dict[str, Role | Right] = {
     "GET /cases/{name}": Role.VIEWER,
     "GET /cases/{name}/story": Role.VIEWER,
     "GET /pins": Role.ANALYST,
+    "GET /status": Role.VIEWER,
+    "GET /dead-letters": Role.ANALYST,
+    "GET /dead-letters/{name:path}": Role.ANALYST,
+    "GET /settings": Role.ADMIN,
     # A reader may end what they began, whatever else they may.
     "POST /logout": reads(Role.VIEWER),
     # Who may use the desk, and who has read what.

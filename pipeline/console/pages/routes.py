@@ -18,6 +18,7 @@ from pipeline.console.pages import (
     findings,
     identity,
     inventory,
+    operations,
     overview,
     reconstruction,
     session,
@@ -44,6 +45,10 @@ _PAGES: dict[str, View] = {
     "/cases/{name}": cases.single,
     "/cases/{name}/story": cases.story,
     "/pins": cases.choices,
+    "/status": operations.status,
+    "/dead-letters": operations.dead_letters,
+    "/dead-letters/{name:path}": operations.dead_letter,
+    "/settings": operations.settings,
     "/identities/{name:path}": identity.page,
     "/credentials/{name:path}": credential.page,
 }
