@@ -11,6 +11,7 @@ from starlette.requests import Request
 
 from pipeline.alert.life import VERDICTS
 from pipeline.console import alerts, api, incidents
+from pipeline.console.access.who import Who
 from pipeline.console.page import STYLES, template
 from pipeline.kit.failures import Invalid, Transient
 from pipeline.store import Store
@@ -65,16 +66,20 @@ async def form(request: Request) -> dict[str, str]:
     return dict(parse_qsl(data.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=20))
 
 
-def decide(store: Store, decide: alerts.Decide | None, alert_id: str, given: Mapping[str, str]) -> tuple[int, str]:
+def decide(
+    store: Store, decide: alerts.Decide | None, alert_id: str, given: Mapping[str, str], by: Who
+) -> tuple[int, str]:
     """Take what a form says; no HTML if it was taken, else the page with the reason."""
     said = dict(given)
     about = said.pop("about", alert_id)
     try:
-        api.accept(store, decide, about, said)
+        api.accept(store, decide, about, said, by)
     except Invalid as failure:
         return single(store, alert_id, str(failure), 400)
-    except (Transient, HTTPException) as failure:
-        return single(store, alert_id, str(getattr(failure, "detail", failure)), 503)
+    except HTTPException as failure:
+        return single(store, alert_id, str(failure.detail), failure.status_code)
+    except Transient as failure:
+        return single(store, alert_id, str(failure), 503)
     return 303, ""
 
 

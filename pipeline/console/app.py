@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from urllib.parse import quote
 
 from fastapi import FastAPI, Request
@@ -11,9 +11,10 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Resp
 from starlette.exceptions import HTTPException
 
 from pipeline.console import alerts_page, api, findings_page, incidents, inventory_page, page
-from pipeline.console.access.gate import Gate
+from pipeline.console.access.install import install
+from pipeline.console.access.record import Tell
+from pipeline.console.access.who import who
 from pipeline.console.alerts import Decide
-from pipeline.console.guard import Guard, check_same_origin, content_policy
 from pipeline.console.incidents import Proving
 from pipeline.console.state import Status
 from pipeline.kit.config import Settings
@@ -23,16 +24,16 @@ from pipeline.store import Store
 
 def create(
     store: Store, settings: Settings, status: Status, decide: Decide | None = None,
-    proving: Callable[[], Proving | None] = lambda: None,
+    proving: Callable[[], Proving | None] = lambda: None, tell: Tell | None = None,
 ) -> FastAPI:  # fmt: skip
     """The application.
 
     `status` tells about the process: `troubles` by part, `lag` by stage, and whatever else; `decide` takes decisions to
-    the alert stage; `proving` gives what writes evidence into bundles, if there is any yet.
+    the alert stage; `proving` gives what writes evidence into bundles, if there is any yet; `tell` takes events about
+    who used the desk to the topic `cloud-audit`. Whoever adds routes adds their rights (`access.rights`).
     """
     app = FastAPI(title="whodid", docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json")
-    app.add_middleware(Gate)
-    app.add_middleware(Guard, host=settings.host, policy=content_policy(page.STYLES))
+    install(app, store, settings, page.STYLES, tell)
     app.include_router(api.router(store, settings, status, decide, proving))
     _pages(app, store, settings, status)
     _alerts(app, store, decide)
@@ -83,9 +84,8 @@ def _alerts(app: FastAPI, store: Store, decide: Decide | None) -> None:
     @app.post("/alerts/{alert_id}/decide", include_in_schema=False)
     async def decided(alert_id: str, request: Request) -> Response:
         """What a form of that page says."""
-        check_same_origin(request.scope)
         form = await alerts_page.form(request)
-        code, html = await run_in_threadpool(alerts_page.decide, store, decide, alert_id, form)
+        code, html = await run_in_threadpool(alerts_page.decide, store, decide, alert_id, form, who(request))
         return HTMLResponse(html, code) if html else RedirectResponse(f"/alerts/{quote(alert_id, safe='')}", 303)
 
 
@@ -103,8 +103,10 @@ def _failures(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     def refused(_: Request, error: HTTPException) -> JSONResponse:
         """Not found, or not allowed."""
-        return _error(error.status_code, str(error.detail).partition(":")[0], str(error.detail))
+        detail = str(error.detail)
+        named = detail.partition(":")[0] if ":" in detail else ""
+        return _error(error.status_code, named, detail, error.headers)
 
 
-def _error(code: int, parameter: str, message: str) -> JSONResponse:
-    return JSONResponse({"error": {"parameter": parameter, "message": message}}, code)
+def _error(code: int, parameter: str, message: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    return JSONResponse({"error": {"parameter": parameter, "message": message}}, code, headers)

@@ -23,6 +23,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from pipeline.console import asked, names, shapes
+from pipeline.console.access import reading
 from pipeline.console.shapes import iso, moment
 from pipeline.kit.failures import Invalid
 from pipeline.store import queries
@@ -83,7 +84,7 @@ def single(store: Rows, finding_id: str) -> dict[str, Any] | None:
 def item(one: Finding) -> dict[str, Any]:
     """The JSON object of one finding."""
     values = msgspec.structs.asdict(one)
-    return {name: values[name] for name in _FIRST} | {"time": iso(one.time)}
+    return reading.prose({name: values[name] for name in _FIRST} | {"time": iso(one.time)}, one.quotes)
 
 
 def linked(shape: Mapping[str, Any]) -> dict[str, Any]:
