@@ -35,8 +35,7 @@ def reads(role: Role) -> Right:
     return Right(role, "read")
 
 
-#: Method and path as the route is declared → the least role. A GET asks a key for the scope `read`, all else for
-#: `write`.
+#: Method and path as the route is declared → the least role. Of a key a GET takes the scope `read`, all else `write`.
 #: Add a route: add its line.
 RIGHTS: dict[str, Role | Right] = {
     # Strangers.
@@ -133,11 +132,20 @@ RIGHTS: dict[str, Role | Right] = {
 DECISIONS: dict[str, Role] = {"request": Role.RESPONDER, "approve": Role.RESPONDER, "reject": Role.RESPONDER}
 #: Read only, and the same for everybody: files below a mount.
 MOUNTS: dict[str, Right] = {"/static": OPEN}
+#: What costs much, and how many of each are answered at once.
+HEAVY: dict[str, int] = {
+    "GET /v1/reconstruct": 4,
+    "GET /v1/reconstruct/bundle": 2,
+    "GET /incident": 4,
+    "GET /v1/evidence/verify": 1,
+    "POST /v1/evidence/verify": 1,
+}
 
 
 class Line(NamedTuple):
     """A line of the table, ready to be compared with requests."""
 
+    name: str
     method: str
     path: re.Pattern[str]
     right: Right
@@ -149,16 +157,23 @@ class Table:
     def __init__(self, rights: dict[str, Role | Right] | None = None) -> None:
         given = RIGHTS if rights is None else rights
         self._lines = [_line(name, right) for name, right in given.items()]
-        self._lines += [Line("GET", re.compile(f"^{re.escape(path)}/"), right) for path, right in MOUNTS.items()]
+        self._lines += [Line(path, "GET", re.compile(f"^{re.escape(path)}/"), right) for path, right in MOUNTS.items()]
 
     def rights(self, method: str, path: str) -> list[Right]:
         """What a request needs, all of it; nothing when there is no such route. HEAD is a GET."""
-        method = "GET" if method == "HEAD" else method
-        return [line.right for line in self._lines if line.method == method and line.path.match(path)]
+        return [line.right for line in self._matching(method, path)]
+
+    def names(self, method: str, path: str) -> list[str]:
+        """The lines that a request fits."""
+        return [line.name for line in self._matching(method, path)]
 
     def methods(self, path: str) -> list[str]:
         """The methods that a path has; none when there is no such path."""
         return sorted({line.method for line in self._lines if line.path.match(path)})
+
+    def _matching(self, method: str, path: str) -> list[Line]:
+        method = "GET" if method == "HEAD" else method
+        return [line for line in self._lines if line.method == method and line.path.match(path)]
 
 
 def check(routes: Iterable[BaseRoute], rights: dict[str, Role | Right] | None = None) -> None:
@@ -186,4 +201,4 @@ def _line(name: str, right: Role | Right) -> Line:
     method, _, path = name.partition(" ")
     if isinstance(right, Role):
         right = Right(right, "read" if method == "GET" else "write")
-    return Line(method, compile_path(path)[0], right)
+    return Line(name, method, compile_path(path)[0], right)

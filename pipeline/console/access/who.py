@@ -62,3 +62,9 @@ def who(request: HTTPConnection) -> Who:
     """Who a request is from. A KeyError is a bug: no gate stands before the route."""
     found: Who = request.scope[STATE]
     return found
+
+
+def caller(request: HTTPConnection) -> Who | None:
+    """The same on a route that is open to everybody; None for a stranger."""
+    found: Who | None = request.scope[STATE]
+    return found

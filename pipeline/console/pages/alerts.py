@@ -49,9 +49,11 @@ def decide(desk: Desk, request: Request, name: str, given: Mapping[str, str]) ->
     said = dict(given)
     about = said.pop("about", name)
     try:
-        api.accept(desk.store, desk.decide, about, said)
+        api.accept(desk.store, desk.decide, about, said, who(request))
     except Invalid as failure:
         return single(desk, request, name, str(failure), 400)
-    except (Transient, HTTPException) as failure:
-        return single(desk, request, name, str(getattr(failure, "detail", failure)), 503)
+    except HTTPException as failure:
+        return single(desk, request, name, str(failure.detail), failure.status_code)
+    except Transient as failure:
+        return single(desk, request, name, str(failure), 503)
     return None

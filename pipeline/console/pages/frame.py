@@ -6,7 +6,6 @@ what came from outside is written with `inert` too, so that nothing in it moves 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.resources import files
@@ -16,12 +15,12 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
-from pipeline.console import links
+from pipeline.console import assets, links
+from pipeline.console.access.who import LOCAL, STATE
 from pipeline.console.inert import inert
 from pipeline.kit.failures import Invalid, Transient
 from pipeline.store.findings import SEVERITIES
 
-STATIC = "/static"
 #: Pages in the order of the menu: address, title, key that goes there after `g`.
 MENU = (
     ("/", "Overview", "o"),
@@ -53,7 +52,7 @@ def answer(request: Request, page: Page) -> HTMLResponse:
     part = request.headers.get("hx-request") == "true" and request.headers.get("hx-boosted") != "true"
     html = _template(page.template)(
         layout="part.html" if part else "layout.html", title=page.title, menu=MENU, path=request.url.path,
-        here=_here(request), who=getattr(request.state, "who", None), **page.values,
+        here=_here(request), who=request.scope.get(STATE, LOCAL), **page.values,
     )  # fmt: skip
     return HTMLResponse(html, page.status, {"vary": "HX-Request"})
 
@@ -105,20 +104,13 @@ def _here(request: Request) -> str:
 
 
 @cache
-def static(name: str) -> str:
-    """The address of a file that browsers may keep for ever: it changes with its content."""
-    data = files("pipeline.console").joinpath("static").joinpath(name).read_bytes()
-    return f"{STATIC}/{name}?v={hashlib.sha256(data).hexdigest()[:12]}"
-
-
-@cache
 def _template(name: str) -> Callable[..., str]:
     environment = Environment(
         loader=FunctionLoader(_source), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
     environment.filters.update(inert=inert, surety=surety, gravity=gravity, band=band)
-    environment.globals.update(links=links, static=static)
+    environment.globals.update(links=links, static=assets.address)
     return environment.get_template(name).render
 
 
