@@ -142,6 +142,11 @@ class DeskReader:
         except (http.client.HTTPException, ValueError) as error:
             raise Transient(f"desk: {self.address} does not answer as one: {error}") from error
 
+    def coverage(self, given: Mapping[str, str]) -> Shape:
+        """See Reader."""
+        found: Shape = self._get("/v1/coverage?" + urlencode(given))
+        return found
+
     def status(self) -> Shape:
         """See Reader."""
         found: Shape = self._get("/v1/status")

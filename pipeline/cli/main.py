@@ -74,6 +74,7 @@ def main() -> None:
         alerts,  # noqa: F401
         aliases,  # noqa: F401
         chaos,  # noqa: F401
+        coverage,  # noqa: F401
         detections,  # noqa: F401
         drift,  # noqa: F401
         evidence,  # noqa: F401

@@ -15,7 +15,7 @@ from confluent_kafka import Producer
 from pipeline.alert import life
 from pipeline.cli.desk import DeskReader
 from pipeline.cli.reader import PAGE, Reader, Shape, Told, pages
-from pipeline.console import alerts, asked, findings, incidents, inventory, names, shapes, state
+from pipeline.console import alerts, asked, coverage, findings, incidents, inventory, names, shapes, state
 from pipeline.kit.clients import producer_config
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Invalid, Transient
@@ -152,6 +152,10 @@ class StoreReader:
         prove = proving(self._settings, self.store)
         key = self._settings.hashing_key
         return incidents.pack(self.store, given, target, key=key, prove=prove, progress=progress).incident_id
+
+    def coverage(self, given: Mapping[str, str]) -> Shape:
+        """See Reader."""
+        return coverage.answer(self.store, given)
 
     def status(self) -> Shape:
         """See Reader. No process was asked, so there is only `store`."""
