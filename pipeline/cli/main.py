@@ -82,6 +82,7 @@ def main() -> None:
         incident,  # noqa: F401
         inputs,  # noqa: F401
         inventory,  # noqa: F401
+        keys,  # noqa: F401
         measure,  # noqa: F401
         outputs,  # noqa: F401
         processes,  # noqa: F401
