@@ -35,7 +35,7 @@ class Tags(HTMLParser):
 
 PAGES = (
     "/", "/timeline", "/alerts", "/findings", "/cases", "/inventory?of=identities", "/inventory?of=credentials",
-    "/inventory?of=sessions", "/reconstruct", "/status", "/dead-letters", "/settings", "/identities/bot",
+    "/inventory?of=sessions", "/reconstruct", "/status", "/coverage", "/dead-letters", "/settings", "/identities/bot",
     "/sessions/s", "/credentials/c", "/findings/f", "/pins?event_id=a", "/nope", "/sessions/nope", "/alerts/nope",
 )  # fmt: skip
 #: Where a script may come from, and where else an address may lead.
