@@ -20,6 +20,7 @@ from pipeline.console.state import Status
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Invalid, Transient
 from pipeline.store import Store
+from pipeline.store.casework import Conflict
 
 
 def create(
@@ -47,6 +48,11 @@ def _failures(app: FastAPI) -> None:
     def invalid(_: Request, failure: Invalid) -> JSONResponse:
         """A parameter is at fault."""
         return _error(400, failure.field, str(failure))
+
+    @app.exception_handler(Conflict)
+    def changed(_: Request, failure: Conflict) -> JSONResponse:
+        """Somebody else was faster."""
+        return _error(409, failure.field, str(failure))
 
     @app.exception_handler(Transient)
     def away(_: Request, failure: Transient) -> JSONResponse:
