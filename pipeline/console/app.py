@@ -18,7 +18,7 @@ from pipeline.console.alerts import Decide
 from pipeline.console.incidents import Proving
 from pipeline.console.state import Status
 from pipeline.kit.config import Settings
-from pipeline.kit.failures import Invalid, Transient
+from pipeline.kit.failures import Invalid, Permanent, Transient
 from pipeline.store import Store
 
 
@@ -94,6 +94,11 @@ def _failures(app: FastAPI) -> None:
     def invalid(_: Request, failure: Invalid) -> JSONResponse:
         """A parameter is at fault."""
         return _error(400, failure.field, str(failure))
+
+    @app.exception_handler(Permanent)
+    def impossible(_: Request, failure: Permanent) -> JSONResponse:
+        """What is asked for cannot be done with what is there."""
+        return _error(409, "", str(failure))
 
     @app.exception_handler(Transient)
     def away(_: Request, failure: Transient) -> JSONResponse:
