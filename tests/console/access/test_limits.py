@@ -51,8 +51,8 @@ def test_an_address_of_ipv6_counts_for_its_network():
 
 
 def test_who_asks_too_much_is_told_when_to_come_back(store, settings, key):
-    client = Client(create(store, settings.model_copy(update={"request_rate": 0.5}), dict))
     ana, bob = key("viewer", name="ana"), key("viewer", name="bob")
+    client = Client(create(store, settings.model_copy(update={"request_rate": 0.5}), dict))
     codes = [client.get("/v1/me", ana).status_code for _ in range(8)]
     assert codes[:2] == [200] * 2
     assert 429 in codes
@@ -79,7 +79,7 @@ def test_logins_are_few(client):
 
 
 def test_what_costs_much_is_answered_so_many_at_once(store, settings, key, monkeypatch):
-    app, made = create(store, settings, dict), key("analyst")
+    made, app = key("analyst"), create(store, settings, dict)
     most, begun, go = HEAVY["GET /v1/reconstruct"], threading.Semaphore(0), threading.Event()
 
     def slowly(*given):
