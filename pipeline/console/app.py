@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
@@ -16,6 +17,7 @@ from pipeline.console.access.record import Tell
 from pipeline.console.access.who import who
 from pipeline.console.alerts import Decide
 from pipeline.console.incidents import Proving
+from pipeline.console.openapi.document import serve
 from pipeline.console.state import Status
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Invalid, Permanent, Transient
@@ -38,6 +40,7 @@ def create(
     _pages(app, store, settings, status)
     _alerts(app, store, decide)
     _failures(app)
+    serve(app)
     return app
 
 
@@ -94,6 +97,13 @@ def _failures(app: FastAPI) -> None:
     def invalid(_: Request, failure: Invalid) -> JSONResponse:
         """A parameter is at fault."""
         return _error(400, failure.field, str(failure))
+
+    @app.exception_handler(RequestValidationError)
+    def misplaced(_: Request, failure: RequestValidationError) -> JSONResponse:
+        """A part of the path is none of those that there are."""
+        first = failure.errors()[0]
+        name = str(first["loc"][-1])
+        return _error(400, name, f"{name}: {first['msg']}")
 
     @app.exception_handler(Permanent)
     def impossible(_: Request, failure: Permanent) -> JSONResponse:

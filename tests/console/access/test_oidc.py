@@ -23,7 +23,8 @@ from pipeline.store import access, connect
 from tests.console.access.desk import ORIGIN, Client
 
 USERS = {
-    "ana": {"email": "ana@example.com", "groups": ["soc", "staff"]}, "eve": {"email": "eve@example.com", "groups": ["staff"]},
+    "ana": {"email": "ana@example.com", "groups": ["soc", "staff"]},
+    "eve": {"email": "eve@example.com", "groups": ["staff"]},
     "max": {"email": "max@example.com", "groups": ["soc", "soc-leads"]},
     "liar": {"email": "ana@example.com", "email_verified": False, "groups": "soc"},
 }  # fmt: skip
