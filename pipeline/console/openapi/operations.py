@@ -18,7 +18,10 @@ from pipeline.store.findings import SEVERITIES
 from pipeline.store.pivots import MAX_LIMIT, PIVOTS
 
 _JSON = "application/json"
-_MOMENT = TEXT | {"description": "ISO 8601; without a zone it is UTC"}
+_MOMENT: Schema = {
+    "anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}],
+    "description": "ISO 8601; without a zone it is UTC",
+}
 _BOOL: Schema = {"type": "string", "enum": ["true", "false"]}
 _LIMIT: Schema = {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT}
 _NAME: Schema = {"type": "string", "maxLength": 4096}

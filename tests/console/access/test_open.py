@@ -6,6 +6,8 @@ from pipeline.console.access import keys
 from pipeline.console.app import create
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Invalid
+from pipeline.kit.metrics import Metrics
+from pipeline.run.desk import DeskRole
 from pipeline.store import access, connect
 from tests.console.access.desk import Client
 
@@ -59,3 +61,10 @@ def test_an_open_desk_does_nothing_for_other_sites(empty, settings):
     assert access.keys(empty) == []
     for host in ("attacker.example.com", "127.0.0.1.attacker.example.com"):
         assert Client(create(empty, settings, dict), f"http://{host}").get("/v1/me").status_code == 421
+
+
+@pytest.mark.parametrize("roles", [["console"], ["collect"]])
+def test_beyond_loopback_nothing_starts_that_would_be_open(empty, tmp_path, roles):
+    settings = Settings(clickhouse="chdb://memory", data_dir=tmp_path, host="0.0.0.0", port=0)
+    with pytest.raises(Invalid, match=r"host \(WHODID_HOST\): expected loopback while nobody has to sign in"):
+        DeskRole(settings, Metrics(), empty if "console" in roles else None, roles)

@@ -45,20 +45,19 @@ class Sent:
     """What a producer gave to the broker."""
 
     def __init__(self) -> None:
-        self.messages = []
+        self.messages, self.waiting = [], []
 
     def produce(self, topic, value, key, headers, on_delivery) -> None:
         self.messages.append(value)
-        self.waiting = on_delivery
+        self.waiting.append(on_delivery)
 
     def poll(self, _) -> None:
         class Message:
             def topic(self):
                 return "t"
 
-        if self.waiting:
-            self.waiting, call = None, self.waiting
-            call(None, Message())
+        while self.waiting:
+            self.waiting.pop()(None, Message())
 
     def __len__(self) -> int:
         return 0
