@@ -46,8 +46,9 @@ chaos: install ## Kill, stop and starve the pipeline's processes; its timeline m
 kafka: ## Run Apache Kafka (one KRaft node on 127.0.0.1:9092); needs Java 17 and Maven
 	docker/kafka/run
 
-schemas: install ## Write the JSON Schemas anew from the models
+schemas: install ## Write the JSON Schemas and the API's document anew from the models
 	$(BIN)/python -m schemas.generate
+	$(BIN)/python -m pipeline.run.openapi
 
 lock: ## Write requirements.lock anew from pyproject.toml
 	$(PYTHON) -m venv $(VENV)-lock
