@@ -50,6 +50,9 @@ schemas: install ## Write the JSON Schemas and the API's document anew from the 
 	$(BIN)/python -m schemas.generate
 	$(BIN)/python -m pipeline.run.openapi
 
+dashboards: install ## Write the Grafana dashboards anew (ARGS="--console https://…" for another console)
+	$(BIN)/python -m dashboards $(ARGS)
+
 lock: ## Write requirements.lock anew from pyproject.toml
 	$(PYTHON) -m venv $(VENV)-lock
 	$(VENV)-lock/bin/python -m pip install --quiet --disable-pip-version-check uv
@@ -60,4 +63,4 @@ lock: ## Write requirements.lock anew from pyproject.toml
 clean: ## Remove what was made here
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
 
-.PHONY: help install demo test lint format bench chaos kafka schemas lock clean
+.PHONY: help install demo test lint format bench chaos kafka schemas dashboards lock clean
