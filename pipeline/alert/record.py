@@ -34,7 +34,7 @@ def _decided(decision: Decision, refusal: str) -> bytes:
     """Who decided what. What a call came to is a decision of the program, about its response."""
     report = decision.what == "report"
     failed = refusal or (decision.reason if report and decision.verdict != "done" else "")
-    return _event(
+    return event(
         f"whodid-decision-{decision.decision_id}",
         decision.at,
         decision.by or "unknown",
@@ -50,22 +50,26 @@ def _decided(decision: Decision, refusal: str) -> bytes:
 def _proposed(response: Response) -> bytes:
     request = f"{response.request.method} {response.request.url}"
     what = "approved" if response.state == "approved" else "proposed"
-    return _event(
+    return event(
         f"whodid-response-{response.response_id}", response.at, ITSELF, "service", f"whodid:response.{what}",
         [response.response_id, response.alert_id],
         {"hook": response.hook, "title": response.title, "request": request}, "",
     )  # fmt: skip
 
 
-def _event(
-    name: str, at: int, by: str, kind: str, action: str, about: list[str], said: dict[str, str], error: str
-) -> bytes:
+def event(  # noqa: PLR0913, PLR0917  (the fields of an event)
+    name: str, at: int, by: str, kind: str, action: str, about: list[str], said: dict[str, str], error: str,
+    address: str = "",
+) -> bytes:  # fmt: skip
+    """Something that was done with whodid itself, as a canonical event (JSON) of `cloud-audit`; `at`: microseconds."""
     body: dict[str, Any] = {
         "kind": "cloud_audit", "event_id": name[:2000], "time": iso(at) or "1970-01-01T00:00:01Z",
         "actor": {"id": _valid(by), "kind": kind}, "action": action, "resources": [_valid(one) for one in about if one],
         "outcome": "failure" if error else "success",
         "attributes": {key: _valid(value) for key, value in said.items() if value},
     }  # fmt: skip
+    if address:
+        body["address"] = _valid(address)
     if error:
         body["error"] = _valid(error)
     return msgspec.json.encode(body)

@@ -18,15 +18,16 @@ from typing import Any
 
 import msgspec
 
-from pipeline.alert import life
-from pipeline.alert.body import iso, item
+from pipeline.alert import body, life
+from pipeline.alert.body import iso
 from pipeline.console import asked, shapes
+from pipeline.console.access import reading
 from pipeline.console.shapes import moment
 from pipeline.kit.failures import Invalid
 from pipeline.store import alerts as stored
 from pipeline.store import queries
 from pipeline.store.pivots import MAX_LIMIT, Rows
-from schemas.alert import Decision, Delivery, Response
+from schemas.alert import Alert, Decision, Delivery, Response
 
 PARAMETERS = (*stored.FILTERS, "since", "until", "everything", "after", "limit")
 DEFAULT_LIMIT = 100
@@ -94,6 +95,11 @@ def responses(store: Rows, given: Mapping[str, str]) -> dict[str, Any]:
     return {"responses": [response(one) for one in found]}
 
 
+def item(one: Alert) -> dict[str, Any]:
+    """The JSON object of one alert, as whoever asks may have it."""
+    return reading.prose(body.item(one), one.quotes)
+
+
 def delivery(one: Delivery) -> dict[str, Any]:
     """The JSON object of one attempt."""
     return {**msgspec.structs.asdict(one), "at": iso(one.at)}
@@ -103,6 +109,7 @@ def response(one: Response) -> dict[str, Any]:
     """The JSON object of one response: the request is exactly what is sent, but for the secrets that it names."""
     values: dict[str, Any] = msgspec.to_builtins(one)
     changes = [{**change, "at": iso(change["at"])} for change in values["changes"]]
+    values["request"]["body"] = reading.text(one.request.body)
     return {**values, "at": iso(one.at), "changes": changes}
 
 

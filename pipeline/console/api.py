@@ -16,6 +16,8 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
 
 from pipeline.console import alerts, asked, findings, incidents, inventory, names, shapes, state
+from pipeline.console.access.rights import DECISIONS
+from pipeline.console.access.who import Who, caller, who
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Invalid
 from pipeline.store import Store, queries
@@ -39,6 +41,7 @@ def router(
     _alerts(routes, store)
     _decisions(routes, store, decide)
     _incidents(routes, store, settings, proving)
+    _process(routes, store, settings, status)
 
     @routes.get("/v1/timeline")
     def timeline(request: Request) -> dict[str, Any]:
@@ -82,20 +85,25 @@ def router(
             raise HTTPException(404, f"rejected_id: no dead letter has the id {rejected_id[:200]!r}")
         return shapes.dead_letter(found)
 
+    return routes
+
+
+def _process(routes: APIRouter, store: Store, settings: Settings, status: state.Status) -> None:
     @routes.get("/v1/status")
-    def status_report() -> dict[str, Any]:
-        """What the process says of itself and what the store holds."""
-        return state.report(store, status)
+    def status_report(request: Request) -> dict[str, Any]:
+        """What the process says of itself, what the store holds, and whether the desk asks who somebody is."""
+        caller = who(request)
+        access = {"open": not caller.known, "name": caller.name, "role": caller.role.title, "content": caller.content}
+        return {**state.report(store, status), "access": access}
 
     @routes.get("/healthz")
-    def healthz() -> JSONResponse:
-        """200 when all is well, else 503 with reasons. Names the embedded store, so that a client knows whose it is."""
+    def healthz(request: Request) -> JSONResponse:
+        """200 when all is well, else 503. Reasons, and whose embedded store it is, are for those who signed in."""
         reasons = state.troubles(store, status)
-        embedded = settings.clickhouse if store.embedded else None
-        body = {"service": "whodid", "healthy": not reasons, "reasons": reasons, "embedded_store": embedded}
-        return JSONResponse(body, 503 if reasons else 200)
-
-    return routes
+        said: dict[str, Any] = {"service": "whodid", "healthy": not reasons, "login": caller(request) is None}
+        if caller(request) is not None:
+            said |= {"reasons": reasons, "embedded_store": settings.clickhouse if store.embedded else None}
+        return JSONResponse(said, 503 if reasons else 200)
 
 
 def _inventory(routes: APIRouter, store: Store, of: Of) -> None:
@@ -166,7 +174,7 @@ def _incidents(
     @routes.get("/v1/reconstruct")
     def reconstruct(request: Request) -> dict[str, Any]:
         """The incident that a clue belongs to: `clue` (and `kind`), or `since` and `until`; `cutoff`."""
-        return incidents.answer(store, request.query_params)
+        return incidents.answer(store, request.query_params, settings.hashing_key)
 
     @routes.get("/v1/reconstruct/bundle")
     def bundle(request: Request) -> Response:
@@ -182,14 +190,14 @@ def _decisions(routes: APIRouter, store: Store, decide: alerts.Decide | None) ->
     async def decisions(kind: Literal["alerts", "responses"], about: str, request: Request) -> dict[str, Any]:
         """Decide: `{"what": "close", "verdict": "benign", "by": "ana@example.com", "reason": "…"}`.
 
-        202 when the decision is safe; the alert is what it says a moment later. Who decides is who says so: there is
-        no login yet, and the API listens on loopback only.
+        202 when the decision is safe; the alert is what it says a moment later. Who decides is whoever signed in; `by`
+        counts only on a desk that is open.
         """
         if request.headers.get("content-type", "").partition(";")[0] != "application/json":
             # Another site's page may send a form, and nothing that says it is JSON.
             raise HTTPException(415, "content-type: expected application/json")
         given = await body(request)
-        return await run_in_threadpool(accept, store, decide, about, given)
+        return await run_in_threadpool(accept, store, decide, about, given, who(request))
 
 
 async def body(request: Request) -> dict[str, Any]:
@@ -208,8 +216,13 @@ async def body(request: Request) -> dict[str, Any]:
     return given
 
 
-def accept(store: Store, decide: alerts.Decide | None, about: str, given: Mapping[str, Any]) -> dict[str, Any]:
+def accept(store: Store, decide: alerts.Decide | None, about: str, given: Mapping[str, Any], by: Who) -> dict[str, Any]:
     """Take a decision. Raises Invalid; Transient; HTTPException."""
+    least = DECISIONS.get(str(given.get("what", "")), by.role)
+    if by.role < least:
+        raise HTTPException(403, f"what: this takes {least.title}, {by.name} is {by.role.title}")
+    if by.known:
+        given = {**given, "by": by.name}
     if decide is None:
         raise HTTPException(503, "decide: this process has no broker to tell")
     decision = alerts.decision(store, about, given)

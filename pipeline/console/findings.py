@@ -22,6 +22,7 @@ from typing import Any
 import msgspec
 
 from pipeline.console import asked, names, shapes
+from pipeline.console.access import reading
 from pipeline.console.shapes import iso, moment
 from pipeline.kit.failures import Invalid
 from pipeline.store import queries
@@ -82,7 +83,7 @@ def single(store: Rows, finding_id: str) -> dict[str, Any] | None:
 def item(one: Finding) -> dict[str, Any]:
     """The JSON object of one finding."""
     values = msgspec.structs.asdict(one)
-    return {name: values[name] for name in _FIRST} | {"time": iso(one.time)}
+    return reading.prose({name: values[name] for name in _FIRST} | {"time": iso(one.time)}, one.quotes)
 
 
 def _names(store: Rows, given: Mapping[str, str]) -> dict[str, list[Known]]:

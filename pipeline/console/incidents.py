@@ -19,14 +19,16 @@ from typing import Any
 import msgspec
 
 from pipeline.console import asked, links
+from pipeline.console.access import reading
 from pipeline.console.shapes import iso, moment
 from pipeline.kit.failures import Invalid
 from pipeline.reconstruct import CUTOFF, reconstruct
 from pipeline.reconstruct.clue import recognise
 from pipeline.report import bundle, html
-from pipeline.report.content import ROLES, Content
+from pipeline.report.content import ROLES, Content, covered
 from pipeline.report.graph import graph
 from pipeline.store import queries
+from pipeline.store import shapes as shaped
 from pipeline.store.pivots import Rows
 from schemas.batch import RawRecord
 from schemas.entry import Entry
@@ -52,9 +54,16 @@ def found(store: Rows, given: Mapping[str, str]) -> tuple[Incident, list[Entry]]
     return reconstruct(store, recognise(store, text, given.get("kind", ""), *times), cutoff)
 
 
-def answer(store: Rows, given: Mapping[str, str]) -> dict[str, Any]:
-    """The JSON object of an incident."""
-    return shape(found(store, given)[0])
+def answer(store: Rows, given: Mapping[str, str], key: bytes = b"") -> dict[str, Any]:
+    """The JSON object of an incident, as whoever asks may have it. Of the role in `given` it has no more."""
+    incident, entries = found(store, given)
+    if reading.now() is None:
+        # A command that has the store itself.
+        return shape(incident)
+    content = content_of(given)
+    stored = list(map(shaped.entry, entries))
+    reading.notes(stored, content)
+    return shape(covered(incident, stored, content, key))
 
 
 def shape(incident: Incident) -> dict[str, Any]:
@@ -79,6 +88,7 @@ def report(store: Rows, given: Mapping[str, str], key: bytes) -> tuple[Iterable[
 
 def _report(incident: Incident, entries: list[Entry], given: Mapping[str, str], key: bytes) -> Iterator[str]:
     content = content_of(given)
+    reading.notes(map(shaped.entry, entries), content)
     made = bundle.Bundle(incident, entries, content, key)
     away = links.with_query("/v1/reconstruct/bundle", given)
     ways = [("Console", "/"), ("Other clue", "/reconstruct"), ("Take it away", away)]
@@ -94,6 +104,7 @@ def pack(
     bundle.check(target)
     incident, entries = found(store, given)
     content = content_of(given)
+    reading.notes(map(shaped.entry, entries), content)
     bundle.write(
         incident, entries, _records(store, entries), target, content=content, key=key, progress=progress,
         prove=None if prove is None else lambda folder: prove(entries, folder, content),
@@ -110,11 +121,11 @@ def packed(store: Rows, given: Mapping[str, str], *, key: bytes, prove: Proving 
 
 
 def content_of(given: Mapping[str, str]) -> Content:
-    """What of contents a role may have. Raises Invalid."""
+    """What of contents a role may have, at most as much as whoever asks. Raises Invalid; HTTPException."""
     role = given.get("role", "") or ROLE
     if role not in ROLES:
         raise Invalid("role", "one of " + ", ".join(ROLES), role)
-    return ROLES[role]
+    return reading.lowered(role, asked=bool(given.get("role")))
 
 
 def _records(store: Rows, entries: Iterable[Entry]) -> Iterator[RawRecord]:

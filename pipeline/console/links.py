@@ -63,9 +63,9 @@ def finding(finding_id: str) -> str:
     return "/findings/" + _part(finding_id)
 
 
-def incident(incident_id: str) -> str:
-    """The page of an incident that somebody works on."""
-    return "/incidents/" + _part(incident_id)
+def case(case_id: str) -> str:
+    """The page of a case: an incident that somebody works on."""
+    return "/cases/" + _part(case_id)
 
 
 def reconstruction(kind: str, clue: str) -> str:

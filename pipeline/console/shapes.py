@@ -12,14 +12,22 @@ from typing import Any
 
 import msgspec
 
+from pipeline.console.access import reading
 from pipeline.kit.failures import Invalid
 from pipeline.store.queries import DeadLetter
-from pipeline.store.shapes import EPOCH, NO_POLICY, entry, iso
+from pipeline.store.shapes import EPOCH, NO_POLICY, iso
+from pipeline.store.shapes import entry as stored_entry
+from schemas.entry import Entry
 from schemas.rejected import Rejected
 
 __all__ = ["NO_POLICY", "Shape", "dead_letter", "entry", "iso", "moment"]
 
 Shape = Mapping[str, Any]
+
+
+def entry(item: Entry) -> dict[str, Any]:
+    """The JSON object of one timeline row, as whoever asks may have it."""
+    return reading.entry(stored_entry(item))
 
 
 def dead_letter(item: DeadLetter | Rejected) -> dict[str, Any]:
@@ -36,6 +44,8 @@ def dead_letter(item: DeadLetter | Rejected) -> dict[str, Any]:
             shape["value"], shape["encoding"] = item.value.decode(), "utf-8"
         except UnicodeDecodeError:
             shape["value"], shape["encoding"] = base64.b64encode(item.value).decode(), "base64"
+        shape["value"] = reading.raw(item.rejected_id, shape["value"])
+    shape["reason"] = reading.text(shape["reason"])
     return shape
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from pipeline.console.access import reading
 from pipeline.console.shapes import iso
 from pipeline.kit.failures import Transient
 from pipeline.store import Store, alerts, findings, queries
@@ -32,7 +33,7 @@ def holdings(store: Store) -> dict[str, Any]:
             "findings": findings.amount(store),
             "open_alerts": alerts.waiting(store),
             "links": queries.link_methods(store),
-            "rejections": [rejection._asdict() for rejection in queries.rejections(store)],
+            "rejections": [{**one._asdict(), "reason": reading.text(one.reason)} for one in queries.rejections(store)],
         }
     except Transient as error:
         return {"error": str(error)}

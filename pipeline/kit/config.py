@@ -6,6 +6,7 @@ import os
 import secrets
 from functools import cached_property
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -71,6 +72,25 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(8470, ge=0, le=65535)
 
+    #: Where people find the console when a reverse proxy stands before it, e.g. `https://whodid.example.com`; and the
+    #: addresses of such proxies, with commas: what they say of a client's address and of https is believed.
+    public_url: str = ""
+    proxies: str = ""
+    #: An identity provider (OpenID Connect), which client of it the desk is, and what is asked of it.
+    oidc_issuer: str = ""
+    oidc_client_id: str = ""
+    oidc_client_secret: str = ""
+    oidc_scope: str = "openid email profile"
+    #: The claim with somebody's groups, and the role of each: `soc-leads=admin; soc=analyst`. No group, no entry.
+    oidc_groups_claim: str = "groups"
+    oidc_roles: str = ""
+    #: A session of a browser ends after so long.
+    session_life: float = Field(12 * 3600.0, ge=60, le=30 * 86400)
+    #: Requests a second that a person, a key or an address may make, and four times as many at once.
+    request_rate: float = Field(50.0, gt=0)
+    #: The key with which commands ask a desk (docs/access.md).
+    api_key: str = ""
+
     #: Bytes of a prompt, answer, result or argument that are kept in the timeline (the record keeps more).
     text_limit: int = Field(2048, ge=0)
     #: Largest message taken; larger ones become dead letters.
@@ -84,6 +104,15 @@ class Settings(BaseSettings):
         if not dsn.startswith(("chdb://", "http://", "https://", "clickhouse://", "clickhouses://")):
             raise ValueError("expected chdb://…, http://… or https://…, e.g. http://user:secret@clickhouse:8123/whodid")
         return dsn
+
+    @field_validator("public_url", "oidc_issuer")
+    @classmethod
+    def _known_site(cls, url: str) -> str:
+        parts = urlsplit(url)
+        local = parts.hostname in ("localhost", "127.0.0.1", "::1")
+        if url and not (parts.scheme == "https" or (parts.scheme == "http" and local and parts.netloc)):
+            raise ValueError("expected https://…, e.g. https://whodid.example.com")
+        return url.rstrip("/")
 
     def environment(self) -> dict[str, str]:
         """What tells another process the same settings."""

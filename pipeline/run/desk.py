@@ -13,17 +13,20 @@ import uvicorn
 from confluent_kafka import Producer
 from fastapi import FastAPI
 
+from pipeline.console.access import install, rights
 from pipeline.console.app import create
+from pipeline.console.guard import Guard
 from pipeline.kit.clients import producer_config
 from pipeline.kit.config import Settings
 from pipeline.kit.metrics import Metrics
 from pipeline.run import evidence_api
+from pipeline.run.audit import Audit
 from pipeline.run.bundle import proving
 from pipeline.run.decide import decided
 from pipeline.run.ending import Ending
 from pipeline.run.status import report
 from pipeline.sources.collector import router
-from pipeline.store import Store
+from pipeline.store import Store, connect
 
 
 class DeskRole:
@@ -34,23 +37,41 @@ class DeskRole:
         self._metrics = metrics
         producer = Producer(producer_config(settings))
         decide = partial(decided, settings, producer)
-        app = FastAPI()
+        audit = Audit(settings, producer)
         if store is not None:
-            app = create(store, settings, self._status, decide, partial(proving, settings, store))
+            app = create(store, settings, self._status, decide, partial(proving, settings, store), audit)
             app.include_router(evidence_api.router(settings, store))
+        else:
+            app = _collector(settings, audit)
         if "collect" in roles:
             app.include_router(router(settings, producer))
+        rights.check(app.routes)
         self._app = app
         self._socket = _bind(settings.host, settings.port)
 
     def run(self, end: Ending) -> None:
         """Blocks; the server ends when told to or, with `--until-idle`, when the other roles have ended."""
-        config = uvicorn.Config(self._app, log_level="warning", access_log=False, timeout_graceful_shutdown=2)
+        # A client's address counts, so nobody but a configured proxy may say another one.
+        config = uvicorn.Config(
+            self._app, log_level="warning", access_log=False, timeout_graceful_shutdown=2,
+            proxy_headers=bool(self._settings.proxies), forwarded_allow_ips=self._settings.proxies, server_header=False,
+        )  # fmt: skip
         server = _Server(config, end)
         server.run(sockets=[self._socket])
 
     def _status(self) -> dict[str, Any]:
         return report(self._settings, self._metrics)
+
+
+def _collector(settings: Settings, audit: Audit) -> FastAPI:
+    """An application for producers alone. Their keys are in the store, if it is one that several processes can have."""
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    if settings.clickhouse.startswith("chdb:"):
+        install.check(settings, any_key=False)
+        app.add_middleware(Guard, host=settings.host)
+    else:
+        install.install(app, connect(settings), settings, audit)
+    return app
 
 
 class _Server(uvicorn.Server):

@@ -8,7 +8,7 @@ hundred, larger ones to a percent. `pipeline.store.details` reads one name exact
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple, get_args
 
 from pipeline.kit.failures import Invalid
@@ -67,6 +67,15 @@ def named(store: Rows, of: Of, name: str) -> list[Item]:
     """What is known of one name, without the timeline; an actor, an MCP server and a tool may share one."""
     found = [item(LEDGERS[of], row) for row in store.rows(LEDGERS[of].rows, {"names": [name]})]
     return [one for _, one in sorted(found, key=lambda pair: pair[0])]
+
+
+def several(store: Rows, of: Of, names: Sequence[str]) -> list[Item]:
+    """What is known of some names, without the timeline; of those that the stream never had, nothing."""
+    found: list[Item] = []
+    for begin in range(0, len(names), _CHUNK):
+        rows = store.rows(LEDGERS[of].rows, {"names": list(names[begin : begin + _CHUNK])})
+        found += [item(LEDGERS[of], row)[1] for row in rows]
+    return found
 
 
 def _latest(

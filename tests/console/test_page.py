@@ -5,9 +5,11 @@ from html.parser import HTMLParser
 
 import pytest
 
+from pipeline.console.access import keys
 from pipeline.console.app import create
 from pipeline.console.page import surety
 from pipeline.kit.config import Settings
+from pipeline.store import access
 from schemas.entry import Entry, Link
 from schemas.event import Event
 from tests.console.browser import Browser
@@ -122,6 +124,7 @@ def test_the_numbers_are_of_the_store_and_the_process(browser, store, process):
     ],
 )  # fmt: skip
 def test_on_loopback_a_foreign_name_is_turned_away(store, process, host, listening, status):
+    access.write_key(store, keys.new("x", "admin", ["read"], content=True, life="1h", by="x")[1])
     browser = Browser(create(store, Settings(clickhouse="chdb://memory", host=listening), process), host)
     assert browser.get("/healthz").status_code == status
 

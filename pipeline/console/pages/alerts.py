@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 
 from pipeline.alert.life import VERDICTS
 from pipeline.console import alerts, api, links
+from pipeline.console.access.who import who
 from pipeline.console.pages.desk import Desk
 from pipeline.console.pages.frame import Page, missing
 from pipeline.kit.failures import Invalid, Transient
@@ -30,12 +31,16 @@ def page(desk: Desk, request: Request) -> Page:
     return Page("alerts.html", "Alerts", values)
 
 
-def single(desk: Desk, _: Request, name: str, error: str = "", status: int = 200) -> Page:
+def single(desk: Desk, request: Request, name: str, error: str = "", status: int = 200) -> Page:
     """One alert."""
     found = alerts.single(desk.store, name)
     if found is None:
         return missing("alert", name, "Its link may be of another installation: see the list of alerts.")
-    values = {"alert": found, "verdicts": VERDICTS, "error": error, "can_decide": desk.decide is not None}
+    somebody = who(request)
+    values: dict[str, Any] = {
+        "alert": found, "verdicts": VERDICTS, "error": error, "can_decide": desk.decide is not None,
+        "known": somebody.name if somebody.known else "",
+    }  # fmt: skip
     return Page("alert.html", found["title"], values, status)
 
 
@@ -44,9 +49,11 @@ def decide(desk: Desk, request: Request, name: str, given: Mapping[str, str]) ->
     said = dict(given)
     about = said.pop("about", name)
     try:
-        api.accept(desk.store, desk.decide, about, said)
+        api.accept(desk.store, desk.decide, about, said, who(request))
     except Invalid as failure:
         return single(desk, request, name, str(failure), 400)
-    except (Transient, HTTPException) as failure:
-        return single(desk, request, name, str(getattr(failure, "detail", failure)), 503)
+    except HTTPException as failure:
+        return single(desk, request, name, str(failure.detail), failure.status_code)
+    except Transient as failure:
+        return single(desk, request, name, str(failure), 503)
     return None

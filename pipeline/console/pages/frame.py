@@ -6,7 +6,6 @@ what came from outside is written with `inert` too, so that nothing in it moves 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.resources import files
@@ -16,19 +15,19 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
-from pipeline.console import links
+from pipeline.console import assets, links
+from pipeline.console.access.who import LOCAL, STATE
 from pipeline.console.inert import inert
 from pipeline.kit.failures import Invalid, Transient
 from pipeline.store.findings import SEVERITIES
 
-STATIC = "/static"
 #: Pages in the order of the menu: address, title, key that goes there after `g`.
 MENU = (
     ("/", "Overview", "o"),
     ("/timeline", "Timeline", "t"),
     ("/alerts", "Alerts", "a"),
     ("/findings", "Findings", "f"),
-    ("/incidents", "Incidents", "i"),
+    ("/cases", "Cases", "i"),
     ("/inventory?of=identities", "Identities", "d"),
     ("/inventory?of=credentials", "Credentials", "c"),
     ("/inventory?of=sessions", "Sessions", "s"),
@@ -53,7 +52,7 @@ def answer(request: Request, page: Page) -> HTMLResponse:
     part = request.headers.get("hx-request") == "true" and request.headers.get("hx-boosted") != "true"
     html = _template(page.template)(
         layout="part.html" if part else "layout.html", title=page.title, menu=MENU, path=request.url.path,
-        here=_here(request), who=getattr(request.state, "who", None), **page.values,
+        here=_here(request), who=request.scope.get(STATE, LOCAL), **page.values,
     )  # fmt: skip
     return HTMLResponse(html, page.status, {"vary": "HX-Request"})
 
@@ -63,14 +62,14 @@ def answered(request: Request, made: Callable[[], Page]) -> HTMLResponse:
     try:
         return answer(request, made())
     except Invalid as failure:
-        return answer(request, _failed("That cannot be asked", str(failure), 400))
+        return answer(request, failed("That cannot be asked", str(failure), 400))
     except Transient as failure:
-        return answer(request, _failed("The store does not answer", str(failure), 503))
+        return answer(request, failed("The store does not answer", str(failure), 503))
 
 
 def missing(what: str, name: str, why: str) -> Page:
     """There is no such thing; `why` says what to do."""
-    return _failed(f"No {what} of this name", f"{name[:200]} is not here. {why}", 404)
+    return failed(f"No {what} of this name", f"{name[:200]} is not here. {why}", 404)
 
 
 def surety(confidence: float) -> str:
@@ -95,19 +94,13 @@ def band(risk: float) -> str:
 _BANDS = (("critical", 0.95), ("high", 0.8), ("medium", 0.55), ("low", 0.0001))
 
 
-def _failed(title: str, message: str, status: int) -> Page:
+def failed(title: str, message: str, status: int) -> Page:
+    """Something is wrong; the message says what to do."""
     return Page("failure.html", title, {"message": message}, status)
 
 
 def _here(request: Request) -> str:
     return request.url.path + (f"?{request.url.query}" if request.url.query else "")
-
-
-@cache
-def static(name: str) -> str:
-    """The address of a file that browsers may keep for ever: it changes with its content."""
-    data = files("pipeline.console").joinpath("static").joinpath(name).read_bytes()
-    return f"{STATIC}/{name}?v={hashlib.sha256(data).hexdigest()[:12]}"
 
 
 @cache
@@ -117,7 +110,7 @@ def _template(name: str) -> Callable[..., str]:
         lstrip_blocks=True,
     )  # fmt: skip
     environment.filters.update(inert=inert, surety=surety, gravity=gravity, band=band)
-    environment.globals.update(links=links, static=static)
+    environment.globals.update(links=links, static=assets.address)
     return environment.get_template(name).render
 
 

@@ -10,8 +10,20 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from pipeline.console import links
-from pipeline.console.guard import check_same_origin
-from pipeline.console.pages import alerts, findings, inventory, overview, reconstruction, timeline
+from pipeline.console.pages import (
+    alerts,
+    cases,
+    credential,
+    findings,
+    identity,
+    inventory,
+    operations,
+    overview,
+    reconstruction,
+    session,
+    timeline,
+    words,
+)
 from pipeline.console.pages.desk import Desk
 from pipeline.console.pages.forms import form
 from pipeline.console.pages.frame import Page, answer, answered
@@ -27,6 +39,17 @@ _PAGES: dict[str, View] = {
     "/findings/{name:path}": findings.single,
     "/alerts": alerts.page,
     "/alerts/{name:path}": alerts.single,
+    "/sessions/{name:path}": session.page,
+    "/cases": cases.page,
+    "/cases/{name}": cases.single,
+    "/cases/{name}/story": cases.story,
+    "/pins": cases.choices,
+    "/status": operations.status,
+    "/dead-letters": operations.dead_letters,
+    "/dead-letters/{name:path}": operations.dead_letter,
+    "/settings": operations.settings,
+    "/identities/{name:path}": identity.page,
+    "/credentials/{name:path}": credential.page,
 }
 
 
@@ -37,6 +60,7 @@ def router(desk: Desk) -> APIRouter:
         _shown(routes, desk, path, view)
     _decisions(routes, desk)
     _reconstruction(routes, desk)
+    routes.include_router(words.router(desk))
     return routes
 
 
@@ -52,7 +76,6 @@ def _decisions(routes: APIRouter, desk: Desk) -> None:
     @routes.post("/alerts/{name}/decide")
     async def decided(name: str, request: Request) -> Response:
         """What a form of an alert's page says."""
-        check_same_origin(request.scope)
         given = await form(request)
         page = await run_in_threadpool(alerts.decide, desk, request, name, given)
         return answer(request, page) if page else RedirectResponse(links.alert(name), 303)

@@ -74,8 +74,22 @@ document.addEventListener("click", (event) => {
   if (copied) {
     navigator.clipboard?.writeText(copied.dataset.copy).then(() => say("Copied"), () => say("Could not copy"));
   }
+  if (target.closest("[data-copy-address]")) {
+    navigator.clipboard?.writeText(location.href).then(() => say("Copied"), () => say("Could not copy"));
+  }
   if (target.closest("[data-print]")) print();
 });
+
+// Where nobody signs in, who somebody says they are is kept in this browser.
+function remember(root) {
+  for (const input of root.querySelectorAll("input[data-remember]")) {
+    const kept = localStorage.getItem(`said-${input.dataset.remember}`);
+    if (kept) input.value = kept;
+    input.addEventListener("change", () => localStorage.setItem(`said-${input.dataset.remember}`, input.value));
+  }
+}
+document.addEventListener("DOMContentLoaded", () => remember(document));
+document.addEventListener("htmx:afterSettle", (event) => remember(event.target));
 
 function say(what) {
   document.getElementById("said").textContent = what;
