@@ -40,7 +40,7 @@ class Demo:
             start = (int(time.time()) - AGO) * MICROSECONDS
             truth = incident.truth(start)
             publisher = Publisher(running.settings)
-            desk = DeskReader(running.address)
+            desk = DeskReader(running.address, running.settings.api_key)
             told = list(incident.records(start))
             # What the agent did on the days before is known by then, as it would be.
             _send(publisher, told[: truth.earlier])

@@ -26,13 +26,19 @@ from pipeline.store.pivots import MAX_LIMIT
 
 #: Seconds that an answer may take, and one that reads much.
 _TIMEOUT, _LONG = 60.0, 7200.0
+#: What to do when a desk does not know who asks.
+KEY = "give a key with --key or WHODID_API_KEY; `whodid keys create` makes one"
 
 
 class DeskReader:
     """Reads through the HTTP API of a running desk."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, key: str = "") -> None:
+        """`key` is one that `whodid keys create` has made; a desk on which nobody has to sign in needs none."""
         self.address = address
+        #: Whether a desk answered that did not say whose store it has, since it does not know who asks.
+        self.unknown = False
+        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
         # Without proxies: the desk is on this machine.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -42,6 +48,7 @@ class DeskReader:
             health = self._get("/healthz", (HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE), timeout=10.0)
         except (Transient, Invalid):
             return False
+        self.unknown = isinstance(health, dict) and health.get("login") is True
         return isinstance(health, dict) and health.get("embedded_store") == clickhouse
 
     def timeline(
@@ -119,9 +126,7 @@ class DeskReader:
     def decide(self, about: str, said: Mapping[str, str]) -> None:
         """See Reader."""
         path = f"/v1/alerts/{quote(about, safe='')}/decisions"
-        body = json.dumps(dict(said)).encode()
-        request = urllib.request.Request(self.address + path, body, {"Content-Type": "application/json"})  # noqa: S310
-        if "decision_id" in self._get(request, (HTTPStatus.ACCEPTED, HTTPStatus.NOT_FOUND)):
+        if "decision_id" in self._get(self._posted(path, said), (HTTPStatus.ACCEPTED, HTTPStatus.NOT_FOUND)):
             return
         raise Invalid("id", "that of an alert or a response", about)
 
@@ -142,6 +147,11 @@ class DeskReader:
         except (http.client.HTTPException, ValueError) as error:
             raise Transient(f"desk: {self.address} does not answer as one: {error}") from error
 
+    def coverage(self, given: Mapping[str, str]) -> Shape:
+        """See Reader."""
+        found: Shape = self._get("/v1/coverage?" + urlencode(given))
+        return found
+
     def status(self) -> Shape:
         """See Reader."""
         found: Shape = self._get("/v1/status")
@@ -155,6 +165,33 @@ class DeskReader:
         request = urllib.request.Request(self.address + path, body, {"Content-Type": "application/json"})  # noqa: S310
         found: Shape = self._get(request, (HTTPStatus.OK, HTTPStatus.NOT_FOUND), timeout=_LONG)
         return found
+
+    def all_keys(self) -> list[Shape]:
+        """Every key that there ever was, as in `console.access.api`."""
+        found: list[Shape] = self._get("/v1/keys")["keys"]
+        return found
+
+    def make_key(self, given: Mapping[str, Any]) -> Shape:
+        """Make a key; `key` is in the answer this once."""
+        found: Shape = self._get(self._posted("/v1/keys", given), (HTTPStatus.CREATED,))
+        return found
+
+    def revoke_key(self, key_id: str) -> Shape | None:
+        """Revoke a key; None if there is none of that id."""
+        request = urllib.request.Request(  # noqa: S310
+            f"{self.address}/v1/keys/{quote(key_id, safe='')}", method="DELETE"
+        )
+        found: Shape = self._get(request, (HTTPStatus.OK, HTTPStatus.NOT_FOUND))
+        return found if "key_id" in found else None
+
+    def reads(self, given: Mapping[str, str]) -> list[Shape]:
+        """Who read whose contents, latest first, as in `console.access.api`."""
+        found: list[Shape] = self._get("/v1/reads?" + urlencode(given))["reads"]
+        return found
+
+    def _posted(self, path: str, given: Mapping[str, Any]) -> urllib.request.Request:
+        body = json.dumps(dict(given)).encode()
+        return urllib.request.Request(self.address + path, body, {"Content-Type": "application/json"})  # noqa: S310
 
     def _find(self, path: str, name: str) -> Shape | None:
         found = self._get(path + quote(name, safe=""), (HTTPStatus.OK, HTTPStatus.NOT_FOUND))
@@ -174,7 +211,10 @@ class DeskReader:
             raise Transient(f"desk: {self.address} does not answer as one: {error}") from error
 
     def _open(self, path: str | urllib.request.Request, timeout: float) -> Any:  # noqa: ANN401
-        return self._opener.open(self.address + path if isinstance(path, str) else path, timeout=timeout)
+        request = urllib.request.Request(self.address + path) if isinstance(path, str) else path  # noqa: S310
+        for name, value in self._headers.items():
+            request.add_unredirected_header(name, value)
+        return self._opener.open(request, timeout=timeout)
 
     def _refused(self, code: int, body: bytes, expected: tuple[int, ...]) -> Any:  # noqa: ANN401
         try:
@@ -186,6 +226,8 @@ class DeskReader:
             raise Transient(f"desk: {self.address} answered {code} and no reason") from error
         if code == HTTPStatus.BAD_REQUEST:
             raise _Refusal(fault["parameter"], fault["message"])
+        if code == HTTPStatus.UNAUTHORIZED:
+            raise Transient(f"desk: {fault['message']}; {KEY}")
         raise Transient(f"desk: {fault['message']}")
 
 

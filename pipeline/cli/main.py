@@ -74,6 +74,7 @@ def main() -> None:
         alerts,  # noqa: F401
         aliases,  # noqa: F401
         chaos,  # noqa: F401
+        coverage,  # noqa: F401
         detections,  # noqa: F401
         drift,  # noqa: F401
         evidence,  # noqa: F401
@@ -81,6 +82,7 @@ def main() -> None:
         incident,  # noqa: F401
         inputs,  # noqa: F401
         inventory,  # noqa: F401
+        keys,  # noqa: F401
         measure,  # noqa: F401
         outputs,  # noqa: F401
         processes,  # noqa: F401

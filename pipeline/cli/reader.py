@@ -71,6 +71,9 @@ class Reader(Protocol):
     def bundle(self, given: Mapping[str, str], target: Path, progress: Told) -> str:
         """Write the bundle of the incident, a folder or an archive; returns its id. Raises Invalid; OSError."""
 
+    def coverage(self, given: Mapping[str, str]) -> Shape:
+        """Which sources were heard and which logs are missing; `given` as in `console.coverage`. Raises Invalid."""
+
     def status(self) -> Shape:
         """What the process says of itself, if it can be asked, and what the store holds."""
 

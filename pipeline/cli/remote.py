@@ -13,9 +13,9 @@ from pathlib import Path
 from confluent_kafka import Producer
 
 from pipeline.alert import life
-from pipeline.cli.desk import DeskReader
+from pipeline.cli.desk import KEY, DeskReader
 from pipeline.cli.reader import PAGE, Reader, Shape, Told, pages
-from pipeline.console import alerts, asked, findings, incidents, inventory, names, shapes, state
+from pipeline.console import alerts, asked, coverage, findings, incidents, inventory, names, shapes, state
 from pipeline.kit.clients import producer_config
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Invalid, Transient
@@ -29,10 +29,10 @@ def open_reader(settings: Settings) -> Reader:
     """A Reader of the store that the settings name."""
     if not settings.clickhouse.startswith("chdb:"):
         return StoreReader(connect(settings, migrated=False), settings)
-    desk = DeskReader(f"http://{_bracketed(settings.host)}:{settings.port}")
+    desk = desk_of(settings)
     if desk.owns(settings.clickhouse):
         return desk
-    return StoreReader(_alone(settings, desk.address), settings)
+    return StoreReader(_alone(settings, desk), settings)
 
 
 def open_store(settings: Settings) -> Store:
@@ -42,13 +42,18 @@ def open_store(settings: Settings) -> Store:
     """
     if not settings.clickhouse.startswith("chdb:"):
         return connect(settings)
-    desk = DeskReader(f"http://{_bracketed(settings.host)}:{settings.port}")
+    desk = desk_of(settings)
     if desk.owns(settings.clickhouse):
         raise Transient(
             f"store: {settings.clickhouse} belongs to the running desk at {desk.address}, whose API only reads: "
             "end it, then repeat this; a ClickHouse server can be written to while desks run"
         )
-    return _alone(settings, desk.address, migrated=True)
+    return _alone(settings, desk, migrated=True)
+
+
+def desk_of(settings: Settings) -> DeskReader:
+    """The desk that may run on this machine."""
+    return DeskReader(f"http://{_bracketed(settings.host)}:{settings.port}", settings.api_key)
 
 
 class StoreReader:
@@ -153,6 +158,10 @@ class StoreReader:
         key = self._settings.hashing_key
         return incidents.pack(self.store, given, target, key=key, prove=prove, progress=progress).incident_id
 
+    def coverage(self, given: Mapping[str, str]) -> Shape:
+        """See Reader."""
+        return coverage.answer(self.store, given)
+
     def status(self) -> Shape:
         """See Reader. No process was asked, so there is only `store`."""
         return state.report(self.store, dict)
@@ -162,8 +171,9 @@ class StoreReader:
         self.store.close()
 
 
-def _alone(settings: Settings, address: str, migrated: bool = False) -> Store:
+def _alone(settings: Settings, desk: DeskReader, migrated: bool = False) -> Store:
     path = Path(settings.clickhouse.removeprefix("chdb://"))
+    address = desk.address
     start = f"start one with `whodid up`, or name where it listens with WHODID_HOST and WHODID_PORT (tried {address})"
     if not path.is_absolute():
         raise Transient(f"store: {settings.clickhouse} lives inside a running desk and none answers; {start}")
@@ -172,6 +182,8 @@ def _alone(settings: Settings, address: str, migrated: bool = False) -> Store:
     try:
         return connect(settings, migrated=migrated)
     except Transient as error:
+        if desk.unknown:
+            raise Transient(f"{error}. A desk answers at {address} that has to know who asks: {KEY}") from error
         raise Transient(f"{error}. If a desk has it open: {start}") from error
 
 

@@ -40,6 +40,9 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
     "store": (Annotated[Path | None, typer.Option("--store", help="Directory of an embedded store.")], None),
     "data_dir": (Annotated[Path | None, typer.Option(help="Where the embedded store lives.")], None),
     "port": (Annotated[int | None, typer.Option(help="Port of the running desk that owns the embedded store.")], None),
+    "key": (Annotated[str | None, typer.Option(
+        help="Key with which that desk is asked; better in WHODID_API_KEY, where no list of processes shows it."
+    )], None),
 }  # fmt: skip
 
 
@@ -47,10 +50,13 @@ class Place:
     """The store that a command's options name, and how they want rows printed."""
 
     def __init__(
-        self, format_: Shown, clickhouse: str | None, store: Path | None, data_dir: Path | None, port: int | None
-    ) -> None:
+        self, format_: Shown, clickhouse: str | None, store: Path | None, data_dir: Path | None, port: int | None,
+        key: str | None = None,
+    ) -> None:  # fmt: skip
         self.view: View = format_.value
         self.settings = _settings(clickhouse, store, data_dir, port)
+        if key is not None:
+            self.settings.api_key = key
 
     @contextmanager
     def reader(self) -> Iterator[Reader]:

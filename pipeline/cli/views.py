@@ -94,13 +94,18 @@ def _lasting(passed: timedelta) -> str:
 def status(report: Shape, format: Format, out: TextIO) -> None:
     """The report of `/v1/status`: as JSON it is one object as it came; a table or CSV has a line a figure."""
     if format in ("json", "jsonl"):
-        out.write(_json(report, indent=2 if format == "json" else None) + "\n")
+        whole(report, format, out)
         return
     figures = list(_figures("", report))
     if format == "csv":
         csv.writer(out, lineterminator="\n").writerows([("name", "value"), *((cell(n), cell(v)) for n, v in figures)])
     else:
         pairs(figures, out)
+
+
+def whole(report: Shape, format: Format, out: TextIO) -> None:
+    """One object as it came: indented as `json`, on one line as `jsonl`."""
+    out.write(_json(report, indent=2 if format == "json" else None) + "\n")
 
 
 def listing(rows: Iterable[Shape], format: Format, out: TextIO, columns: Sequence[Column], names: Sequence[str]) -> int:

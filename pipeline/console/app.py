@@ -9,7 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from pipeline.console import api, casework_api
+from pipeline.console import api, casework_api, coverage
 from pipeline.console.access.install import install
 from pipeline.console.access.record import Tell
 from pipeline.console.alerts import Decide
@@ -36,6 +36,7 @@ def create(
     install(app, store, settings, tell)
     app.include_router(api.router(store, settings, status, decide, proving))
     app.include_router(casework_api.router(store))
+    app.include_router(coverage.router(store))
     app.include_router(routes.router(Desk(store, settings, status, decide, lambda: time.time_ns() // 1000)))
     _failures(app)
     return app

@@ -24,6 +24,8 @@ PROMPT_CONFIDENCE = 0.95
 UNEXPLAINED_CONFIDENCE, UNSHOWN_CONFIDENCE = 0.2, 0.9
 #: What is less likely than not is a candidate and not a claim; what is less likely than this is not even that.
 CLAIMED, POSSIBLE = 0.5, 0.01
+#: Why a tool call is bound to nothing further, where its session is known.
+NO_PROMPT = "no prompt seen in its session"
 #: Candidates that a link lists.
 LISTED = 8
 
@@ -186,7 +188,7 @@ def _prompt(owner: Owner, event: Head, entry: PackedEntry, explained: float | No
     at = bisect.bisect_right(prompts, (time, "\U0010ffff")) - 1
     if at < 0:
         if event.kind == "tool_call" and not entry.unbound:
-            entry.unbound = "no prompt seen in its session"
+            entry.unbound = NO_PROMPT
         return cloud
     confidence = PROMPT_CONFIDENCE
     if cloud and explained is None:

@@ -47,7 +47,6 @@ CREATE TABLE IF NOT EXISTS access_sessions
 )
 ENGINE = ReplacingMergeTree(revision)
 ORDER BY session_id
-TTL toDateTime(expires) + INTERVAL 90 DAY
 SETTINGS index_granularity = 256;
 
 -- Who came in, who did not and why, who left, and which keys were made and revoked.

@@ -14,13 +14,22 @@ class Browser:
         self._app = app
         self._host = host
 
-    def get(self, path, **parameters):
-        return asyncio.run(self._get(path, parameters))
+    def get(self, path, *, headers=None, **parameters):
+        return asyncio.run(self._asked("GET", path, params=parameters or None, headers=headers))
 
-    async def _get(self, path, parameters):
+    def post(self, path, *, origin="", **fields):
+        """What a form of a page sends."""
+        headers = {"origin": origin or f"http://{self._host}"}
+        return asyncio.run(self._asked("POST", path, data=fields, headers=headers))
+
+    def call(self, method, path, body=None):
+        """What a program sends."""
+        return asyncio.run(self._asked(method, path, json=body))
+
+    async def _asked(self, method, path, **more):
         transport = httpx.ASGITransport(app=self._app)
         async with httpx.AsyncClient(transport=transport, base_url=f"http://{self._host}") as client:
-            return await client.get(path, params=parameters or None)
+            return await client.request(method, path, **more)
 
 
 class Served:

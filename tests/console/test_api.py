@@ -143,7 +143,7 @@ def test_while_the_store_is_away_every_question_says_so(browser, store):
     answer = browser.get("/v1/timeline", actor="x")
     assert (answer.status_code, answer.json()["error"]["message"]) == (503, "store: closed")
     assert browser.get("/v1/status").json()["store"] == {"error": "store: closed"}
-    page = browser.get("/", pivot="actor", value="x")
+    page = browser.get("/sessions/x")
     assert page.status_code == 503
     assert "store: closed" in page.text
 

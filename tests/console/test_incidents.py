@@ -11,6 +11,7 @@ from pipeline.cli import incident  # noqa: F401  (it registers its command)
 from pipeline.cli.desk import DeskReader
 from pipeline.cli.main import app
 from pipeline.cli.remote import StoreReader
+from pipeline.console import links
 from pipeline.console.app import create
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Invalid
@@ -72,17 +73,17 @@ def test_what_is_wrong_with_a_question_is_said_by_name(browser, given, parameter
 
 
 def test_the_page_asks_for_a_clue_and_shows_the_incident_under_a_policy_of_its_own(browser, clue):
-    asked = browser.get("/incident")
-    assert (asked.status_code, asked.headers["content-security-policy"].count("script-src")) == (200, 0)
+    asked = browser.get("/reconstruct")
+    assert (asked.status_code, asked.headers["content-security-policy"].count("script-src 'self'")) == (200, 1)
     assert "Reconstruct" in asked.text
-    shown = browser.get("/incident", clue=clue, role="responder")
+    shown = browser.get("/reconstruct", clue=clue, role="responder")
     assert shown.status_code == 200
     policies = shown.headers.get_list("content-security-policy")
     assert len(policies) == 1
     assert "script-src 'sha256-" in policies[0]
     assert "A hijacked agent: invoice-bot" in shown.text
     assert f"/v1/reconstruct/bundle?clue={clue.replace(':', '%3A')}&amp;role=responder" in shown.text
-    wrong = browser.get("/incident", clue="<script>alert(1)</script>")
+    wrong = browser.get("/reconstruct", clue="<script>alert(1)</script>")
     assert wrong.status_code == 404
     assert "<script>alert" not in wrong.text
 
@@ -90,8 +91,8 @@ def test_the_page_asks_for_a_clue_and_shows_the_incident_under_a_policy_of_its_o
 def test_alerts_and_timelines_lead_to_it(browser, store, clue):
     (alert,) = store.rows("SELECT alert_id FROM alerts FINAL WHERE has(detections, 'llmjacking') LIMIT 1", {})
     page = browser.get(f"/alerts/{alert[0]}").text
-    assert f"/incident?clue={alert[0]}&amp;kind=alert" in page
-    assert "/incident?clue=aws%3A" in browser.get("/", pivot="credential", value=clue).text
+    assert f"/reconstruct?clue={alert[0]}&amp;kind=alert" in page
+    assert "/reconstruct?clue=aws%3A" in browser.get(links.credential(clue)).text
 
 
 def test_a_bundle_comes_as_an_archive_with_what_the_role_may_have(browser, clue):

@@ -242,16 +242,15 @@ def test_the_page_shows_each_inventory_with_links(browser, filled, of):
     page = browser.get("/inventory", of=of).text
     for row in browser.get(f"/v1/{of}").json()[of]:
         assert row["name"] in page
-    assert "<script" not in page
-    assert '<a href="/">Timeline</a>' in page
+    assert '<a href="/timeline"' in page
     assert f"/inventory?of={OF[0]}" in browser.get("/").text
 
 
 def test_the_page_leads_to_the_timeline_and_to_the_next_page(browser, filled):
     page = browser.get("/inventory", of="identities", limit=2).text
-    assert 'href="/?pivot=human&amp;value=ana"' in page
+    assert 'href="/identities/ana?kind=human"' in page
     assert "1 identities" in browser.get("/inventory", kind="human").text
-    assert "Next page" in page
+    assert "next page" in page
     assert "used after expiry" in browser.get("/inventory", of="credentials").text
 
 

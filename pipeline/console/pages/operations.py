@@ -7,12 +7,13 @@ from urllib.parse import urlsplit
 
 from fastapi import Request
 
-from pipeline.console import asked, shapes, state
+from pipeline.console import asked, coverage, shapes, state
 from pipeline.console.links import with_query
 from pipeline.console.pages.desk import Desk
 from pipeline.console.pages.frame import Page, missing
 from pipeline.kit.config import Settings
 from pipeline.store import aliases, queries
+from pipeline.store.coverage import DAYS
 from pipeline.store.pivots import MAX_LIMIT
 
 #: Dead letters of a page, and characters of one that are shown.
@@ -32,6 +33,13 @@ def status(desk: Desk, request: Request) -> Page:
         "counts": sorted(report.get("counts", {}).items()), "store": state.holdings(desk.store),
     }  # fmt: skip
     return Page("status.html", "Status", values)
+
+
+def covered(desk: Desk, request: Request) -> Page:
+    """Which sources are heard, how well they are linked, and which logs seem to be missing."""
+    given = request.query_params
+    found = coverage.answer(desk.store, given)
+    return Page("coverage.html", "Coverage", {**found, "days": given.get("days", str(DAYS))})
 
 
 def dead_letters(desk: Desk, request: Request) -> Page:

@@ -48,6 +48,7 @@ _PAGES: dict[str, View] = {
     "/cases/{name}/story": cases.story,
     "/pins": cases.choices,
     "/status": operations.status,
+    "/coverage": operations.covered,
     "/dead-letters": operations.dead_letters,
     "/dead-letters/{name:path}": operations.dead_letter,
     "/settings": operations.settings,

@@ -1,0 +1,129 @@
+"""Which sources were heard over the last days, how much of what, how well it was linked, and what their events miss.
+
+Counts are of current entries, read in one pass over the columns that have few values; first and last times of a source
+are of all that the store holds. Measured on chdb with 5 million entries of 30 days, two cores: 0.3 s for 7 days.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from typing import NamedTuple
+
+from pipeline.kit.failures import Invalid
+from pipeline.store.pivots import Rows
+
+#: Days that can be asked for.
+DAYS, MOST_DAYS = 7, 3660
+_DAY = 86_400_000_000
+_SPANS = """
+SELECT toString(format) AS source, toUnixTimestamp64Micro(min(time)), toUnixTimestamp64Micro(max(time))
+FROM entries GROUP BY format
+"""
+_WITHIN = """
+time > fromUnixTimestamp64Micro({since:Int64}, 'UTC') AND time <= fromUnixTimestamp64Micro({until:Int64}, 'UTC')
+"""
+_EVENTS = f"""
+SELECT toString(format) AS source, toString(kind), toString(link), toString(unbound), count()
+FROM entries FINAL WHERE {_WITHIN} GROUP BY format, kind, link, unbound
+"""  # noqa: S608  (no input in it)
+#: Calls of agents to clouds, and those to which no tool call was found.
+_CALLS = f"""
+SELECT toString(format) AS source, count(), countIf(tool_call_event = '')
+FROM entries FINAL WHERE {_WITHIN} AND kind = 'cloud_audit' AND actor_kind = 'agent' GROUP BY format
+"""  # noqa: S608
+#: Credentials that were issued, and those of them that were never used.
+_ISSUED = """
+SELECT count(), countIf(used IS NULL) FROM
+(
+    SELECT min(c.issued_at) AS issued, min(c.first_used) AS used FROM credentials AS c GROUP BY name
+    HAVING issued > fromUnixTimestamp64Micro({since:Int64}, 'UTC')
+       AND issued <= fromUnixTimestamp64Micro({until:Int64}, 'UTC')
+)
+"""
+
+
+class Source(NamedTuple):
+    """What was heard from one source (a native format), most frequent first; times in microseconds since 1970."""
+
+    format: str
+    #: Of its first and its last event in the store, also before the days that are asked for.
+    first: int
+    last: int
+    #: Within these days.
+    events: int
+    #: Events by kind, by the method of the link that names the actor, and by the reason why nothing was bound.
+    kinds: dict[str, int]
+    links: dict[str, int]
+    reasons: dict[str, int]
+    #: Calls of agents to a cloud, and those without a tool call that caused them.
+    agent_calls: int
+    unexplained_calls: int
+
+    @property
+    def unbound(self) -> int:
+        """Events that are bound to no credential and no session."""
+        return sum(self.reasons.values())
+
+
+class Coverage(NamedTuple):
+    """What the store was told over some days, after `since` until `until` (microseconds since 1970)."""
+
+    since: int
+    until: int
+    #: Those with the most events first; also those that said something before these days only.
+    sources: list[Source]
+    #: Credentials that were issued in these days, and those of them that no event uses.
+    issued: int
+    unused: int
+
+    @property
+    def events(self) -> int:
+        """Events of all sources within these days."""
+        return sum(source.events for source in self.sources)
+
+    @property
+    def kinds(self) -> dict[str, int]:
+        """Events of all sources by kind."""
+        found: Counter[str] = Counter()
+        for source in self.sources:
+            found.update(source.kinds)
+        return dict(found)
+
+
+def coverage(store: Rows, days: int = DAYS, now: int | None = None) -> Coverage:
+    """Coverage of the last days, which end with the latest event that is not in the future.
+
+    So an archive of last year is told of as well as a live pipeline. Raises Invalid for days outside 1 to 3,660.
+    """
+    if not 1 <= days <= MOST_DAYS:
+        raise Invalid("days", f"1 to {MOST_DAYS}", days)
+    now = time.time_ns() // 1000 if now is None else now
+    spans = {source: (first, last) for source, first, last in store.rows(_SPANS, {})}
+    until = min([now, *([max(last for _, last in spans.values())] if spans else [])])
+    given = {"since": until - days * _DAY, "until": until}
+    heard = store.rows(_EVENTS, given)
+    calls = {source: (amount, bare) for source, amount, bare in store.rows(_CALLS, given)}
+    sources = [_source(name, spans[name], heard, calls.get(name, (0, 0))) for name in spans]
+    issued, unused = store.rows(_ISSUED, given)[0]
+    ordered = sorted(sources, key=lambda source: (-source.events, source.format))
+    return Coverage(given["since"], until, ordered, issued, unused)
+
+
+def _source(
+    name: str, span: tuple[int, int], heard: list[tuple[str, str, str, str, int]], calls: tuple[int, int]
+) -> Source:
+    kinds: Counter[str] = Counter()
+    links: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
+    for source, kind, link, unbound, amount in heard:
+        if source == name:
+            kinds[kind] += amount
+            links[link or "none"] += amount
+            if unbound:
+                reasons[unbound] += amount
+    return Source(name, *span, kinds.total(), _most(kinds), _most(links), _most(reasons), *calls)
+
+
+def _most(counted: Counter[str]) -> dict[str, int]:
+    return dict(sorted(counted.items(), key=lambda pair: (-pair[1], pair[0])))
