@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
@@ -58,6 +59,13 @@ class Watch:
         if response.status >= 400 and response.status not in self.allowed:
             self.wrong.append(f"{response.status}: {response.url}")
 
+    def until(self, page: Page, told: str) -> None:
+        """Waits until something of these words went wrong."""
+        ends = time.monotonic() + 10
+        while not any(told in one for one in self.wrong):
+            assert time.monotonic() < ends, f"not within 10 s: {told}; but {self.wrong}"
+            page.evaluate("1")
+
     def _failed(self, request):
         if request.failure != _GIVEN_UP:
             self.wrong.append(f"failed: {request.url}: {request.failure}")
@@ -79,12 +87,23 @@ class Visits:
         self._open.append((context, page))
         return page
 
+    def requests(self) -> int:
+        """How many requests all pages have made."""
+        return sum(len(page.watch.requests) for _, page in self._open)
+
     def end(self) -> list[str]:
         """Close all; what went wrong."""
         wrong = [complaint for _, page in self._open for complaint in page.watch.wrong]
         for context, _ in self._open:
             context.close()
         return wrong
+
+
+def until(page: Page, expression: str) -> None:
+    """Waits until an expression is true. (Playwright's own way of waiting is what our policy for scripts forbids.)"""
+    ends = time.monotonic() + 10
+    while not page.evaluate(expression):
+        assert time.monotonic() < ends, f"not within 10 s: {expression}"
 
 
 def accessible(page: Page) -> None:

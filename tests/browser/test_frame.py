@@ -1,7 +1,5 @@
 """What all pages share, in a real browser: the frame, its keys, its themes, and that the watching sees what it must."""
 
-import time
-
 import pytest
 
 from tests.browser.chromium import Visits, accessible, needed
@@ -57,7 +55,5 @@ def test_what_goes_wrong_is_seen(browser, desk, done, told):
     page = visits()
     page.goto("/")
     page.evaluate(f"() => {{ {done} }}")
-    ends = time.monotonic() + 10
-    while not any(told in one for one in page.watch.wrong) and time.monotonic() < ends:
-        page.evaluate("1")
-    assert any(told in one for one in visits.end())
+    page.watch.until(page, told)
+    assert visits.end()
