@@ -100,6 +100,8 @@ RIGHTS: dict[str, Role | Right] = {
     # Pages.
     "GET /": Role.VIEWER,
     "GET /timeline": Role.VIEWER,
+    "GET /events/{name:path}": Role.VIEWER,
+    "GET /records/{name:path}": Role.VIEWER,
     "GET /inventory": Role.VIEWER,
     "GET /identities/{name:path}": Role.VIEWER,
     "GET /credentials/{name:path}": Role.VIEWER,

@@ -14,6 +14,7 @@ from pipeline.console.pages import (
     alerts,
     cases,
     credential,
+    event,
     findings,
     identity,
     inventory,
@@ -34,6 +35,8 @@ View = Callable[..., Page]
 _PAGES: dict[str, View] = {
     "/": overview.page,
     "/timeline": timeline.page,
+    "/events/{name:path}": event.page,
+    "/records/{name:path}": event.record,
     "/inventory": inventory.page,
     "/findings": findings.page,
     "/findings/{name:path}": findings.single,
