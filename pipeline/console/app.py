@@ -10,7 +10,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
-from pipeline.console import alerts_page, api, findings_page, incidents, inventory_page, page
+from pipeline.console import alerts_page, api, findings_page, incidents, inventory_page, page, search_api
 from pipeline.console.alerts import Decide
 from pipeline.console.guard import Guard, check_same_origin, content_policy
 from pipeline.console.incidents import Proving
@@ -31,6 +31,7 @@ def create(
     """
     app = FastAPI(title="whodid", docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json")
     app.add_middleware(Guard, host=settings.host, policy=content_policy(page.STYLES))
+    search_api.install(app, store)
     app.include_router(api.router(store, settings, status, decide, proving))
     _pages(app, store, settings, status)
     _alerts(app, store, decide)
