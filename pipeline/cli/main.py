@@ -73,6 +73,7 @@ def main() -> None:
     from pipeline.cli import (  # noqa: PLC0415
         alerts,  # noqa: F401
         aliases,  # noqa: F401
+        cases,  # noqa: F401
         chaos,  # noqa: F401
         coverage,  # noqa: F401
         detections,  # noqa: F401
