@@ -85,7 +85,9 @@ def _timed(value: Any) -> Any:  # noqa: ANN401  (what JSON may be)
 
 def render(store: Rows, given: Mapping[str, str], key: bytes) -> tuple[int, Iterable[str], str]:
     """HTTP status, document and Content-Security-Policy (empty: that of the console) of the page of an incident."""
-    query = {**dict.fromkeys(PARAMETERS, ""), "cutoff": str(CUTOFF), "role": ROLE, **given}
+    roles = reading.allowed()
+    usual = ROLE if ROLE in roles else roles[0]
+    query = {**dict.fromkeys(PARAMETERS, ""), "cutoff": str(CUTOFF), "role": usual, **given}
     error, code = "", 200
     if query["clue"] or (query["since"] and query["until"]):
         try:
@@ -94,7 +96,7 @@ def render(store: Rows, given: Mapping[str, str], key: bytes) -> tuple[int, Iter
             error, code = str(failure), 404 if failure.field == "clue" else 400
         except Transient as failure:
             error, code = str(failure), 503
-    page = template("incident.html")(styles=STYLES, query=query, kinds=KINDS, roles=tuple(ROLES), error=error)
+    page = template("incident.html")(styles=STYLES, query=query, kinds=KINDS, roles=roles, error=error)
     return code, [page], ""
 
 
