@@ -29,7 +29,7 @@ def open_reader(settings: Settings) -> Reader:
     """A Reader of the store that the settings name."""
     if not settings.clickhouse.startswith("chdb:"):
         return StoreReader(connect(settings, migrated=False), settings)
-    desk = DeskReader(f"http://{_bracketed(settings.host)}:{settings.port}")
+    desk = DeskReader(address_of(settings))
     if desk.owns(settings.clickhouse):
         return desk
     return StoreReader(_alone(settings, desk.address), settings)
@@ -42,13 +42,18 @@ def open_store(settings: Settings) -> Store:
     """
     if not settings.clickhouse.startswith("chdb:"):
         return connect(settings)
-    desk = DeskReader(f"http://{_bracketed(settings.host)}:{settings.port}")
+    desk = DeskReader(address_of(settings))
     if desk.owns(settings.clickhouse):
         raise Transient(
             f"store: {settings.clickhouse} belongs to the running desk at {desk.address}, whose API only reads: "
             "end it, then repeat this; a ClickHouse server can be written to while desks run"
         )
     return _alone(settings, desk.address, migrated=True)
+
+
+def address_of(settings: Settings) -> str:
+    """Where the desk of these settings listens, if it does."""
+    return f"http://{_bracketed(settings.host)}:{settings.port}"
 
 
 class StoreReader:
