@@ -16,6 +16,7 @@ from pipeline.console.alerts import Decide
 from pipeline.console.incidents import Proving
 from pipeline.console.pages import routes
 from pipeline.console.pages.desk import Desk
+from pipeline.console.paths import allow_any_name
 from pipeline.console.state import Status
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Invalid, Transient
@@ -33,6 +34,7 @@ def create(
     who used the desk to the topic `cloud-audit`. Whoever adds routes adds their rights (`access.rights`).
     """
     app = FastAPI(title="whodid", docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json")
+    allow_any_name()
     install(app, store, settings, tell)
     app.include_router(api.router(store, settings, status, decide, proving))
     app.include_router(casework_api.router(store))
