@@ -23,7 +23,7 @@ FINDINGS = 20
 #: Characters of a text that are shown at once, and of one in a list; the rest is a click away (texts are bounded where
 #: they are stored, but nothing says how long an identifier is).
 LONG, SHORT = 4000, 400
-#: What a method of a link means (docs/console.md).
+#: What a method of a link means (docs/timeline.md).
 METHODS = {
     "stated": "the source itself says so",
     "credential": "the very credential was seen when it was issued",

@@ -60,7 +60,24 @@ class Lanes {
     this.selection = null;
     this.focused = -1;
     this.tip.hidden = true;
+    this.summarize();
     this.resize();
+  }
+
+  // What is drawn, for whoever cannot see it.
+  summarize() {
+    const { points } = this;
+    const amounts = LANES.map(() => 0);
+    let risky = 0;
+    for (let at = 0; at < points.length; at++) {
+      amounts[points.lanes[at]]++;
+      if (points.risks[at] >= BANDS[1][1]) risky++;
+    }
+    const parts = LANES.map((lane, at) => `${amounts[at]} ${lane}`).join(", ");
+    const last = points.length - 1;
+    this.section.querySelector("[data-summary]").textContent = points.length
+      ? `${points.length} entries from ${momentText(points.times[0])} to ${momentText(points.times[last])}: ${parts}; ${risky} of high risk.`
+      : "";
   }
 
   // Layout
