@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
@@ -14,13 +15,15 @@ from pipeline.console.access.install import install
 from pipeline.console.access.record import Tell
 from pipeline.console.alerts import Decide
 from pipeline.console.incidents import Proving
+from pipeline.console.openapi.document import serve
 from pipeline.console.pages import routes
 from pipeline.console.pages.desk import Desk
 from pipeline.console.paths import allow_any_name
 from pipeline.console.state import Status
 from pipeline.kit.config import Settings
-from pipeline.kit.failures import Invalid, Transient
+from pipeline.kit.failures import Invalid, Permanent, Transient
 from pipeline.store import Store
+from pipeline.store.casework import Conflict
 
 
 def create(
@@ -41,6 +44,7 @@ def create(
     app.include_router(coverage.router(store))
     app.include_router(routes.router(Desk(store, settings, status, decide, lambda: time.time_ns() // 1000)))
     _failures(app)
+    serve(app)
     return app
 
 
@@ -49,6 +53,23 @@ def _failures(app: FastAPI) -> None:
     def invalid(_: Request, failure: Invalid) -> JSONResponse:
         """A parameter is at fault."""
         return _error(400, failure.field, str(failure))
+
+    @app.exception_handler(Conflict)
+    def changed(_: Request, failure: Conflict) -> JSONResponse:
+        """Somebody else was faster."""
+        return _error(409, failure.field, str(failure))
+
+    @app.exception_handler(RequestValidationError)
+    def misplaced(_: Request, failure: RequestValidationError) -> JSONResponse:
+        """A part of the path is none of those that there are."""
+        first = failure.errors()[0]
+        name = str(first["loc"][-1])
+        return _error(400, name, f"{name}: {first['msg']}")
+
+    @app.exception_handler(Permanent)
+    def impossible(_: Request, failure: Permanent) -> JSONResponse:
+        """What is asked for cannot be done with what is there."""
+        return _error(409, "", str(failure))
 
     @app.exception_handler(Transient)
     def away(_: Request, failure: Transient) -> JSONResponse:

@@ -24,14 +24,18 @@ def _lines(case: Shape, entries: Sequence[Shape]) -> Iterator[str]:
     yield f"Opened {case['opened']}, changed {case['at']} by {said(case['by'])}."
     yield "\n## Pinned entries\n"
     pins = {one["event_id"]: one for one in case["notes"] if one["event_id"]}
+    if not pins:
+        yield "None."
     for entry in entries:
         yield _pinned(entry, pins.pop(entry["event_id"]))
     for name, pin in pins.items():
         yield f"* event {code(name)}, which is not in the timeline any more: {said(pin['text'])} ({said(pin['by'])})"
     yield "\n## Notes\n"
-    for one in case["notes"]:
-        if not one["event_id"]:
-            yield f"* {one['at']} {said(one['by'])}: {said(one['text'], _NOTE)}"
+    notes = [one for one in case["notes"] if not one["event_id"]]
+    for one in notes:
+        yield f"* {one['at']} {said(one['by'])}: {said(one['text'], _NOTE)}"
+    if not notes:
+        yield "None."
 
 
 def _pinned(entry: Shape, pin: Shape) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 from starlette.requests import Request
 
 from pipeline.console.access.who import who
+from pipeline.console.inert import inert
 from pipeline.console.shapes import iso
 from pipeline.kit.failures import Invalid
 from pipeline.store import casework
@@ -77,4 +78,4 @@ def only(given: Mapping[str, Any], known: tuple[str, ...]) -> None:
     """Raises Invalid for a field that there is none of: a misspelt one would otherwise be ignored."""
     for name in given:
         if name not in known:
-            raise Invalid(str(name)[:40], "no such field; there are " + ", ".join(known))
+            raise Invalid(inert(name[:40]), "no such field; there are " + ", ".join(known))

@@ -8,7 +8,7 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import PlainTextResponse, Response
 
-from pipeline.console import case_report
+from pipeline.console import asked, case_report
 from pipeline.console import casework as shapes
 from pipeline.console.api import body
 from pipeline.console.shapes import entry
@@ -29,8 +29,9 @@ def router(store: Store) -> APIRouter:
 
 def _cases(routes: APIRouter, store: Store) -> None:
     @routes.get("/v1/cases")
-    def listing(state: str = "") -> dict[str, Any]:
+    def listing(request: Request, state: str = "") -> dict[str, Any]:
         """Cases, the one that was changed last first; `state`: open, contained or closed."""
+        asked.only(request.query_params, ("state",))
         return {"cases": [shapes.case(one) for one in casework.cases(store, state)]}
 
     @routes.get("/v1/cases/{case_id}")
@@ -84,7 +85,13 @@ def _notes(routes: APIRouter, store: Store) -> None:
         shapes.only(given, ("text", "event_id", "by"))
         said, event_id = shapes.text(given, "text"), shapes.text(given, "event_id")
         by = shapes.speaker(request, given)
-        return shapes.note(await run_in_threadpool(casework.noted, store, about, name, by, said, event_id))
+
+        def note() -> dict[str, Any]:
+            if about == "case" and casework.case(store, name) is None:
+                _there(None, name)
+            return shapes.note(casework.noted(store, about, name, by, said, event_id))
+
+        return await run_in_threadpool(note)
 
     @routes.delete("/v1/notes/{about}/{note_id}/{name:path}")
     def taken_back(about: str, note_id: str, name: str, request: Request, by: str = "") -> dict[str, Any]:
@@ -112,9 +119,7 @@ def _views(routes: APIRouter, store: Store) -> None:
     @routes.delete("/v1/views/{name:path}")
     def dropped(name: str, request: Request, by: str = "") -> dict[str, Any]:
         """Drop a view; `by`: who does."""
-        found = next((one for one in casework.views(store) if one.name == name), None)
-        speaker = shapes.speaker(request, {"by": by})
-        gone = found and casework.kept(store, name, found.query, speaker, removed=True)
+        gone = casework.dropped(store, name, shapes.speaker(request, {"by": by}))
         return _there(gone and shapes.view(gone), name)
 
 

@@ -73,6 +73,11 @@ def case(case_id: str) -> str:
     return "/cases/" + _part(case_id)
 
 
+def notes(about: str, name: str) -> str:
+    """Where something is said about an identity, a credential or a session."""
+    return f"/notes/{about}/" + _part(name)
+
+
 def reconstruction(kind: str, clue: str) -> str:
     """Where the incident that a clue belongs to is reconstructed."""
     return with_query("/reconstruct", {"clue": clue, "kind": kind})

@@ -1,6 +1,7 @@
 """An application asked in the same process, or served on a port."""
 
 import asyncio
+import json
 import threading
 
 import httpx
@@ -17,14 +18,16 @@ class Browser:
     def get(self, path, *, headers=None, **parameters):
         return asyncio.run(self._asked("GET", path, params=parameters or None, headers=headers))
 
-    def post(self, path, *, origin="", **fields):
+    def post(self, path, *, origin="", headers=None, **fields):
         """What a form of a page sends."""
-        headers = {"origin": origin or f"http://{self._host}"}
+        headers = {"origin": origin or f"http://{self._host}", **(headers or {})}
         return asyncio.run(self._asked("POST", path, data=fields, headers=headers))
 
-    def call(self, method, path, body=None):
+    def call(self, method, path, body=None, *, headers=None):
         """What a program sends."""
-        return asyncio.run(self._asked(method, path, json=body))
+        sent = {} if body is None else {"content": json.dumps(body), "headers": {"content-type": "application/json"}}
+        sent["headers"] = {**sent.get("headers", {}), **(headers or {})}
+        return asyncio.run(self._asked(method, path, **sent))
 
     async def _asked(self, method, path, **more):
         transport = httpx.ASGITransport(app=self._app)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import Request
@@ -10,37 +11,44 @@ from pipeline.console import asked, casework, incidents, shapes
 from pipeline.console.access.who import who
 from pipeline.console.pages.desk import Desk
 from pipeline.console.pages.frame import Page, missing
+from pipeline.kit.failures import Invalid
 from pipeline.reconstruct.clue import KINDS
 from pipeline.store import casework as stored
 from pipeline.store import queries
 
-#: Entries of pins that are read.
-PINS = 500
+_FIELDS = ("state", "clue", "kind", "title")
 
 
-def page(desk: Desk, request: Request) -> Page:
-    """All cases, and the form that opens one."""
+def page(desk: Desk, request: Request, typed: Mapping[str, str] | None = None, error: str = "") -> Page:
+    """All cases, and the form that opens one; with `error` what was typed into it still is there."""
     given = request.query_params
-    asked.only(given, ("state", "clue", "kind", "title"))
+    asked.only(given, _FIELDS)
     found = [casework.case(one) for one in stored.cases(desk.store, given.get("state", ""))]
-    query = {name: given.get(name, "") for name in ("state", "clue", "kind", "title")}
-    values = {"cases": found, "states": stored.STATES, "query": query, "kinds": KINDS, **_who(request)}
-    return Page("cases.html", "Cases", values)
+    query = {name: (typed or given).get(name, "") for name in _FIELDS}
+    values = {
+        "cases": found, "states": stored.STATES, "query": query, "kinds": KINDS, "error": error, "most": stored.MOST,
+        **_who(request),
+    }  # fmt: skip
+    return Page("cases.html", "Cases", values, 400 if error else 200)
 
 
-def single(desk: Desk, request: Request, name: str, error: str = "", status: int = 200) -> Page:
-    """One case."""
+def single(
+    desk: Desk, request: Request, name: str, error: str = "", status: int = 200, typed: Mapping[str, str] | None = None
+) -> Page:
+    """One case; `typed` into one of its forms was not taken, because of `error`."""
     found = casework.single(desk.store, name)
     if found is None:
         return missing("case", name, "See the list of cases.")
     pins = [one for one in found["notes"] if one["event_id"]]
-    entries = queries.events(desk.store, [one["event_id"] for one in pins[:PINS]])
+    entries = queries.events(desk.store, [one["event_id"] for one in pins])
+    there = {one.event.event_id for one in entries}
     pinned = {one["event_id"]: one for one in pins}
     values: dict[str, Any] = {
         "case": found, "states": stored.STATES, "kinds": KINDS, "error": error,
         "entries": [(shapes.entry(one), pinned[one.event.event_id]) for one in entries],
-        "gone": [one for one in pins if one["event_id"] not in {entry.event.event_id for entry in entries}],
-        "said": [one for one in found["notes"] if not one["event_id"]], **_who(request),
+        "gone": [one for one in pins if one["event_id"] not in there], "typed": {**found, **(typed or {})},
+        "said": [one for one in found["notes"] if not one["event_id"]], "note": (typed or {}).get("text", ""),
+        **_who(request),
     }  # fmt: skip
     return Page("case.html", found["title"], values, status)
 
@@ -48,18 +56,23 @@ def single(desk: Desk, request: Request, name: str, error: str = "", status: int
 def story(desk: Desk, _: Request, name: str) -> Page:
     """What the clue of a case tells, as a part of its page: it takes a second or two."""
     found = stored.case(desk.store, name)
-    if found is None or not found.clue:
-        return Page("story.html", "Story", {"incident": None})
-    incident, _entries = incidents.found(desk.store, {"clue": found.clue, "kind": found.kind})
-    return Page("story.html", "Story", {"incident": incidents.shape(incident), "case": casework.case(found)})
+    values: dict[str, Any] = {"incident": None, "why": "the case has no clue"}
+    if found is not None and found.clue:
+        given = {"clue": found.clue, "kind": found.kind}
+        try:
+            told = incidents.answer(desk.store, given, desk.settings.hashing_key)
+            values = {"incident": told, "case": casework.case(found)}
+        except Invalid as failure:
+            # As a part of a page that is well: a browser would not show a refusal there.
+            values["why"] = str(failure)
+    return Page("story.html", "Story", values)
 
 
 def choices(desk: Desk, request: Request) -> Page:
     """The form that pins an entry to a case, as a part of the entry's page."""
     given = request.query_params
     asked.only(given, ("event_id",))
-    cases = [one for one in stored.cases(desk.store) if one.state != "closed"]
-    values = {"cases": cases, "event_id": given.get("event_id", ""), **_who(request)}
+    values = {"cases": stored.unfinished(desk.store), "event_id": given.get("event_id", ""), **_who(request)}
     return Page("pin_form.html", "Pin", values)
 
 

@@ -24,7 +24,8 @@ def page(desk: Desk, request: Request, name: str) -> Page:
     found = inventory.single(desk.store, "credentials", name, {})
     if found is None:
         return missing("credential", name, "An access key is called aws:AKIA…; see the list of credentials.")
-    issuances = [*found["ancestors"], *found["descendants"]][:DRAWN]
+    everything = [*found["ancestors"], *found["descendants"]]
+    issuances = everything[:DRAWN]
     names = dict.fromkeys([name, *(one["issued"] for one in issuances), *(one["parent"] for one in issuances)])
     now = desk.now()
     items = {
@@ -33,7 +34,7 @@ def page(desk: Desk, request: Request, name: str) -> Page:
     drawn = family(name, issuances, items, now)
     values: dict[str, Any] = {
         "credential": found, "family": drawn, "width": WIDTH, "lasting": lasting,
-        "cut": found["family_truncated"] or len(issuances) == DRAWN,
+        "cut": found["family_truncated"] or len(everything) > DRAWN,
     }  # fmt: skip
     values |= said(desk, request, "credential", name)
     return Page("credential.html", name, values)

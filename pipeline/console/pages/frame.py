@@ -94,9 +94,14 @@ def band(risk: float) -> str:
 _BANDS = (("critical", 0.95), ("high", 0.8), ("medium", 0.55), ("low", 0.0001))
 
 
-def failed(title: str, message: str, status: int) -> Page:
-    """Something is wrong; the message says what to do."""
-    return Page("failure.html", title, {"message": message}, status)
+def failed(title: str, message: str, status: int, typed: str = "") -> Page:
+    """Something is wrong; the message says what to do. What somebody typed is given back."""
+    return Page("failure.html", title, {"message": message, "typed": typed}, status)
+
+
+def counted(amount: int, one: str, many: str = "") -> str:
+    """`1 alert`, `2 alerts`, `1,200 entries`."""
+    return f"{amount:,} {one if amount == 1 else many or one + 's'}"
 
 
 def _here(request: Request) -> str:
@@ -109,7 +114,7 @@ def _template(name: str) -> Callable[..., str]:
         loader=FunctionLoader(_source), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters.update(inert=inert, surety=surety, gravity=gravity, band=band)
+    environment.filters.update(inert=inert, surety=surety, gravity=gravity, band=band, counted=counted)
     environment.globals.update(links=links, static=assets.address)
     return environment.get_template(name).render
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from pipeline.console.pages.scale import Fold, Scale
 from pipeline.console.shapes import moment
+from pipeline.kit.failures import Invalid
 
 _DEEPEST = 6
 
@@ -91,7 +92,11 @@ def _use(item: dict[str, Any] | None) -> tuple[int, int] | None:
 
 
 def _time(shape: dict[str, Any] | None, name: str) -> int | None:
-    return moment(shape[name], name) if shape and shape.get(name) else None
+    try:
+        return moment(shape[name], name) if shape and shape.get(name) else None
+    except Invalid:
+        # A time that is out of any calendar, which only a forged log states.
+        return None
 
 
 def _life(

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from fastapi import Request
 
 from pipeline.console import asked, coverage, shapes, state
+from pipeline.console.access import reading
 from pipeline.console.links import with_query
 from pipeline.console.pages.desk import Desk
 from pipeline.console.pages.frame import Page, missing
@@ -19,7 +20,7 @@ from pipeline.store.pivots import MAX_LIMIT
 #: Dead letters of a page, and characters of one that are shown.
 LETTERS, SHOWN = 100, 20_000
 #: Settings whose values nobody is shown.
-_SECRET = ("hash_key",)
+_SECRET = ("hash_key", "api_key")
 
 
 def status(desk: Desk, request: Request) -> Page:
@@ -51,9 +52,10 @@ def dead_letters(desk: Desk, request: Request) -> Page:
     stage = given.get("stage", "")
     found = queries.dead_letters(desk.store, stage=stage, limit=limit, offset=offset)
     more = {"stage": stage, "limit": limit, "offset": offset + limit} if len(found) == limit else None
+    reasons = [one._replace(reason=reading.text(one.reason)) for one in queries.rejections(desk.store, 20)]
     values = {
-        "letters": [shapes.dead_letter(one) for one in found], "stage": stage,
-        "reasons": queries.rejections(desk.store, 20), "more_url": with_query("/dead-letters", more) if more else "",
+        "letters": [shapes.dead_letter(one) for one in found], "stage": stage, "reasons": reasons,
+        "more_url": with_query("/dead-letters", more) if more else "",
     }  # fmt: skip
     return Page("dead_letters.html", "Dead letters", values)
 

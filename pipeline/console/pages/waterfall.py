@@ -10,7 +10,7 @@ method and confidence; nothing is concluded here. A call that was reported twice
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pipeline.console import shapes
@@ -19,6 +19,9 @@ from schemas.entry import Entry
 
 #: Rows deeper than this stand as deep as this: only forged logs nest further.
 _DEEPEST = 6
+#: Microseconds after the last act until which an act is drawn that says it ended later: more is forged, and would make
+#: a dot of everything else.
+_BEYOND = 86_400_000_000
 _LANES = {"prompt": "human", "tool_call": "agent", "token_issuance": "credential", "cloud_audit": "cloud"}
 
 
@@ -50,8 +53,10 @@ def waterfall(entries: Sequence[Entry]) -> Waterfall:
     acts = _acts(entries)
     if not acts:
         return Waterfall([], [])
-    ends = {name: _end(one, entries) for name, one in acts.items()}
-    scale = Scale((one.event.time, ends[name]) for name, one in acts.items())
+    ended = _ended(entries)
+    ends = {name: _end(one, ended) for name, one in acts.items()}
+    last = max(one.event.time for one in acts.values()) + _BEYOND
+    scale = Scale((one.event.time, min(last, ends[name])) for name, one in acts.items())
     causes = _causes(acts)
     children: dict[str, list[str]] = {}
     for name, (cause, _, _) in causes.items():
@@ -92,20 +97,29 @@ def _acts(entries: Sequence[Entry]) -> dict[str, Entry]:
     return acts
 
 
-def _end(one: Entry, entries: Sequence[Entry]) -> int:
+def _ended(entries: Sequence[Entry]) -> dict[tuple[str, str], int]:
+    """When each call ended, by session and call, as far as that was reported apart."""
+    ended: dict[tuple[str, str], int] = {}
+    for event in (one.event for one in entries):
+        if event.phase == "end" and event.tool_call:
+            name = (event.session, event.tool_call)
+            ended[name] = max(event.time, ended.get(name, event.time))
+    return ended
+
+
+def _end(one: Entry, ended: Mapping[tuple[str, str], int]) -> int:
     event = one.event
     stated = event.attributes.get("end_time", "")
     if stated.isascii() and stated.isdigit() and len(stated) < 18:
         return max(event.time, int(stated))
-    if event.phase == "start" and event.tool_call:
-        ends = (other.event for other in entries if other.event.phase == "end")
-        return max((other.time for other in ends if other.tool_call == event.tool_call), default=event.time)
-    return event.time
+    found = ended.get((event.session, event.tool_call), event.time) if event.phase == "start" else event.time
+    return max(event.time, found)
 
 
 def _causes(acts: dict[str, Entry]) -> dict[str, tuple[str, str, float]]:
     """By event id: the act that caused it, and the link that says so."""
-    calls = {one.event.tool_call: name for name, one in acts.items() if one.event.kind == "tool_call"}
+    called = {name: one.event.tool_call for name, one in acts.items() if one.event.kind == "tool_call"}
+    calls = {call: name for name, call in called.items() if call}
     minted = {one.event.issued: name for name, one in acts.items() if one.event.issued}
     found: dict[str, tuple[str, str, float]] = {}
     for name, one in acts.items():

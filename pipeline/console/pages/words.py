@@ -12,9 +12,10 @@ from pipeline.console import casework, links
 from pipeline.console.pages import cases
 from pipeline.console.pages.desk import Desk
 from pipeline.console.pages.forms import form
-from pipeline.console.pages.frame import answer, failed
+from pipeline.console.pages.frame import answer, answered, failed
 from pipeline.kit.failures import Invalid, Transient
 from pipeline.store import casework as stored
+from pipeline.store.casework import Conflict
 
 #: Takes the fields of a form from somebody; returns where to go.
 Takes = Callable[[Desk, Request, dict[str, str], str], str]
@@ -35,13 +36,14 @@ def router(desk: Desk) -> APIRouter:
 def _route(desk: Desk, takes: Takes) -> Callable[[Request], Awaitable[Response]]:
     async def taken(request: Request) -> Response:
         """Take what the form says."""
+        given: dict[str, str] = {}
         try:
             given = await form(request)
             by = casework.speaker(request, given)
             given.pop("by", None)
             where = await run_in_threadpool(takes, desk, request, given, by)
         except Invalid as failure:
-            return await run_in_threadpool(_refused, desk, request, str(failure), 400)
+            return await run_in_threadpool(_refused, desk, request, given, failure)
         except Transient as failure:
             return answer(request, failed("The store does not answer", str(failure), 503))
         return RedirectResponse(where, 303)
@@ -49,24 +51,29 @@ def _route(desk: Desk, takes: Takes) -> Callable[[Request], Awaitable[Response]]
     return taken
 
 
-def _refused(desk: Desk, request: Request, message: str, status: int) -> Response:
-    """The page of the case with what is wrong, if it is one; what was typed is still in the browser's form."""
-    name = request.path_params.get("name", "")
-    if request.url.path.startswith("/cases/") and name:
-        return answer(request, cases.single(desk, request, name, message, status))
-    return answer(request, failed("That was not taken", message, status))
+def _refused(desk: Desk, request: Request, given: dict[str, str], failure: Invalid) -> Response:
+    """The page that the form is of, with what is wrong, and what was typed still in it."""
+    status = 409 if isinstance(failure, Conflict) else 400
+    name, path = request.path_params.get("name", ""), request.url.path
+    if path == "/cases":
+        return answered(request, lambda: cases.page(desk, request, given, str(failure)))
+    if path.startswith("/cases/") and name:
+        return answered(request, lambda: cases.single(desk, request, name, str(failure), status, given))
+    typed = given.get("text", "")
+    return answered(request, lambda: failed("That was not taken", str(failure), status, typed))
 
 
 def _opened(desk: Desk, _: Request, given: dict[str, str], by: str) -> str:
     casework.only(given, ("title", "clue", "kind"))
-    return links.case(stored.opened(desk.store, by=by, **given).case_id)
+    title, clue, kind = (casework.text(given, name) for name in ("title", "clue", "kind"))
+    return links.case(stored.opened(desk.store, title, by, clue, kind).case_id)
 
 
 def _changed(desk: Desk, request: Request, given: dict[str, str], by: str) -> str:
     casework.only(given, ("revision", *casework.CHANGES))
     name, revision = request.path_params["name"], casework.revision(given)
-    given.pop("revision")
-    if stored.changed(desk.store, name, revision, by, **given) is None:
+    said = {field: text for field, text in given.items() if field != "revision"}
+    if stored.changed(desk.store, name, revision, by, **said) is None:
         raise Invalid("case", "one that there is", name)
     return links.case(name)
 
@@ -117,7 +124,9 @@ def _kept(desk: Desk, _: Request, given: dict[str, str], by: str) -> str:
 
 def _dropped(desk: Desk, _: Request, given: dict[str, str], by: str) -> str:
     casework.only(given, ("name", "query"))
-    stored.kept(desk.store, casework.text(given, "name"), casework.text(given, "query"), by, removed=True)
+    name = casework.text(given, "name")
+    if stored.dropped(desk.store, name, by) is None:
+        raise Invalid("name", "that of a view that there is", name)
     return links.search(casework.text(given, "query"))
 
 
