@@ -18,6 +18,7 @@ from pipeline.console.incidents import Proving
 from pipeline.console.openapi.document import serve
 from pipeline.console.pages import routes
 from pipeline.console.pages.desk import Desk
+from pipeline.console.paths import allow_any_name
 from pipeline.console.state import Status
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Invalid, Permanent, Transient
@@ -36,6 +37,7 @@ def create(
     who used the desk to the topic `cloud-audit`. Whoever adds routes adds their rights (`access.rights`).
     """
     app = FastAPI(title="whodid", docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json")
+    allow_any_name()
     install(app, store, settings, tell)
     search_api.install(app, store)
     app.include_router(api.router(store, settings, status, decide, proving))

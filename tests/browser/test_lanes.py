@@ -77,6 +77,10 @@ def test_many_points_are_drawn_as_columns_and_few_as_dots(page):
     assert page.evaluate("document.getElementById('lanes').lanes.points.rows.map((row) => row.others ?? 0)") == [
         *[0] * 5, 5, *[0] * 5, 5, *[0] * 3, *[0] * 5, 5,
     ]  # fmt: skip
+    expect(page.locator("#drawing-said")).to_have_text(
+        "100000 entries from 2026-09-21 14:13:20 to 2026-09-22 14:13:19: 25000 human, 25000 agent, 25000 credential, "
+        "25000 cloud; 100 of high risk."
+    )
     drawing.focus()
     for _ in range(7):
         page.keyboard.press("+")

@@ -9,16 +9,21 @@ from fastapi import Request
 
 from pipeline.console import asked, links, shapes
 from pipeline.console.access import reading
+from pipeline.console.findings import item
 from pipeline.console.pages.desk import Desk
 from pipeline.console.pages.frame import Page, missing
 from pipeline.store import queries
+from pipeline.store.findings import current
+from pipeline.store.risk import NONE, risks
 
 #: Time on either side of an entry, in "what happened around it".
 AROUND = timedelta(minutes=5)
+#: Findings that are shown of one entry, the worst first.
+FINDINGS = 20
 #: Characters of a text that are shown at once, and of one in a list; the rest is a click away (texts are bounded where
 #: they are stored, but nothing says how long an identifier is).
 LONG, SHORT = 4000, 400
-#: What a method of a link means (docs/console.md).
+#: What a method of a link means (docs/timeline.md).
 METHODS = {
     "stated": "the source itself says so",
     "credential": "the very credential was seen when it was issued",
@@ -79,11 +84,14 @@ def single(desk: Desk, name: str) -> dict[str, Any] | None:
     if found is None:
         return None
     shape = shapes.entry(found)
+    risk = risks(desk.store, [name]).get(name, NONE)
+    told = current(desk.store, risk.findings[:FINDINGS])
     return shape | {
         "lane": LANES.get(shape["kind"], "other"),
         "made": [_link(shape, one) for one in shape["links"]],
         "around": _around(found.event.time),
-        "groups": [(title, told) for title, rows in GROUPS if (told := _told(shape, rows))],
+        "risk": risk.risk, "risks": [item(told[one]) for one in risk.findings if one in told],
+        "groups": [(title, said) for title, rows in GROUPS if (said := _told(shape, rows))],
         "origins": ORIGINS, "long": LONG, "short": SHORT,
     }  # fmt: skip
 

@@ -33,7 +33,6 @@ from pipeline.console.pages.frame import Page, answer, answered
 View = Callable[..., Page]
 
 _PAGES: dict[str, View] = {
-    "/": overview.page,
     "/timeline": timeline.page,
     "/events/{name:path}": event.page,
     "/records/{name:path}": event.record,
@@ -60,12 +59,21 @@ _PAGES: dict[str, View] = {
 def router(desk: Desk) -> APIRouter:
     """The routes of the pages."""
     routes = APIRouter(include_in_schema=False)
+    _first(routes, desk)
     for path, view in _PAGES.items():
         _shown(routes, desk, path, view)
     _decisions(routes, desk)
     _reconstruction(routes, desk)
     routes.include_router(words.router(desk))
     return routes
+
+
+def _first(routes: APIRouter, desk: Desk) -> None:
+    @routes.get("/", name="page /")
+    def first(request: Request) -> Response:
+        """The overview; of an address that once was the timeline of a value, where that is now."""
+        moved = timeline.moved(request.query_params)
+        return RedirectResponse(moved, 308) if moved else answered(request, lambda: overview.page(desk, request))
 
 
 def _shown(routes: APIRouter, desk: Desk, path: str, view: View) -> None:

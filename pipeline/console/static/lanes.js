@@ -60,7 +60,24 @@ class Lanes {
     this.selection = null;
     this.focused = -1;
     this.tip.hidden = true;
+    this.summarize();
     this.resize();
+  }
+
+  // What is drawn, for whoever cannot see it.
+  summarize() {
+    const { points } = this;
+    const amounts = LANES.map(() => 0);
+    let risky = 0;
+    for (let at = 0; at < points.length; at++) {
+      amounts[points.lanes[at]]++;
+      if (points.risks[at] >= BANDS[1][1]) risky++;
+    }
+    const parts = LANES.map((lane, at) => `${amounts[at]} ${lane}`).join(", ");
+    const last = points.length - 1;
+    this.section.querySelector("[data-summary]").textContent = points.length
+      ? `${points.length} entries from ${momentText(points.times[0])} to ${momentText(points.times[last])}: ${parts}; ${risky} of high risk.`
+      : "";
   }
 
   // Layout
@@ -188,7 +205,7 @@ class Lanes {
   drawAxis() {
     const { context, ink } = this;
     const span = this.view.to - this.view.from;
-    const step = STEPS.find((one) => (one / span) * this.columns >= 110) ?? STEPS[STEPS.length - 1];
+    const step = STEPS.find((one) => (one / span) * this.columns >= 110) ?? 10 ** Math.ceil(Math.log10(span / 8));
     const shift = localStorage.getItem("clock") === "local" ? new Date(this.view.from / 1000).getTimezoneOffset() * 6e7 : 0;
     context.fillStyle = ink.dim;
     context.strokeStyle = ink.line;
@@ -372,7 +389,7 @@ class Lanes {
       event.preventDefault();
       const span = this.view.to - this.view.from;
       if (Math.abs(event.deltaX) > Math.abs(event.deltaY)) this.pan((event.deltaX / this.columns) * span);
-      else this.zoom(Math.exp(Math.max(-200, Math.min(200, event.deltaY)) * 0.003), this.time(Math.max(LEFT, this.spot(event).x)));
+      else this.zoom(Math.exp(Math.max(-400, Math.min(400, event.deltaY)) * 0.003), this.time(Math.max(LEFT, this.spot(event).x)));
     }, { passive: false });
     this.place.addEventListener("pointerdown", (event) => this.press(event));
     this.place.addEventListener("pointermove", (event) => this.move(event));

@@ -29,7 +29,7 @@ class Points {
     this.order = order;
     this.times = Float64Array.from(order, (at) => columns.time[at]);
     this.risks = Float32Array.from(order, (at) => columns.risk[at]);
-    this.lanes = Uint8Array.from(order, (at) => Points.lane(columns.kind[at], columns.actor_kind[at]));
+    this.lanes = Uint8Array.from(order, (at) => Points.lane(columns.kind[at], columns.action[at], columns.actor_kind[at]));
     this.setRows();
   }
 
@@ -42,9 +42,9 @@ class Points {
     return order;
   }
 
-  // What an agent answers is the agent's, though it stands in the same log as what was asked.
-  static lane(kind, actorKind) {
-    if (kind === "prompt" && actorKind && actorKind !== "human") return 1;
+  // What an agent answers is the agent's, though it stands in the same log as what a person asked.
+  static lane(kind, action, actorKind) {
+    if (kind === "prompt" && action !== "user_message" && actorKind && actorKind !== "human") return 1;
     return LANE_OF[kind] ?? 3;
   }
 
@@ -76,10 +76,12 @@ class Points {
     }
   }
 
-  // Whose row a point is in: in the lane of credentials that of its credential, else that of its actor.
+  // Whose row a point is in: that of the person who asked, of the credential that was used, or of the actor.
   name(at) {
     const index = this.order[at];
-    return (this.lanes[at] === 2 ? this.columns.credential[index] : this.columns.actor[index]) || "unknown";
+    const { actor, credential, human } = this.columns;
+    const own = [human, actor, credential, actor][this.lanes[at]]?.[index];
+    return own || actor[index] || "unknown";
   }
 
   get(at) {

@@ -58,6 +58,8 @@ class TimelinePage {
       if (field.type === "checkbox") field.checked = value === field.value;
       else field.value = value || field.dataset.usual || "";
     }
+    // What comes instead is not busy.
+    document.getElementById("table").setAttribute("aria-busy", "true");
     htmx.ajax("GET", asked.pathname + asked.search, { source: "#table", target: "#table", select: "#table", swap: "outerHTML ignoreTitle:true" });
   }
 
@@ -107,12 +109,12 @@ class TimelinePage {
     if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey || event.button) return;
     const target = event.target.closest("a, button");
     if (!target) return;
-    if (target.matches("#table td.time a")) {
+    if (target.matches('a[href^="/events/"]')) {
       event.preventDefault();
       this.open(decodeURIComponent(target.pathname.slice("/events/".length)), target);
     } else if (target.matches("[data-close]")) this.close();
     else if (target.matches("[data-do=any]")) this.go({ since: "", until: "", after: "" });
-    else if (target.matches("#table caption a")) {
+    else if (target.matches("#table > p > a, #table caption a")) {
       event.preventDefault();
       this.go({ after: target.search ? new URL(target.href).searchParams.get("after") : "" });
     }
@@ -138,9 +140,9 @@ class TimelinePage {
   }
 }
 
-// Microseconds since 1970 as ISO 8601, to the millisecond.
+// Microseconds since 1970 as ISO 8601, to the millisecond, within the years that it has.
 function momentOf(time, round) {
-  return new Date(round(time / 1000)).toISOString();
+  return new Date(Math.min(253402300799999, Math.max(-62135596800000, round(time / 1000)))).toISOString();
 }
 
 document.addEventListener("DOMContentLoaded", () => {
