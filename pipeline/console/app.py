@@ -22,6 +22,7 @@ from pipeline.console.paths import allow_any_name
 from pipeline.console.state import Status
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Invalid, Permanent, Transient
+from pipeline.query import Fault
 from pipeline.store import Store
 from pipeline.store.casework import Conflict
 
@@ -39,7 +40,7 @@ def create(
     app = FastAPI(title="whodid", docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json")
     allow_any_name()
     install(app, store, settings, tell)
-    search_api.install(app, store)
+    app.include_router(search_api.router(store))
     app.include_router(api.router(store, settings, status, decide, proving))
     app.include_router(casework_api.router(store))
     app.include_router(coverage.router(store))
@@ -64,8 +65,15 @@ def _failures(app: FastAPI) -> None:
     def misplaced(_: Request, failure: RequestValidationError) -> JSONResponse:
         """A part of the path is none of those that there are."""
         first = failure.errors()[0]
-        name = str(first["loc"][-1])
-        return _error(400, name, f"{name}: {first['msg']}")
+        name = str(first["loc"][-1])[:40]
+        message = "expected no such parameter" if first["type"] == "extra_forbidden" else first["msg"]
+        return _error(400, name, f"{name}: {message}")
+
+    @app.exception_handler(Fault)
+    def faulty(_: Request, fault: Fault) -> JSONResponse:
+        """A query is at fault at a column."""
+        where = {"column": fault.column, "length": fault.length, "expected": fault.expected, "meant": fault.meant}
+        return JSONResponse({"error": {"parameter": fault.field, "message": str(fault), **where}}, 400)
 
     @app.exception_handler(Permanent)
     def impossible(_: Request, failure: Permanent) -> JSONResponse:

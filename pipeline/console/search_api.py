@@ -12,17 +12,17 @@ import json
 from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, FastAPI, Header, HTTPException, Query, Request
+from fastapi import APIRouter, Header, HTTPException, Query, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from pipeline.console import exporting, search
+from pipeline.console.access.who import who
 from pipeline.console.inert import json_inert
 from pipeline.kit.failures import Failure
-from pipeline.query import Fault, parse
+from pipeline.query import parse
 from pipeline.query.parsing import LENGTH
 from pipeline.store import Store
 from pipeline.store.amounts import MOST_BINS
@@ -31,8 +31,6 @@ from pipeline.store.pivots import MAX_LIMIT
 from pipeline.store.points import MOST_POINTS
 from pipeline.store.search import Scope
 
-#: Whether who asks may look into contents.
-Content = Callable[[Request], bool]
 #: Who may follow at once; seconds between two looks, and between two signs of life.
 LISTENERS, LOOK, BEAT = 32, 1.0, 15
 
@@ -70,12 +68,12 @@ class _Exporting(_Asking):
     format: exporting.Format = Field("jsonl", description="JSON lines, CSV or Parquet.")
 
 
-def router(store: Store, content: Content = lambda _: True) -> APIRouter:
-    """The routes; `content` says whether who asks may look into prompts, answers, results and arguments."""
+def router(store: Store) -> APIRouter:
+    """The routes. Who may not read contents may not search in them either: what is found would tell."""
     routes = APIRouter()
 
     def scope(given: _Asking, request: Request) -> Scope:
-        return Scope(exact=given.exact, content=content(request))
+        return Scope(exact=given.exact, content=who(request).content != "hashes")
 
     @routes.get("/v1/search")
     def found(given: Annotated[_Paging, Query()], request: Request) -> dict[str, Any]:
@@ -174,22 +172,3 @@ async def _followed(store: Store, following: Following, listening: set[object]) 
 def _event(name: str, told: dict[str, Any], following: Following) -> ServerSentEvent:
     data = json_inert(json.dumps(told, ensure_ascii=False))
     return ServerSentEvent(data=data, event=name, id=str(following.place))
-
-
-def install(app: FastAPI, store: Store, content: Content = lambda _: True) -> None:
-    """Put the routes, and what is said of a faulty query, into an application."""
-    app.include_router(router(store, content))
-
-    @app.exception_handler(RequestValidationError)
-    def wrong(_: Request, error: RequestValidationError) -> JSONResponse:
-        """A parameter is at fault."""
-        first = error.errors()[0]
-        name = str(first["loc"][-1])[:40]
-        message = "no such parameter" if first["type"] == "extra_forbidden" else first["msg"]
-        return JSONResponse({"error": {"parameter": name, "message": f"{name}: {message}"}}, 400)
-
-    @app.exception_handler(Fault)
-    def faulty(_: Request, fault: Fault) -> JSONResponse:
-        """A query is at fault at a column."""
-        where = {"column": fault.column, "length": fault.length, "expected": fault.expected, "meant": fault.meant}
-        return JSONResponse({"error": {"parameter": fault.field, "message": str(fault), **where}}, 400)
