@@ -166,6 +166,14 @@ class DeskReader:
         found: Shape = self._get(request, (HTTPStatus.OK, HTTPStatus.NOT_FOUND), timeout=_LONG)
         return found
 
+    def send(self, method: str, path: str, given: Mapping[str, Any] | None = None) -> Shape | None:
+        """What the desk answers to something that is asked or said; None if there is no such thing. Raises Invalid."""
+        body = None if given is None else json.dumps(dict(given)).encode()
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(self.address + path, body, headers, method=method)  # noqa: S310
+        found: Shape = self._get(request, (HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.NOT_FOUND))
+        return None if set(found) == {"error"} else found
+
     def all_keys(self) -> list[Shape]:
         """Every key that there ever was, as in `console.access.api`."""
         found: list[Shape] = self._get("/v1/keys")["keys"]
@@ -224,7 +232,7 @@ class DeskReader:
             fault = answer["error"]
         except (ValueError, TypeError, KeyError) as error:
             raise Transient(f"desk: {self.address} answered {code} and no reason") from error
-        if code == HTTPStatus.BAD_REQUEST:
+        if code in (HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT):
             raise _Refusal(fault["parameter"], fault["message"])
         if code == HTTPStatus.UNAUTHORIZED:
             raise Transient(f"desk: {fault['message']}; {KEY}")

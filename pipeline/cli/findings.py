@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli import findings_views, names_views
+from pipeline.cli import completing, findings_views, names_views
 from pipeline.cli.main import app
 from pipeline.cli.stored import Place, stored
 from pipeline.store.findings import SEVERITIES
@@ -18,10 +18,16 @@ from pipeline.store.pivots import NAMING
 @stored
 def findings(
     place: Place,
-    actor: Annotated[str, typer.Option(help="Only of what this actor did.")] = "",
-    session: Annotated[str, typer.Option(help="Only of this agent conversation or login session.")] = "",
-    human: Annotated[str, typer.Option(help="Only of what was done for this person.")] = "",
-    detection: Annotated[str, typer.Option(help="Only of this detection, e.g. tool-chain-drift.")] = "",
+    actor: Annotated[str, typer.Option(help="Only of what this actor did.", autocompletion=completing.identities)] = "",
+    session: Annotated[
+        str, typer.Option(help="Only of this agent conversation or login session.", autocompletion=completing.sessions)
+    ] = "",
+    human: Annotated[
+        str, typer.Option(help="Only of what was done for this person.", autocompletion=completing.identities)
+    ] = "",
+    detection: Annotated[
+        str, typer.Option(help="Only of this detection, e.g. tool-chain-drift.", autocompletion=completing.detections)
+    ] = "",
     severity: Annotated[str, typer.Option(help="Only of this severity: " + ", ".join(SEVERITIES) + ".")] = "",
     since: Annotated[str, typer.Option(help="ISO 8601 time, UTC unless it says otherwise.")] = "",
     until: Annotated[str, typer.Option(help="ISO 8601 time.")] = "",

@@ -53,7 +53,12 @@ def open_store(settings: Settings) -> Store:
 
 def desk_of(settings: Settings) -> DeskReader:
     """The desk that may run on this machine."""
-    return DeskReader(f"http://{_bracketed(settings.host)}:{settings.port}", settings.api_key)
+    return DeskReader(address_of(settings), settings.api_key)
+
+
+def address_of(settings: Settings) -> str:
+    """Where the desk of these settings listens, if it does."""
+    return f"http://{_bracketed(settings.host)}:{settings.port}"
 
 
 class StoreReader:

@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from pipeline.console import api, casework_api, coverage
+from pipeline.console import api, casework_api, coverage, search_api
 from pipeline.console.access.install import install
 from pipeline.console.access.record import Tell
 from pipeline.console.alerts import Decide
@@ -39,6 +39,7 @@ def create(
     app = FastAPI(title="whodid", docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json")
     allow_any_name()
     install(app, store, settings, tell)
+    search_api.install(app, store)
     app.include_router(api.router(store, settings, status, decide, proving))
     app.include_router(casework_api.router(store))
     app.include_router(coverage.router(store))

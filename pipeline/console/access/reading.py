@@ -146,6 +146,12 @@ def lowered(role: str, asked: bool) -> Content:
     return one.who.content
 
 
+def allowed() -> list[str]:
+    """The roles that whoever asks may name, those who may read most first."""
+    one = _now.get()
+    return [role for role, has in ROLES.items() if one is None or _ORDER.index(has) <= _ORDER.index(one.who.content)]
+
+
 def notes(shapes: Iterable[Mapping[str, Any]], content: Content) -> None:
     """All of these entries are given, with contents unless `content` says that they are withheld."""
     one = _now.get()

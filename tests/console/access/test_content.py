@@ -82,6 +82,14 @@ def test_a_role_may_be_asked_for_that_has_less_never_one_that_has_more(desk, key
     assert SECRET not in text(lower)
 
 
+def test_the_form_offers_the_roles_that_may_be_asked_for(desk, key):
+    page = desk.get("/incident", key("viewer")).text
+    assert "viewer</option>" in page
+    assert "analyst</option>" not in page
+    assert "admin</option>" not in desk.get("/incident", key("analyst")).text
+    assert "admin</option>" in desk.get("/incident", key("admin")).text
+
+
 def test_bytes_that_nobody_masked_are_for_responders(desk, key):
     assert SECRET in desk.get("/v1/dead-letters/d1", key("responder")).json()["value"]
     for made in (key("analyst"), key("admin", content=False)):

@@ -191,6 +191,7 @@ class Answers:
     def __init__(self, monkeypatch, issuer) -> None:
         self.key, self.other = RSAKey.generate_key(2048, {"kid": "1"}), RSAKey.generate_key(2048, {"kid": "1"})
         self.issuer, self.changes, self.signed = issuer, {}, self.key
+        self.ends = {}
         self.header = {"alg": "RS256", "kid": "1"}
         monkeypatch.setattr("pipeline.console.access.oidc._get", self.get)
         monkeypatch.setattr("pipeline.console.access.oidc.AsyncOAuth2Client.fetch_token", self.fetch)
@@ -199,7 +200,7 @@ class Answers:
         if url.endswith("jwks"):
             return {"keys": [self.key.as_dict(private=False)]}
         ends = {name: f"{self.issuer}/{name}" for name in ("authorization_endpoint", "token_endpoint")}
-        return {"issuer": self.issuer, "jwks_uri": f"{self.issuer}/jwks", **ends}
+        return {"issuer": self.issuer, "jwks_uri": f"{self.issuer}/jwks", **ends, **self.ends}
 
     async def fetch(self, *_, **given):
         now = int(time.time())
@@ -229,6 +230,37 @@ def believing(answers):
 
 def test_a_good_token_is_believed(answers, believing):
     assert answers.finish(believing)[:2] == ("ana", Role.ANALYST)
+
+
+@pytest.mark.parametrize(("subject", "comes_in"), [("ana", True), ("somebody-else", False)])
+def test_groups_that_the_token_does_not_have_are_asked_for(answers, believing, monkeypatch, subject, comes_in):
+    class Info:
+        def raise_for_status(self):
+            return self
+
+        def json(self):
+            return {"sub": subject, "groups": ["soc"], "email": "ana@example.com", "iss": "ignored"}
+
+    async def get(_, url):
+        assert url == "https://idp.example.com/userinfo"
+        return Info()
+
+    monkeypatch.setattr("pipeline.console.access.oidc.AsyncOAuth2Client.get", get)
+    answers.changes, answers.ends = {"groups": None}, {"userinfo_endpoint": "https://idp.example.com/userinfo"}
+    if comes_in:
+        assert answers.finish(believing)[:2] == ("ana@example.com", Role.ANALYST)
+    else:
+        with pytest.raises(Invalid, match="same subject"):
+            answers.finish(believing)
+
+
+def test_a_provider_that_sends_elsewhere_in_the_clear_is_not_followed(answers, believing):
+    answers.ends = {"token_endpoint": "http://idp.example.com/token"}
+    with pytest.raises(Invalid, match="token_endpoint: expected an https address"):
+        answers.finish(believing)
+    answers.ends = {"issuer": "https://other.example.com"}
+    with pytest.raises(Invalid, match="oidc_issuer"):
+        answers.finish(believing)
 
 
 @pytest.mark.parametrize(
