@@ -1,6 +1,7 @@
 // What GET /v1/search/points tells becomes columns that can be drawn: each point has a lane, a row in it, and a risk.
 "use strict";
 
+const COLUMNS = ["time", "event_id", "kind", "actor", "actor_kind", "action", "session", "credential", "risk"];
 const LANES = ["human", "agent", "credential", "cloud"];
 const LANE_OF = { prompt: 0, tool_call: 1, token_issuance: 2, cloud_audit: 3 };
 // Rows of one lane: each name has its own while they are few; of many the most frequent, and one for the others.
@@ -21,8 +22,7 @@ function shortened(text, most) {
 }
 
 class Points {
-  constructor(told) {
-    const columns = told.columns;
+  constructor(columns) {
     const order = Points.inOrder(columns.time);
     this.length = order.length;
     this.columns = columns;
@@ -76,17 +76,16 @@ class Points {
     }
   }
 
-  // Whose row a point is in: that of the person who asked, of the credential that was used, or of the actor.
+  // Whose row a point is in: that of the credential that was used for an issuance, else that of the actor.
   name(at) {
     const index = this.order[at];
-    const { actor, credential, human } = this.columns;
-    const own = [human, actor, credential, actor][this.lanes[at]]?.[index];
-    return own || actor[index] || "unknown";
+    const { actor, credential } = this.columns;
+    return (this.lanes[at] === 2 && credential[index]) || actor[index] || "unknown";
   }
 
   get(at) {
     const index = this.order[at];
-    return Object.fromEntries(Object.keys(this.columns).map((name) => [name, this.columns[name][index]]));
+    return Object.fromEntries(COLUMNS.map((name) => [name, this.columns[name][index]]));
   }
 
   // The first point that is not before a time.

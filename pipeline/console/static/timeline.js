@@ -3,8 +3,8 @@
 "use strict";
 
 // Parameters that say which points there are, and which rows the table shows; `event` is what the panel shows.
-const OF_POINTS = ["q", "since", "until", "exact"];
-const OF_TABLE = [...OF_POINTS, "order", "after", "limit"];
+const OF_POINTS = ["q", "since", "until", "exact", "order"];
+const OF_TABLE = [...OF_POINTS, "after", "limit"];
 
 class TimelinePage {
   constructor(main) {
@@ -66,10 +66,9 @@ class TimelinePage {
   async load() {
     if (!this.lanes) return;
     const asked = new URL("/v1/search/points", location.origin);
-    for (const name of OF_POINTS) {
-      const value = this.shown.searchParams.get(name);
-      if (value) asked.searchParams.set(name, value);
-    }
+    asked.searchParams.set("q", wholeQuery(this.shown.searchParams));
+    asked.searchParams.set("order", this.shown.searchParams.get("order") === "desc" ? "latest" : "earliest");
+    if (this.shown.searchParams.get("exact")) asked.searchParams.set("exact", this.shown.searchParams.get("exact"));
     this.loading?.abort();
     const loading = new AbortController();
     this.loading = loading;
@@ -91,7 +90,9 @@ class TimelinePage {
     const amount = this.lanes.points.length;
     this.section.dataset.points = String(amount);
     this.section.hidden = !amount;
-    this.note(told.more ? `The first ${amount.toLocaleString("en")} entries are drawn; choose a time to see the others.` : "");
+    const all = `${told.total.count.toLocaleString("en")}${told.total.more ? " and more" : ""}`;
+    const part = `${amount.toLocaleString("en")} of ${all} entries are drawn; a narrower query or time shows the others.`;
+    this.note(told.total.count > amount ? part : "");
   }
 
   note(text) {
@@ -138,6 +139,14 @@ class TimelinePage {
     await htmx.ajax("GET", `/events/${encodeURIComponent(id)}`, { source: "#panel", target: "#panel [data-entry]", swap: "innerHTML ignoreTitle:true" });
     this.panel.focus();
   }
+}
+
+// The parameters of the page as one query.
+function wholeQuery(given) {
+  const query = given.get("q")?.trim();
+  const times = ["since", "until"].filter((name) => given.get(name));
+  const terms = times.map((name) => `${name}:"${given.get(name).replace(/[\\"]/g, "\\$&")}"`);
+  return [query && terms.length ? `(${query})` : query, ...terms].filter(Boolean).join(" ");
 }
 
 // Microseconds since 1970 as ISO 8601, to the millisecond, within the years that it has.
