@@ -17,7 +17,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from pipeline.console import assets, links
 from pipeline.console.access.who import LOCAL, STATE
-from pipeline.console.inert import inert
+from pipeline.console.inert import brief, inert
 from pipeline.kit.failures import Invalid, Transient
 from pipeline.store.findings import SEVERITIES
 
@@ -114,7 +114,7 @@ def _template(name: str) -> Callable[..., str]:
         loader=FunctionLoader(_source), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters.update(inert=inert, surety=surety, gravity=gravity, band=band, counted=counted)
+    environment.filters.update(inert=inert, brief=brief, surety=surety, gravity=gravity, band=band, counted=counted)
     environment.globals.update(links=links, static=assets.address)
     return environment.get_template(name).render
 
