@@ -1,5 +1,6 @@
 """What every page owes to its readers: headings, labels, right plurals, room for long names, no contents of others."""
 
+import json
 import re
 from itertools import pairwise
 
@@ -13,7 +14,7 @@ from pipeline.console.app import create
 from pipeline.console.inert import inert
 from pipeline.console.pages.frame import counted
 from pipeline.kit.config import Settings
-from pipeline.store import access, casework
+from pipeline.store import access, cadence, casework
 from schemas.entry import Entry, Link
 from schemas.event import Argument, Event
 from schemas.rejected import Rejected
@@ -219,3 +220,22 @@ def test_one_is_no_plural(amount, told):
     assert counted(amount, "entry", "entries") == told
     assert counted(1, "case") == "1 case"
     assert counted(3, "case") == "3 cases"
+
+
+def test_an_identity_is_held_against_its_own_past_and_its_peers(browser, store, monkeypatch):
+    week = 7 * 86_400
+    acts = [entry(f"{name} {number}", seconds + number, actor=name, actor_kind="agent")
+            for name, seconds in (("bot", 0), ("bot", -week), ("other", 0)) for number in range(3)
+            if not (name == "other" and number)]  # fmt: skip
+    rows = [msgspec.structs.replace(one, actor_kind="agent") for one in acts]
+    for number, row in enumerate(rows):
+        row.event.event_id = f"e{number}"
+    store.write_entries(rows)
+    (series, *_) = Tags(browser.get("/identities/bot").text).of("figure", "data-series")
+    drawn = {line["name"]: line["values"] for line in json.loads(series)["lines"]}
+    assert list(drawn) == ["this week", "its own past, mean of 1 week", "mean of 1 other of its kind"]
+    assert [values[-1] for values in drawn.values()] == [3, 3, 1]
+    assert [sum(values) for values in drawn.values()] == [3, 3, 1]
+    assert "acts the latest" not in browser.get("/identities/bot").text
+    monkeypatch.setattr(cadence, "MOST", 2)
+    assert "of more than 2 acts the latest" in browser.get("/identities/bot").text
