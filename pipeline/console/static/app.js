@@ -38,8 +38,7 @@ function walk(step) {
   if (!rows.length) return;
   const at = rows.findIndex((row) => row.contains(document.activeElement));
   const next = rows[Math.min(rows.length - 1, Math.max(0, at < 0 ? 0 : at + step))];
-  const link = next.querySelector("a");
-  link.focus();
+  next.querySelector("a")?.focus();
   next.scrollIntoView({ block: "nearest" });
 }
 
