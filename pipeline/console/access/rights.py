@@ -123,6 +123,7 @@ RIGHTS: dict[str, Role | Right] = {
     "GET /cases/{name}": Role.VIEWER,
     "GET /cases/{name}/story": Role.VIEWER,
     "GET /pins": Role.ANALYST,
+    "GET /views": Role.VIEWER,
     "GET /status": Role.VIEWER,
     "GET /coverage": Role.VIEWER,
     "GET /dead-letters": Role.ANALYST,
