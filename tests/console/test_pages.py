@@ -69,7 +69,7 @@ def headers(store, **content: bool) -> dict[str, dict[str, str]]:
     """Of one key a role, with or without the right to read contents."""
     found = {}
     for role, given in content.items():
-        text, one = keys.new(f"a {role}", role, ["read"], content=given, life="1h", by="test")
+        text, one = keys.new(f"a {role}", role, ["read", "write"], content=given, life="1h", by="test")
         access.write_key(store, one)
         found[role] = {"authorization": f"Bearer {text}"}
     return found
@@ -114,6 +114,23 @@ def test_no_secret_is_among_the_settings(store, process):
     page = Browser(create(store, given, process)).get("/settings").text
     assert "hush" not in page
     assert page.count("<b>set</b>") == 3
+
+
+def test_forms_are_shown_to_whoever_may_send_them(store, process):
+    shown = [path for path in filled(store, "text") if not path.startswith("/v1/")]
+    header = headers(store, viewer=True, analyst=True)
+    desk = Browser(create(store, Settings(clickhouse="chdb://memory", request_rate=1e6), process, [].append))
+    actions = {role: set() for role in header}
+    for role, found in actions.items():
+        for path in shown:
+            tags = Tags(desk.get(path, headers=header[role]).text).found
+            found |= {one["action"] for tag, one in tags if tag == "form" and one.get("method") == "post"}
+    assert actions["viewer"] == {"/logout"}
+    said = {
+        re.sub(r"/cases/\w+", "/cases/ID", re.sub(r"/notes/\w+/remove", "/remove", one)) for one in actions["analyst"]
+    }
+    assert said == {"/logout", "/cases", "/cases/ID/notes", "/cases/ID/change", "/cases/ID/remove", "/pins",
+                    "/alerts/a/decide", "/notes/session/s", "/notes/identity/bot", "/notes/credential/k"}  # fmt: skip
 
 
 # Form

@@ -16,7 +16,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from pipeline.console import assets, links
-from pipeline.console.access.who import LOCAL, STATE
+from pipeline.console.access.who import LOCAL, STATE, Role, Who
 from pipeline.console.inert import brief, inert
 from pipeline.kit.failures import Invalid, Transient
 from pipeline.store.findings import SEVERITIES
@@ -50,9 +50,10 @@ class Page(NamedTuple):
 def answer(request: Request, page: Page) -> HTMLResponse:
     """The document of a page; for htmx only its main part, with the title."""
     part = request.headers.get("hx-request") == "true" and request.headers.get("hx-boosted") != "true"
+    somebody = request.scope.get(STATE, LOCAL)
     html = _template(page.template)(
         layout="part.html" if part else "layout.html", title=page.title, menu=MENU, path=request.url.path,
-        here=_here(request), who=request.scope.get(STATE, LOCAL), **page.values,
+        here=_here(request), who=somebody, may_write=_may_write(somebody), **page.values,
     )  # fmt: skip
     return HTMLResponse(html, page.status, {"vary": "HX-Request"})
 
@@ -102,6 +103,11 @@ def failed(title: str, message: str, status: int, typed: str = "") -> Page:
 def counted(amount: int, one: str, many: str = "") -> str:
     """`1 alert`, `2 alerts`, `1,200 entries`."""
     return f"{amount:,} {one if amount == 1 else many or one + 's'}"
+
+
+def _may_write(somebody: Who | None) -> bool:
+    """Whether forms that say something are shown: to others they would promise what the gate refuses."""
+    return somebody is not None and somebody.role >= Role.ANALYST and "write" in somebody.scopes
 
 
 def _here(request: Request) -> str:
