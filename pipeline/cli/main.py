@@ -87,6 +87,7 @@ def main() -> None:
         replay,  # noqa: F401
         respond,  # noqa: F401
         rules,  # noqa: F401
+        searching,  # noqa: F401
     )
 
     try:
