@@ -248,7 +248,7 @@ def test_an_identity_is_held_against_its_own_past_and_its_peers(browser, store, 
     for number, row in enumerate(rows):
         row.event.event_id = f"e{number}"
     store.write_entries(rows)
-    (series, *_) = Tags(browser.get("/identities/bot").text).of("figure", "data-series")
+    (series, *_) = Tags(browser.get("/identities/bot").text).of("div", "data-series")
     drawn = {line["name"]: line["values"] for line in json.loads(series)["lines"]}
     assert list(drawn) == ["this week", "its own past, mean of 1 week", "mean of 1 other of its kind"]
     assert [values[-1] for values in drawn.values()] == [3, 3, 1]
@@ -256,3 +256,14 @@ def test_an_identity_is_held_against_its_own_past_and_its_peers(browser, store, 
     assert "acts the latest" not in browser.get("/identities/bot").text
     monkeypatch.setattr(cadence, "MOST", 2)
     assert "of more than 2 acts the latest" in browser.get("/identities/bot").text
+
+
+def test_a_chart_says_the_same_as_a_table(browser, store):
+    store.write_entries([entry("a"), entry("b", 1), entry("c", -7200)])
+    page = browser.get("/").text
+    table = re.search(r"<details.*?</details>", page, re.DOTALL)[0]
+    rows = re.findall(r'<th scope="row"><time datetime="([^"]*)">([^<]*)</time></th>((?:<td[^>]*>\d+</td>)+)', table)
+    assert [(at, shown, re.findall(r">(\d+)<", cells)) for at, shown, cells in rows] == [
+        ("2023-11-14T20:00:00Z", "2023-11-14 20:00:00", ["1"]), ("2023-11-14T22:00:00Z", "2023-11-14 22:00:00", ["2"]),
+    ]  # fmt: skip
+    assert "cloud audit</th>" in table
