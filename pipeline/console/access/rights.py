@@ -149,7 +149,8 @@ MOUNTS: dict[str, Right] = {"/static": OPEN}
 HEAVY: dict[str, int] = {
     "GET /v1/reconstruct": 4,
     "GET /v1/reconstruct/bundle": 2,
-    "GET /incident": 4,
+    "GET /reconstruct": 4,
+    "GET /v1/export": 4,
     "GET /v1/evidence/verify": 1,
     "POST /v1/evidence/verify": 1,
 }
