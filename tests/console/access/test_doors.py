@@ -10,7 +10,7 @@ import pytest
 from pipeline.console.access import keys
 from pipeline.console.access.doors import Doors
 from pipeline.console.access.login import onward
-from pipeline.kit.failures import Invalid
+from pipeline.kit.failures import Invalid, Transient
 from pipeline.store import access
 from tests.console.access.desk import ORIGIN, Client
 
@@ -82,6 +82,32 @@ def test_a_key_that_another_desk_revoked_is_good_for_some_seconds_at_most(store,
     Doors(store, settings, any_key=True).revoke(kept.key_id, "ana")
     now[0] = 2.5
     with pytest.raises(Invalid, match="revoked"):
+        doors.by_key(text, "")
+
+
+def test_while_the_store_is_away_a_key_that_was_good_is_for_an_hour(store, settings, key):
+    class Away:
+        gone = False
+
+        def rows(self, *given):
+            if self.gone:
+                raise Transient("store: away")
+            return store.rows(*given)
+
+        def insert(self, block):
+            if self.gone:
+                raise Transient("store: away")
+            store.insert(block)
+
+    now, text, away = [0.0], key("viewer", scopes=("collect",), life="1d"), Away()
+    doors = Doors(away, settings, any_key=True, clock=lambda: now[0])
+    doors.by_key(text, "")
+    away.gone, now[0] = True, 3000.0
+    assert doors.by_key(text, "").scopes == {"collect"}
+    with pytest.raises(Transient):
+        doors.by_key(key("viewer"), "")
+    now[0] = 4000.0
+    with pytest.raises(Transient):
         doors.by_key(text, "")
 
 
