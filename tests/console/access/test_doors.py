@@ -1,6 +1,8 @@
 """Keys, sessions, and whoever tries to come in without."""
 
 import asyncio
+import base64
+import hashlib
 import re
 import time
 
@@ -266,6 +268,14 @@ def test_a_key_of_a_program_opens_no_session(client, key):
 def test_a_login_takes_little(client):
     assert client.post("/login", headers=ORIGIN, content=b"key=" + b"x" * 100_000).status_code == 400
     assert client.post("/login", headers=ORIGIN, content=b"&".join([b"a=b"] * 100)).status_code == 400
+
+
+def test_the_page_to_sign_in_holds_nothing_that_runs_or_comes_from_elsewhere(client):
+    page = client.get("/login")
+    (styles,) = re.findall(r"<style>(.*?)</style>", page.text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(styles.encode()).digest()).decode()
+    assert f"'sha256-{digest}'" in page.headers["content-security-policy"]
+    assert not re.search(r"<script|<link|<img|<iframe|\son\w+=|style=", page.text)
 
 
 def test_every_answer_has_the_headers_that_make_a_browser_careful(client, key):
