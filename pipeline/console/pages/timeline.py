@@ -13,8 +13,9 @@ from pipeline.console.pages import event
 from pipeline.console.pages.desk import Desk
 from pipeline.console.pages.frame import Page
 from pipeline.kit.failures import Invalid
-from pipeline.query import Fault, Query, parse
+from pipeline.query import Fault, Query, parse, render
 from pipeline.query.tree import both
+from pipeline.store.casework import views
 from pipeline.store.pivots import PIVOTS, Rows
 from pipeline.store.risk import NONE, risks
 from pipeline.store.search import Scope, search
@@ -23,7 +24,8 @@ from schemas.entry import Entry
 PARAMETERS = ("q", "since", "until", "order", "after", "exact", "event", "limit")
 DEFAULT_LIMIT, MOST = 100, 1000
 ORDERS = ("asc", "desc")
-_NOTHING: dict[str, Any] = {"rows": [], "names": [], "caption": "", "more_url": "", "first_url": ""}
+FORMATS = (("JSON lines", "jsonl"), ("CSV", "csv"), ("Parquet", "parquet"))
+_NOTHING: dict[str, Any] = {"rows": [], "names": [], "caption": "", "more_url": "", "first_url": "", "exports": []}
 
 
 class Wrong(NamedTuple):
@@ -39,7 +41,7 @@ def page(desk: Desk, request: Request) -> Page:
     asked.only(given, PARAMETERS)
     query = {**dict.fromkeys(PARAMETERS, ""), **given}
     title = query["q"][:200] or "Timeline"
-    values: dict[str, Any] = {"query": query, "error": None, "entry": None, **_NOTHING}
+    values: dict[str, Any] = {"query": query, "error": None, "entry": None, **_NOTHING, **_views(desk, request)}
     if query["event"]:
         values["entry"] = event.single(desk, query["event"])
     try:
@@ -78,8 +80,9 @@ def _table(desk: Desk, request: Request, query: Mapping[str, str]) -> dict[str, 
     order = query["order"] or ORDERS[0]
     if order not in ORDERS:
         raise Invalid("order", " or ".join(ORDERS), order)
+    asks = question(query)
     found = search(
-        desk.store, question(query), after=asked.place(query["after"]) if query["after"] else None,
+        desk.store, asks, after=asked.place(query["after"]) if query["after"] else None,
         limit=asked.number(query, "limit", DEFAULT_LIMIT, 1, MOST), latest_first=order == "desc",
         scope=Scope(asked.flag(query, "exact"), who(request).content != "hashes", desk.now()),
     )  # fmt: skip
@@ -91,8 +94,15 @@ def _table(desk: Desk, request: Request, query: Mapping[str, str]) -> dict[str, 
     first = links.with_query("/timeline", kept) if query["after"] else ""
     return {
         "rows": _rows(desk.store, found.entries), "names": [names.name(one) for one in found.names],
-        "caption": caption, "more_url": more, "first_url": first,
+        "caption": caption, "more_url": more, "first_url": first, "whole": render(asks),
+        "exports": [(title, links.export(render(asks), form, query["exact"])) for title, form in FORMATS],
     }  # fmt: skip
+
+
+def _views(desk: Desk, request: Request) -> dict[str, Any]:
+    """Queries that are kept, and in whose name a further one would be (empty: the form asks)."""
+    somebody = who(request)
+    return {"views": views(desk.store), "known": somebody.name if somebody.known else "", "whole": ""}
 
 
 def _rows(store: Rows, entries: Sequence[Entry]) -> list[dict[str, Any]]:
