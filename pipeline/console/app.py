@@ -66,8 +66,7 @@ def _failures(app: FastAPI) -> None:
         """A part of the path is none of those that there are."""
         first = failure.errors()[0]
         name = str(first["loc"][-1])[:40]
-        message = "expected no such parameter" if first["type"] == "extra_forbidden" else first["msg"]
-        return _error(400, name, f"{name}: {message}")
+        return _error(400, name, f"{name}: {first['msg']}")
 
     @app.exception_handler(Fault)
     def faulty(_: Request, fault: Fault) -> JSONResponse:

@@ -15,10 +15,11 @@ from typing import Any, Literal, get_args
 
 from pipeline.console import search as answers
 from pipeline.console import shapes
+from pipeline.console.access import reading
 from pipeline.console.inert import inert, json_inert
-from pipeline.query import parse
+from pipeline.query import Query, parse
 from pipeline.store import Store
-from pipeline.store.parquet import parquet
+from pipeline.store.parquet import parquet, quoted
 from pipeline.store.pivots import MAX_LIMIT
 from pipeline.store.search import ANY, Scope
 from schemas.entry import Entry
@@ -39,11 +40,19 @@ COLUMNS = (*shapes.entry(Entry(event=Event(event_id="", kind="", time=0, format=
 def exported(store: Store, q: str, format: Format, scope: Scope = ANY, most: int = MOST) -> Iterator[bytes]:
     """The file, oldest entry first, at most `most` entries. A fault of the query is raised before the first piece."""
     if format == "parquet":
-        return iter([parquet(store, parse(q), most, scope)])
+        return iter([_parquet(store, parse(q), scope, most)])
     # The first page is read at once, so that a fault is one of the request and not of the file.
     pages = _pages(store, q, scope, most)
     first = next(pages)
     return _lines(first, pages) if format == "jsonl" else _table(first, pages)
+
+
+def _parquet(store: Store, query: Query, scope: Scope, most: int) -> bytes:
+    data = parquet(store, query, most, scope)
+    if scope.content:
+        # The engine has made the file: whose contents are in it is asked afterwards, so that nothing is left out.
+        reading.given(quoted(store, query, most, scope))
+    return data
 
 
 def _pages(store: Store, q: str, scope: Scope, most: int) -> Iterator[list[dict[str, Any]]]:

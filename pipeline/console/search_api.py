@@ -1,6 +1,6 @@
 """Queries over HTTP become JSON, files and a stream.
 
-In:     GET requests, their parameters typed, so that the OpenAPI document says what there is
+In:     GET requests
 Out:    the shapes of `pipeline.console.search`
 Fails:  400 with the parameter at fault (and, of a query, the column), 503 while the store is away or too many follow
 """
@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
-from typing import Annotated, Any, Literal
+from collections.abc import AsyncIterator
+from typing import Any
 
-from fastapi import APIRouter, Header, HTTPException, Query, Request
+from fastapi import APIRouter, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field
 from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.datastructures import QueryParams
 
-from pipeline.console import exporting, search
+from pipeline.console import asked, exporting, search
 from pipeline.console.access.who import who
 from pipeline.console.inert import json_inert
 from pipeline.kit.failures import Failure
@@ -33,114 +33,100 @@ from pipeline.store.search import Scope
 
 #: Who may follow at once; seconds between two looks, and between two signs of life.
 LISTENERS, LOOK, BEAT = 32, 1.0, 15
-
-
-class _Asking(BaseModel):
-    """What every question has."""
-
-    model_config = ConfigDict(extra="forbid")
-    q: str = Field("", max_length=LENGTH, description="The query, see docs/query.md; empty finds everything.")
-    exact: bool = Field(False, description="An actor or a human is that very name, not all names of the identity.")
-
-
-class _Paging(_Asking):
-    after: str = Field("", max_length=5000, description="The `next` of the page before.")
-    limit: int = Field(200, ge=1, le=MAX_LIMIT, description="Entries of a page at most.")
-    order: Literal["latest", "earliest"] = Field("latest", description="Which entries come first.")
-
-
-class _Bars(_Asking):
-    bins: int = Field(60, ge=1, le=MOST_BINS, description="Bars at most.")
-
-
-class _Marks(_Asking):
-    limit: int = Field(MOST_POINTS, ge=1, le=MOST_POINTS, description="Entries at most.")
-    order: Literal["latest", "earliest"] = Field("latest", description="Which entries are taken if there are more.")
-
-
-class _Completing(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-    q: str = Field("", max_length=LENGTH, description="What has been typed.")
-    at: int | None = Field(None, ge=0, le=LENGTH, description="Where the cursor is, 0 is before all; default: the end.")
-
-
-class _Exporting(_Asking):
-    format: exporting.Format = Field("jsonl", description="JSON lines, CSV or Parquet.")
+#: Which entries come first, or are taken if there are more; and bars unless it is said how many.
+ORDERS, BINS = ("latest", "earliest"), 60
 
 
 def router(store: Store) -> APIRouter:
     """The routes. Who may not read contents may not search in them either: what is found would tell."""
     routes = APIRouter()
 
-    def scope(given: _Asking, request: Request) -> Scope:
-        return Scope(exact=given.exact, content=who(request).content != "hashes")
-
     @routes.get("/v1/search")
-    def found(given: Annotated[_Paging, Query()], request: Request) -> dict[str, Any]:
+    def found(request: Request) -> dict[str, Any]:
         """A page of the entries that a query finds; `next` is the `after` of the next page, null at the end."""
+        q, scope, given = _asked(request, "after", "limit", "order")
+        limit = asked.number(given, "limit", asked.DEFAULT_LIMIT, 1, MAX_LIMIT)
         return search.page(
-            store, given.q, after=given.after, limit=given.limit, latest_first=given.order == "latest",
-            scope=scope(given, request),
-        )  # fmt: skip
+            store, q, after=given.get("after", ""), limit=limit, latest_first=_latest_first(given), scope=scope
+        )
 
     @routes.get("/v1/search/count")
-    def count(given: Annotated[_Asking, Query()], request: Request) -> dict[str, Any]:
+    def count(request: Request) -> dict[str, Any]:
         """How many entries a query finds, up to a million."""
-        return search.amount(store, given.q, scope(given, request))
+        q, scope, _ = _asked(request)
+        return search.amount(store, q, scope)
 
     @routes.get("/v1/search/histogram")
-    def histogram(given: Annotated[_Bars, Query()], request: Request) -> dict[str, Any]:
+    def histogram(request: Request) -> dict[str, Any]:
         """Entries by time, in bars of a width that people can read."""
-        return search.bars(store, given.q, given.bins, scope(given, request))
+        q, scope, given = _asked(request, "bins")
+        return search.bars(store, q, asked.number(given, "bins", BINS, 1, MOST_BINS), scope)
 
     @routes.get("/v1/search/points")
-    def points(given: Annotated[_Marks, Query()], request: Request) -> JSONResponse:
+    def points(request: Request) -> JSONResponse:
         """Entries to draw, column by column, and how many there are in all."""
+        q, scope, given = _asked(request, "limit", "order")
+        limit = asked.number(given, "limit", MOST_POINTS, 1, MOST_POINTS)
         # Straight into bytes: a hundred thousand points are not to be looked at one by one again.
-        return JSONResponse(search.marks(
-            store, given.q, limit=given.limit, latest_first=given.order == "latest", scope=scope(given, request),
-        ))  # fmt: skip
+        return JSONResponse(search.marks(store, q, limit=limit, latest_first=_latest_first(given), scope=scope))
 
     @routes.get("/v1/complete")
-    def complete(given: Annotated[_Completing, Query()]) -> dict[str, Any]:
-        """What can come next in a query: fields, then values."""
-        return search.proposals(store, given.q, given.at)
+    def complete(request: Request) -> dict[str, Any]:
+        """What can come next in a query: fields, then values. `at`: where the cursor is; without it at the end."""
+        given = request.query_params
+        asked.only(given, ("q", "at"))
+        q = given.get("q", "")
+        return search.proposals(store, q, asked.number(given, "at", min(len(q), LENGTH), 0, LENGTH))
 
     @routes.get("/v1/fields")
-    def fields() -> dict[str, Any]:
+    def fields(request: Request) -> dict[str, Any]:
         """The fields of the query language."""
+        asked.only(request.query_params, ())
         return {"fields": search.vocabulary()}
 
-    @routes.get("/v1/export", response_class=StreamingResponse)
-    def export(given: Annotated[_Exporting, Query()], request: Request) -> StreamingResponse:
+    @routes.get("/v1/export")
+    def export(request: Request) -> StreamingResponse:
         """What a query finds as a file, oldest entry first, at most as many as the header `x-whodid-most` says."""
-        pieces = exporting.exported(store, given.q, given.format, scope(given, request))
+        q, scope, given = _asked(request, "format")
+        format = asked.choice(given, "format", exporting.FORMATS)
+        pieces = exporting.exported(store, q, format, scope)
         headers = {
-            "content-disposition": f'attachment; filename="entries.{given.format}"',
+            "content-disposition": f'attachment; filename="entries.{format}"',
             "x-whodid-most": str(exporting.MOST),
         }
-        return StreamingResponse(pieces, media_type=exporting.TYPES[given.format], headers=headers)
+        return StreamingResponse(pieces, media_type=exporting.TYPES[format], headers=headers)
 
-    _tail(routes, store, scope)
+    _tail(routes, store)
     return routes
 
 
-def _tail(routes: APIRouter, store: Store, scope: Callable[[_Asking, Request], Scope]) -> None:
+def _asked(request: Request, *more: str) -> tuple[str, Scope, QueryParams]:
+    """The query, how it is meant, and all that was given. Raises Invalid for what is no parameter of this question."""
+    given = request.query_params
+    asked.only(given, ("q", "exact", *more))
+    scope = Scope(exact=asked.flag(given, "exact"), content=who(request).content != "hashes")
+    return given.get("q", ""), scope, given
+
+
+def _latest_first(given: QueryParams) -> bool:
+    return asked.choice(given, "order", ORDERS) == "latest"
+
+
+def _tail(routes: APIRouter, store: Store) -> None:
     listening: set[object] = set()
 
-    @routes.get("/v1/tail", response_class=EventSourceResponse)
-    async def tail(
-        given: Annotated[_Asking, Query()], request: Request,
-        last_event_id: Annotated[str, Header(max_length=40, description="Where a stream that broke off ended.")] = "",
-    ) -> EventSourceResponse:  # fmt: skip
+    @routes.get("/v1/tail")
+    async def tail(request: Request) -> EventSourceResponse:
         """New and revised entries that a query finds, as they are written: server-sent events named `entry`.
 
         `ready` comes first; `trouble` has a `message` when the store is away or too much is written.
         The id of an event is where to go on from: a browser sends it by itself as `Last-Event-ID`, and is told at least
         once of everything of the last hour.
         """
-        after = int(last_event_id) if last_event_id.isascii() and last_event_id.isdigit() else None
-        query, meant = parse(given.q), scope(given, request)
+        q, meant, _ = _asked(request)
+        query, ended = parse(q), request.headers.get("last-event-id", "")
+        # Whatever else it is, no event of ours had it.
+        after = int(ended) if ended.isascii() and ended.isdigit() and len(ended) < 19 else None
         if len(listening) >= LISTENERS:
             raise HTTPException(503, f"tail: {LISTENERS} follow already; end one, or try again later")
         following = await run_in_threadpool(lambda: Following(store, query, after=after, scope=meant))

@@ -50,12 +50,12 @@ _LISTED: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 #: Where a word without a field is looked for; the second are contents.
 _EVERYWHERE = (
-    ("actor", "actor_name", "human", "session", "credential", "action", "tool", "error", "address", "user_agent"),
-    ("text",),
+    ("actor", "actor_name", "human", "session", "credential", "action", "tool", "address", "user_agent"),
+    ("text", "error"),
 )
 _EVERYWHERE_LISTED: tuple[tuple[str, ...], tuple[str, ...]] = (("resources",), ("arguments.value",))
-#: Fields that look into contents.
-CONTENT = ("text",)
+#: Fields that look into contents: errors quote what was asked for.
+CONTENT = ("text", "error")
 #: Fields of which `pivots` knows where their rows are.
 _PIVOTS = ("event", "session", "credential", "address", "human", "actor")
 #: Fields whose plain values are compared as they are.

@@ -69,7 +69,7 @@ def headers(store, **content: bool) -> dict[str, dict[str, str]]:
     """Of one key a role, with or without the right to read contents."""
     found = {}
     for role, given in content.items():
-        text, one = keys.new(f"a {role}", role, ["read"], content=given, life="1h", by="test")
+        text, one = keys.new(f"a {role}", role, ["read", "write"], content=given, life="1h", by="test")
         access.write_key(store, one)
         found[role] = {"authorization": f"Bearer {text}"}
     return found
@@ -114,6 +114,23 @@ def test_no_secret_is_among_the_settings(store, process):
     page = Browser(create(store, given, process)).get("/settings").text
     assert "hush" not in page
     assert page.count("<b>set</b>") == 3
+
+
+def test_forms_are_shown_to_whoever_may_send_them(store, process):
+    shown = [path for path in filled(store, "text") if not path.startswith("/v1/")]
+    header = headers(store, viewer=True, analyst=True)
+    desk = Browser(create(store, Settings(clickhouse="chdb://memory", request_rate=1e6), process, [].append))
+    actions = {role: set() for role in header}
+    for role, found in actions.items():
+        for path in shown:
+            tags = Tags(desk.get(path, headers=header[role]).text).found
+            found |= {one["action"] for tag, one in tags if tag == "form" and one.get("method") == "post"}
+    assert actions["viewer"] == {"/logout"}
+    said = {
+        re.sub(r"/cases/\w+", "/cases/ID", re.sub(r"/notes/\w+/remove", "/remove", one)) for one in actions["analyst"]
+    }
+    assert said == {"/logout", "/cases", "/cases/ID/notes", "/cases/ID/change", "/cases/ID/remove", "/pins",
+                    "/alerts/a/decide", "/notes/session/s", "/notes/identity/bot", "/notes/credential/k"}  # fmt: skip
 
 
 # Form
@@ -231,7 +248,7 @@ def test_an_identity_is_held_against_its_own_past_and_its_peers(browser, store, 
     for number, row in enumerate(rows):
         row.event.event_id = f"e{number}"
     store.write_entries(rows)
-    (series, *_) = Tags(browser.get("/identities/bot").text).of("figure", "data-series")
+    (series, *_) = Tags(browser.get("/identities/bot").text).of("div", "data-series")
     drawn = {line["name"]: line["values"] for line in json.loads(series)["lines"]}
     assert list(drawn) == ["this week", "its own past, mean of 1 week", "mean of 1 other of its kind"]
     assert [values[-1] for values in drawn.values()] == [3, 3, 1]
@@ -239,3 +256,14 @@ def test_an_identity_is_held_against_its_own_past_and_its_peers(browser, store, 
     assert "acts the latest" not in browser.get("/identities/bot").text
     monkeypatch.setattr(cadence, "MOST", 2)
     assert "of more than 2 acts the latest" in browser.get("/identities/bot").text
+
+
+def test_a_chart_says_the_same_as_a_table(browser, store):
+    store.write_entries([entry("a"), entry("b", 1), entry("c", -7200)])
+    page = browser.get("/").text
+    table = re.search(r"<details.*?</details>", page, re.DOTALL)[0]
+    rows = re.findall(r'<th scope="row"><time datetime="([^"]*)">([^<]*)</time></th>((?:<td[^>]*>\d+</td>)+)', table)
+    assert [(at, shown, re.findall(r">(\d+)<", cells)) for at, shown, cells in rows] == [
+        ("2023-11-14T20:00:00Z", "2023-11-14 20:00:00", ["1"]), ("2023-11-14T22:00:00Z", "2023-11-14 22:00:00", ["2"]),
+    ]  # fmt: skip
+    assert "cloud audit</th>" in table

@@ -47,6 +47,8 @@ def test_the_files_are_fresh():
 def test_there_is_a_dashboard_of_each_subject():
     assert {*MADE} == {"overview", "identities", "tool-chains", "tokens", "detections", "pipeline-health"}
     assert {made["uid"] for made in MADE.values()} == {f"whodid-{name}" for name in MADE}
+    for made in MADE.values():
+        assert len({panel["id"] for panel in made["panels"]}) == len(made["panels"])
     assert all(made["description"] and not made["editable"] for made in MADE.values())
 
 

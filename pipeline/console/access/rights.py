@@ -123,6 +123,7 @@ RIGHTS: dict[str, Role | Right] = {
     "GET /cases/{name}": Role.VIEWER,
     "GET /cases/{name}/story": Role.VIEWER,
     "GET /pins": Role.ANALYST,
+    "GET /views": Role.VIEWER,
     "GET /status": Role.VIEWER,
     "GET /coverage": Role.VIEWER,
     "GET /dead-letters": Role.ANALYST,
@@ -148,7 +149,8 @@ MOUNTS: dict[str, Right] = {"/static": OPEN}
 HEAVY: dict[str, int] = {
     "GET /v1/reconstruct": 4,
     "GET /v1/reconstruct/bundle": 2,
-    "GET /incident": 4,
+    "GET /reconstruct": 4,
+    "GET /v1/export": 4,
     "GET /v1/evidence/verify": 1,
     "POST /v1/evidence/verify": 1,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pipeline.console.coverage import GAPS, Gap
 from pipeline.console.openapi.shape import (
     FLAG,
     MAYBE_TEXT,
@@ -17,11 +18,16 @@ from pipeline.console.openapi.shape import (
     of,
     record,
 )  # fmt: skip
+from pipeline.query.completing import Proposal
+from pipeline.query.fields import Field
 from pipeline.store.access import Key, Read
 from pipeline.store.aliases import Alias, Known
+from pipeline.store.casework import ABOUT, STATES, Case, Note, View
 from pipeline.store.columns import COLUMNS, EVENT_FIELDS
+from pipeline.store.coverage import Source
 from pipeline.store.details import Related
 from pipeline.store.lineage import Issuance
+from pipeline.store.points import Points
 from pipeline.store.queries import Counts, DeadLetter, Rejections
 from pipeline.store.seen import Credential, Identity, Session
 from schemas.alert import Alert, Delivery, Response
@@ -151,9 +157,49 @@ def _access() -> dict[str, Schema]:
     }  # fmt: skip
 
 
+def _search() -> dict[str, Schema]:
+    risk = {"risk": {"type": "number", "minimum": 0, "maximum": 1}, "findings": listed(TEXT)}
+    entry = _entry()
+    return {
+        "Entry": entry,
+        "FoundEntry": record({**entry["properties"], **risk}),
+        "Amount": record({"count": NUMBER, "more": FLAG}),
+        "Histogram": record({"start": TIME, "width": NUMBER, "counts": listed(NUMBER)}),
+        # Columns of equal length; times are microseconds since 1970.
+        "Points": record(fields(Points) | {"total": ref("Amount")}),
+        "Completion": record({"begin": NUMBER, "end": NUMBER, "proposals": listed(record(fields(Proposal)))}),
+        "Field": record(fields(Field) | {"values": listed(TEXT)}),
+    }
+
+
+def _casework() -> dict[str, Schema]:
+    case = fields(Case) | {"at": TIME, "opened": TIME, "state": {"enum": list(STATES)}}
+    note = fields(Note, (), ("removed",)) | {"at": TIME, "about": {"enum": list(ABOUT)}}
+    return {
+        "Case": record(case),
+        "Note": record(note),
+        "CaseInDetail": record({**case, "notes": listed(ref("Note"))}),
+        "View": record(fields(View, (), ("removed", "revision")) | {"at": TIME}),
+    }
+
+
+def _coverage() -> Schema:
+    source = fields(Source) | {"first": TIME, "last": TIME, "unbound": NUMBER, "unbound_share": {"type": "number"}}
+    gap = fields(Gap) | {"name": {"enum": list(GAPS)}, "share": {"type": "number"}, "fix": TEXT}
+    return record({
+        "since": TIME, "until": TIME, "events": NUMBER, "sources": listed(record(source)), "gaps": listed(record(gap)),
+    })  # fmt: skip
+
+
+def _error() -> Schema:
+    """Of a query it says too where it is at fault, counted from 1, what would be right there, and what was meant."""
+    place = {"column": NUMBER, "length": NUMBER, "expected": TEXT, "meant": TEXT}
+    return record({"error": record({"parameter": TEXT, "message": TEXT, **place}, place)})
+
+
 COMPONENTS: dict[str, Schema] = {
-    "Error": record({"error": record({"parameter": TEXT, "message": TEXT})}),
-    "Entry": _entry(),
+    "Error": _error(),
+    **_search(),
     "Name": record(fields(Known) | {"at": MAYBE_TIME}),
     "Alias": record(fields(Alias, ("at",))),
     "Incident": record(fields(Incident, _INCIDENT)),
@@ -161,4 +207,6 @@ COMPONENTS: dict[str, Schema] = {
     **_alerts(),
     **_process(),
     **_access(),
+    **_casework(),
+    "Coverage": _coverage(),
 }

@@ -94,21 +94,25 @@ def _operation(method: str, path: str, route: RouteContext, about: Operation, ri
 
 
 def _parameters(path: str, about: Operation) -> list[Schema]:
+    any_name = {"type": "string", "minLength": 1}
     places: list[Schema] = [
-        {"name": name, "in": "path", "required": True, "schema": PLACES.get(name, {"type": "string", "minLength": 1})}
+        {"name": name, "in": "path", "required": True, "schema": (PLACES | about.otherwise).get(name, any_name)}
         for name in re.findall(r"{(\w+)}", path)
     ]
     queries: list[Schema] = [
         {"name": name, "in": "query", "required": False, "schema": about.otherwise.get(name, PARAMETERS[name])}
         for name in about.takes
     ]
-    return places + queries
+    headers: list[Schema] = [
+        {"name": name, "in": "header", "required": False, "schema": schema} for name, schema in about.heeds.items()
+    ]
+    return places + queries + headers
 
 
 def _answers(about: Operation, *, stranger: bool) -> dict[str, Any]:
     """By status. A stranger is refused before the route, in the one shape of errors, whatever the route's own is."""
     answers: dict[str, Any] = {
-        str(about.status): {"description": "Done", "content": {about.media: {"schema": about.answer}}}
+        str(about.status): {"description": "Done", "content": {one: {"schema": about.answer} for one in about.media}}
     }
     errors = _ERRORS | (_STRANGER if stranger else {})
     gate = _ERROR if about.error == _ERROR else {"anyOf": [about.error, _ERROR]}

@@ -59,7 +59,7 @@ def of(kind: Any, times: Iterable[str] = ()) -> Schema:  # noqa: ANN401  (any an
     if kind in _SIMPLE:
         return _SIMPLE[kind]
     origin, inner = get_origin(kind), get_args(kind)
-    if origin is list:
+    if origin in (list, tuple):
         return listed(of(inner[0], times))
     if origin is dict:
         return named(of(inner[1], times))

@@ -1,4 +1,4 @@
-// Figures with `data-series` become charts (uPlot). A table beside each says the same to whoever cannot see it.
+// Elements with `data-series` become charts (uPlot). The table below each says the same to whoever cannot see it.
 "use strict";
 
 function colour(name) {
@@ -24,7 +24,7 @@ function drawn(figure) {
 }
 
 function draw() {
-  for (const figure of document.querySelectorAll("figure[data-series]")) {
+  for (const figure of document.querySelectorAll("[data-series]")) {
     figure.chart?.destroy();
     drawn(figure);
   }
@@ -37,6 +37,6 @@ let resized = 0;
 addEventListener("resize", () => {
   cancelAnimationFrame(resized);
   resized = requestAnimationFrame(() => {
-    for (const figure of document.querySelectorAll("figure[data-series]")) figure.chart?.setSize({ width: figure.clientWidth, height: figure.chart.height });
+    for (const figure of document.querySelectorAll("[data-series]")) figure.chart?.setSize({ width: figure.clientWidth, height: figure.chart.height });
   });
 });

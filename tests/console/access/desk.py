@@ -1,6 +1,8 @@
 """A store with a secret wherever contents are, and requests as programs and browsers make them."""
 
 import asyncio
+import io
+import zipfile
 from typing import Any
 
 import httpx
@@ -49,6 +51,14 @@ def filled(store, secret: str) -> None:
     response = Response(response_id="p1", alert_id="a1", hook="revoke", title="revoke it", request=request, at=AT,
                         changes=[Change("request", "whodid", AT)])  # fmt: skip
     store.write_alerts([alert], [response])
+
+
+def text(answer) -> str:
+    """What an answer says; of an archive what all of its files say."""
+    if answer.headers.get("content-type") != "application/zip":
+        return answer.text
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        return "\n".join(archive.read(name).decode("utf-8", "replace") for name in archive.namelist())
 
 
 class Client:

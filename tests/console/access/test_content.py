@@ -2,7 +2,9 @@
 
 import io
 import json
+import re
 import zipfile
+from pathlib import Path
 
 import pytest
 from fastapi.responses import StreamingResponse
@@ -13,7 +15,7 @@ from pipeline.console.access.who import LOCAL
 from pipeline.console.app import create
 from pipeline.kit.failures import Transient
 from pipeline.store import access
-from tests.console.access.desk import SECRET, Client
+from tests.console.access.desk import SECRET, Client, text
 
 #: Everything that shows entries, findings, alerts, incidents or what was not understood.
 ROUTES = (
@@ -25,13 +27,6 @@ ROUTES = (
 #: These, and those that quote what was withheld from the first page on.
 QUOTING = ("/v1/timeline?actor=bot", "/v1/events/e1", "/v1/findings", "/v1/findings/f1", "/v1/alerts", "/v1/alerts/a1",
            "/v1/reconstruct/bundle?clue=e1", "/findings", "/alerts/a1", "/incident?clue=e1")  # fmt: skip
-
-
-def text(answer) -> str:
-    if answer.headers["content-type"] != "application/zip":
-        return answer.text
-    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
-        return "\n".join(archive.read(name).decode("utf-8", "replace") for name in archive.namelist())
 
 
 @pytest.fixture(scope="module")
@@ -173,3 +168,14 @@ def test_outside_of_a_request_nothing_is_hidden_or_noted():
     with reading.reading(reading.Reading(LOCAL._replace(content="hashes"), b"k" * 16)):
         assert reading.text(SECRET) != SECRET
     assert reading.text(SECRET) == SECRET
+
+
+def test_only_what_asks_the_request_makes_shapes_of_entries():
+    home = Path(reading.__file__).parents[1]
+    makers = {
+        str(file.relative_to(home))
+        for file in home.rglob("*.py")
+        if re.search(r"(from pipeline.store.shapes import [^\n]*\bentry\b|import shapes as shaped)", file.read_text())
+    }
+    # Whoever needs one more imports `pipeline.console.shapes`, which hides and notes; incidents do it themselves.
+    assert makers == {"shapes.py", "incidents.py"}

@@ -63,6 +63,16 @@ def test_a_key_is_made_listed_used_and_revoked(client, key):
     assert client.send("DELETE", "/v1/keys/nope", admin).status_code == 404
 
 
+def test_nobody_makes_a_key_that_reads_more_than_they_may(client, key, store):
+    before = len(access.keys(store))
+    blind = key("admin", content=False)
+    answer = client.post("/v1/keys", blind, json={"name": "x", "role": "admin", "content": True})
+    assert (answer.status_code, answer.json()["error"]["parameter"]) == (403, "content")
+    assert len(access.keys(store)) == before + 1
+    assert client.post("/v1/keys", blind, json={"name": "x", "role": "admin"}).json()["content"] is False
+    assert client.post("/v1/keys", key("admin"), json={"name": "x", "role": "admin", "content": True}).is_success
+
+
 def test_a_key_that_another_desk_revoked_is_good_for_some_seconds_at_most(store, settings, key):
     now = [0.0]
     doors = Doors(store, settings, any_key=True, clock=lambda: now[0])

@@ -14,7 +14,7 @@ from pipeline.kit.failures import Permanent
 from pipeline.run import evidence_api
 from pipeline.sources import collector
 from pipeline.store import access
-from tests.console.access.desk import Client
+from tests.console.access.desk import SECRET, Client, text
 
 #: What is asked for where a path has a place.
 PLACES = {
@@ -133,6 +133,8 @@ def test_whoever_may_not_is_turned_away_and_has_done_nothing(route, whole, calle
         assert answers[caller].json()["error"]["message"].startswith(named)
     for caller in set(CALLERS) - set(refused):
         answer = _asked(_from_elsewhere(whole, route, caller), route, callers[caller])
+        if caller == "viewer":
+            assert SECRET not in text(answer)
         # Some ask for what is not there, or cannot be answered here; nobody is told that they may not.
         fine = (200, 201, 202, 303, 404, 409, 503) if route == "GET /healthz" else (200, 201, 202, 303, 404, 409)
         assert answer.status_code in (*fine, 401, 403) if right == OPEN else answer.status_code in fine, answer.text
