@@ -209,21 +209,6 @@ def test_what_can_come_next_is_shown_and_taken_with_the_keyboard(page):
     assert asked(page)["q"] == "actor:invoice-bot"
 
 
-def test_a_query_is_kept_for_everybody_and_dropped_again(visit):
-    ana, ben = visit(), visit()
-    opened(ana, q=AGENT, since="2026-01-01")
-    ana.get_by_text("Keep this query").click()
-    ana.get_by_label("Name", exact=True).fill("What the bot did")
-    ana.get_by_label("You are").last.fill("ana@example.com")
-    ana.get_by_role("button", name="Keep").click()
-    drawn(ana)
-    opened(ben)
-    ben.get_by_role("link", name="What the bot did").click()
-    expect(ben.get_by_role("combobox", name="Query")).to_have_value("actor:invoice-bot since:2026-01-01T00:00:00Z")
-    ben.get_by_role("button", name="Drop").click()
-    expect(ben.get_by_text("None yet.")).to_be_visible()
-
-
 def test_what_was_found_is_handed_out_as_a_file(page):
     opened(page, q=AGENT)
     with page.expect_download() as begun:

@@ -15,7 +15,6 @@ from pipeline.console.pages.frame import Page
 from pipeline.kit.failures import Invalid
 from pipeline.query import Fault, Query, parse, render
 from pipeline.query.tree import both
-from pipeline.store.casework import views
 from pipeline.store.pivots import PIVOTS, Rows
 from pipeline.store.risk import NONE, risks
 from pipeline.store.search import Scope, search
@@ -41,7 +40,7 @@ def page(desk: Desk, request: Request) -> Page:
     asked.only(given, PARAMETERS)
     query = {**dict.fromkeys(PARAMETERS, ""), **given}
     title = query["q"][:200] or "Timeline"
-    values: dict[str, Any] = {"query": query, "error": None, "entry": None, **_NOTHING, **_views(desk, request)}
+    values: dict[str, Any] = {"query": query, "error": None, "entry": None, **_NOTHING}
     if query["event"]:
         values["entry"] = event.single(desk, query["event"])
     try:
@@ -94,15 +93,9 @@ def _table(desk: Desk, request: Request, query: Mapping[str, str]) -> dict[str, 
     first = links.with_query("/timeline", kept) if query["after"] else ""
     return {
         "rows": _rows(desk.store, found.entries), "names": [names.name(one) for one in found.names],
-        "caption": caption, "more_url": more, "first_url": first, "whole": render(asks),
+        "caption": caption, "more_url": more, "first_url": first,
         "exports": [(title, links.export(render(asks), form, query["exact"])) for title, form in FORMATS],
     }  # fmt: skip
-
-
-def _views(desk: Desk, request: Request) -> dict[str, Any]:
-    """Queries that are kept, and in whose name a further one would be (empty: the form asks)."""
-    somebody = who(request)
-    return {"views": views(desk.store), "known": somebody.name if somebody.known else "", "whole": ""}
 
 
 def _rows(store: Rows, entries: Sequence[Entry]) -> list[dict[str, Any]]:
