@@ -16,11 +16,13 @@ from pipeline.alert.file import Alerts
 from pipeline.alert.life import VERDICTS
 from pipeline.alert.notice import notice
 from pipeline.alert.respond import Hook
-from pipeline.cli import alerts_views
+from pipeline.cli import alerts_views, completing
 from pipeline.cli.main import app, fail, settings_from
+from pipeline.cli.queries import QueryOption, held
 from pipeline.cli.stored import Place, stored, user
 from pipeline.cli.views import Shape
 from pipeline.kit.failures import Failure, Invalid
+from pipeline.query.facts import ALERT
 from pipeline.run.resend import ALERTS_FORMAT, resend
 from pipeline.store.findings import SEVERITIES
 
@@ -30,6 +32,7 @@ commands = typer.Typer(
 app.add_typer(commands, name="alerts")
 
 AlertId = Annotated[str, typer.Argument(help="Alert id, as `alerts list` shows it.", show_default=False)]
+Reason = Annotated[str, typer.Option(help="Why.")]
 By = Annotated[str, typer.Option(help="Who decides; default: the user of this terminal.", show_default=False)]
 File = Annotated[Path | None, typer.Option("--file", help="The file of alerts; default: WHODID_ALERTS.")]
 #: Seconds between two looks of `tail`.
@@ -43,15 +46,20 @@ def list_alerts(
     state: Annotated[str, typer.Option(help="Only open, acknowledged or closed ones.")] = "",
     severity: Annotated[str, typer.Option(help="Only of this severity: " + ", ".join(SEVERITIES) + ".")] = "",
     verdict: Annotated[str, typer.Option(help="Only closed as: " + ", ".join(VERDICTS) + ".")] = "",
-    actor: Annotated[str, typer.Option(help="Only of what this actor did.")] = "",
-    session: Annotated[str, typer.Option(help="Only of this session.")] = "",
-    human: Annotated[str, typer.Option(help="Only of what was done for this person.")] = "",
-    detection: Annotated[str, typer.Option(help="Only with findings of this detection.")] = "",
+    actor: Annotated[str, typer.Option(help="Only of what this actor did.", autocompletion=completing.identities)] = "",
+    session: Annotated[str, typer.Option(help="Only of this session.", autocompletion=completing.sessions)] = "",
+    human: Annotated[
+        str, typer.Option(help="Only of what was done for this person.", autocompletion=completing.identities)
+    ] = "",
+    detection: Annotated[
+        str, typer.Option(help="Only with findings of this detection.", autocompletion=completing.detections)
+    ] = "",
     part_of: Annotated[str, typer.Option(help="Those that this alert (of a storm) stands for.")] = "",
     since: Annotated[str, typer.Option(help="ISO 8601 time, UTC unless it says otherwise.")] = "",
     until: Annotated[str, typer.Option(help="ISO 8601 time.")] = "",
     everything: Annotated[bool, typer.Option("--everything", help="Also those that nobody was told of.")] = False,
     limit: Annotated[int, typer.Option(help="Rows at most.", min=1)] = 100,
+    query: QueryOption = "",
 ) -> None:
     """Print alerts, the one with the latest event first.
 
@@ -65,7 +73,8 @@ def list_alerts(
         "everything": "true" if everything else "",
     }  # fmt: skip
     with place.reader() as source:
-        rows = source.alerts({name: value for name, value in given.items() if value}, limit)
+        wanted = {name: value for name, value in given.items() if value}
+        rows = held(query, ALERT, limit, lambda most: source.alerts(wanted, most))
         count = alerts_views.alerts(rows, place.view, sys.stdout)
     _nothing(count, "alerts")
 
@@ -87,7 +96,7 @@ def show(place: Place, alert_id: AlertId) -> None:
 
 @commands.command()
 @stored
-def acknowledge(place: Place, alert_id: AlertId, reason: str = "", by: By = "") -> None:
+def acknowledge(place: Place, alert_id: AlertId, reason: Reason = "", by: By = "") -> None:
     """Say that somebody is looking at an alert. Destinations are told.
 
     Example: whodid alerts acknowledge 0f4c9be1d2a34c5f8e7d6b5a49382716
@@ -104,7 +113,7 @@ def close(
         str,
         typer.Option(help="true: an attack; false: nothing of the kind; benign: it was allowed.", show_default=False),
     ],
-    reason: Annotated[str, typer.Option(help="Why.")] = "",
+    reason: Reason = "",
     by: By = "",
 ) -> None:
     """Close an alert with a verdict. Destinations are told, and the baselines that found it are corrected.
@@ -118,17 +127,26 @@ def close(
 
 @commands.command()
 @stored
-def reopen(place: Place, alert_id: AlertId, reason: str = "", by: By = "") -> None:
-    """Open a closed or acknowledged alert again."""
+def reopen(place: Place, alert_id: AlertId, reason: Reason = "", by: By = "") -> None:
+    """Open a closed or acknowledged alert again.
+
+    Example: whodid alerts reopen 0f4c9be1d2a34c5f8e7d6b5a49382716 --reason "it came back"
+    """
     decide(place, alert_id, "reopen", by, reason=reason)
 
 
 @commands.command()
 @stored
 def note(
-    place: Place, alert_id: AlertId, text: Annotated[str, typer.Argument(show_default=False)], by: By = ""
+    place: Place,
+    alert_id: AlertId,
+    text: Annotated[str, typer.Argument(help="What to note.", show_default=False)],
+    by: By = "",
 ) -> None:
-    """Add a note to an alert. Nobody is told."""
+    """Add a note to an alert. Nobody is told.
+
+    Example: whodid alerts note 0f4c9be1d2a34c5f8e7d6b5a49382716 "asked the owner of the key"
+    """
     decide(place, alert_id, "note", by, reason=text)
 
 
@@ -139,7 +157,7 @@ def deliveries(
     alert_id: Annotated[str, typer.Argument(help="Only of this alert.")] = "",
     destination: Annotated[str, typer.Option(help="Only to this destination.")] = "",
     outcome: Annotated[str, typer.Option(help="Only delivered, retry, refused or expired ones.")] = "",
-    limit: Annotated[int, typer.Option(min=1)] = 100,
+    limit: Annotated[int, typer.Option(help="Rows at most.", min=1)] = 100,
 ) -> None:
     """Print the attempts to tell somebody of alerts, latest first: when, whom, what came of it, how long it took.
 
@@ -238,7 +256,7 @@ def replay_alerts(
     place: Place,
     destination: Annotated[str, typer.Option(help="Only what this destination did not take.")] = "",
     bootstrap: Annotated[str | None, typer.Option(help="Kafka bootstrap servers.")] = None,
-    limit: Annotated[int, typer.Option(min=1)] = 1000,
+    limit: Annotated[int, typer.Option(help="Rows at most.", min=1)] = 1000,
 ) -> None:
     """Tell destinations again what they did not take: the dead letters of alerts, each to its destination alone.
 

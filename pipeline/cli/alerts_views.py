@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TextIO
 
 from pipeline.cli import views
-from pipeline.cli.tables import Column, pairs
+from pipeline.cli.tables import Column, pairs, paragraph
 from pipeline.cli.views import Format, Shape
 from pipeline.console.inert import inert
 
@@ -45,7 +45,7 @@ def alert(row: Shape, format: Format, out: TextIO) -> None:
     if format != "table":
         alerts([row], format, out)
         return
-    out.write(inert(row["sentence"]) + "\n")
+    paragraph(row["sentence"], out)
     for title, name in (("What was unusual", "unusual"), ("What to do", "runbook")):
         if row[name]:
             out.write(f"\n{title}:\n")

@@ -19,7 +19,7 @@ from pipeline.cli.desk import DeskReader
 from pipeline.cli.main import app, fail
 from pipeline.cli.remote import StoreReader, open_reader
 from pipeline.cli.stored import Place, stored
-from pipeline.cli.tables import Column, grid
+from pipeline.cli.tables import Column, grid, paragraph
 from pipeline.console.inert import inert
 from pipeline.evidence.keys import KeyFile
 from pipeline.evidence.problem import moment
@@ -89,7 +89,12 @@ def verify(
 @commands.command("heads")
 @stored
 def list_heads(place: Place) -> None:
-    """Print the last signed head of each log, and how many leaves it covers."""
+    """Print the last signed head of each log, and how many leaves it covers.
+
+    Examples:
+      whodid evidence heads
+      whodid evidence heads --format json
+    """
     with _asked(place.settings) as source:
         rows = heads_of(source) if isinstance(source, Store) else source.ask("/v1/evidence/heads")["heads"]
     if place.view == "table":
@@ -101,7 +106,10 @@ def list_heads(place: Place) -> None:
 @commands.command()
 @stored
 def proof(place: Place, event_id: Annotated[str, typer.Argument(help="Event id, as the timeline shows it.")]) -> None:
-    """Print, as JSON, the leaves of an event with their inclusion proofs under signed heads."""
+    """Print, as JSON, the leaves of an event with their inclusion proofs under signed heads.
+
+    Example: whodid evidence proof 9a5aa9ccd6e5b773b54629e5c5c65d22
+    """
     with _asked(place.settings) as source:
         if isinstance(source, Store):
             found = proof_of(source, event_id)
@@ -116,7 +124,10 @@ def proof(place: Place, event_id: Annotated[str, typer.Argument(help="Event id, 
 @commands.command("keys")
 @stored
 def list_keys(place: Place) -> None:
-    """Print the fingerprints of the keys that have signed, the oldest first. Keep them where no one can change them."""
+    """Print the fingerprints of the keys that have signed, the oldest first. Keep them where no one can change them.
+
+    Example: whodid evidence keys --format json
+    """
     known = KeyFile(place.settings.evidence_key_file).statements()
     if place.view != "table":
         typer.echo(json.dumps([msgspec.to_builtins(one.fields) for one in known]))
@@ -124,7 +135,7 @@ def list_keys(place: Place) -> None:
     for one in known:
         stated = one.fields
         vouched = "first" if stated.by == stated.key else f"vouched for by {stated.by[:16]}…"
-        typer.echo(f"{stated.key}  since {moment(stated.time)}  {vouched}")
+        paragraph(f"{stated.key}  since {moment(stated.time)}  {vouched}", sys.stdout)
     if not known:
         typer.echo("whodid: no key was made yet: the role store makes it", err=True)
         raise typer.Exit(4)
@@ -136,6 +147,8 @@ def rotate(place: Place) -> None:
     """Replace the key that signs heads. The old key vouches for the new one, and is gone afterwards.
 
     A running store role goes on with the new key at its next head.
+
+    Example: whodid evidence rotate
     """
     file = KeyFile(place.settings.evidence_key_file)
     new = file.rotate()
@@ -152,6 +165,8 @@ def adopt(place: Place) -> None:
     """Take in rows that were stored before evidence was kept, so that they can be verified from now on.
 
     Once, while nothing writes. It says nothing of what was done to them before.
+
+    Example: whodid evidence adopt --store ./case-17
     """
     with place.store() as store:
         typer.echo(f"{taken_in(place.settings, store):,} rows taken in")

@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli import findings_views, names_views
+from pipeline.cli import completing, findings_views, names_views
 from pipeline.cli.main import app
+from pipeline.cli.queries import QueryOption, held
 from pipeline.cli.stored import Place, stored
+from pipeline.query.facts import FINDING
 from pipeline.store.findings import SEVERITIES
 from pipeline.store.pivots import NAMING
 
@@ -18,16 +20,23 @@ from pipeline.store.pivots import NAMING
 @stored
 def findings(
     place: Place,
-    actor: Annotated[str, typer.Option(help="Only of what this actor did.")] = "",
-    session: Annotated[str, typer.Option(help="Only of this agent conversation or login session.")] = "",
-    human: Annotated[str, typer.Option(help="Only of what was done for this person.")] = "",
-    detection: Annotated[str, typer.Option(help="Only of this detection, e.g. tool-chain-drift.")] = "",
+    actor: Annotated[str, typer.Option(help="Only of what this actor did.", autocompletion=completing.identities)] = "",
+    session: Annotated[
+        str, typer.Option(help="Only of this agent conversation or login session.", autocompletion=completing.sessions)
+    ] = "",
+    human: Annotated[
+        str, typer.Option(help="Only of what was done for this person.", autocompletion=completing.identities)
+    ] = "",
+    detection: Annotated[
+        str, typer.Option(help="Only of this detection, e.g. tool-chain-drift.", autocompletion=completing.detections)
+    ] = "",
     severity: Annotated[str, typer.Option(help="Only of this severity: " + ", ".join(SEVERITIES) + ".")] = "",
     since: Annotated[str, typer.Option(help="ISO 8601 time, UTC unless it says otherwise.")] = "",
     until: Annotated[str, typer.Option(help="ISO 8601 time.")] = "",
     limit: Annotated[int, typer.Option(help="Rows at most.", min=1)] = 100,
     exact: Annotated[bool, typer.Option("--exact", help="Under this very name only, not all of the identity.")] = False,
     suppressed: Annotated[bool, typer.Option("--suppressed", help="Also those that an exception suppresses.")] = False,
+    query: QueryOption = "",
 ) -> None:
     """Print what detections found, latest first: how severe, about whom, in which session, and what an analyst reads.
 
@@ -43,7 +52,8 @@ def findings(
         "since": since, "until": until, "exact": "true" if exact else "", "suppressed": "true" if suppressed else "",
     }  # fmt: skip
     with place.reader() as source:
-        rows = source.findings({name: value for name, value in given.items() if value}, limit)
+        wanted = {name: value for name, value in given.items() if value}
+        rows = held(query, FINDING, limit, lambda most: source.findings(wanted, most))
         count = findings_views.listing(rows, place.view, sys.stdout)
         named = [] if exact else [given[name] for name in NAMING if given[name]]
         also = [one for name in named for one in source.aliases(name)["names"]]

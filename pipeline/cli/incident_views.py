@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TextIO
 
 from pipeline.cli import views
-from pipeline.cli.tables import Column, grid, pairs
+from pipeline.cli.tables import Column, grid, pairs, paragraph
 from pipeline.cli.views import Format, Shape
 from pipeline.console.inert import inert
 
@@ -26,9 +26,10 @@ def incident(row: Shape, format: Format, out: TextIO) -> None:
 
 
 def _told(row: Shape, out: TextIO) -> None:
-    out.write(f"{inert(row['title'])}\n\n")
+    paragraph(row["title"], out)
+    out.write("\n")
     for line in row["summary"]:
-        out.write(f"{inert(line)}\n")
+        paragraph(line, out)
     _section("What happened", row["story"], _STORY, out)
     _section("Who and what took part", [one for one in row["strands"] if one["belongs"]], _STRANDS, out)
     _section("Credentials", row["reach"]["credentials"], _CREDENTIALS, out)
@@ -59,7 +60,8 @@ def _commands(rows: Iterable[Shape], out: TextIO) -> None:
     """Commands stand alone on their lines, so that they can be copied."""
     for one in rows:
         if one["state"] not in ("expired", "revoked"):
-            out.write(f"\nTo end {inert(one['name'])}{': ' + inert(one['caveat']) if one['caveat'] else ''}\n")
+            out.write("\n")
+            paragraph(f"To end {one['name']}{': ' + one['caveat'] if one['caveat'] else ''}", out)
             for command in one["commands"]:
                 out.write(f"  {inert(command)}\n")
 

@@ -7,12 +7,29 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli import inventory_views
+from pipeline.cli import completing, inventory_views
 from pipeline.cli.main import app
 from pipeline.cli.stored import Place, stored
 from pipeline.store.inventory import LEDGERS, Of
 
-Name = Annotated[str, typer.Argument(help="One of them, in detail.", metavar="[NAME]", show_default=False)]
+Identity = Annotated[
+    str,
+    typer.Argument(
+        help="One of them, in detail.", metavar="[NAME]", show_default=False, autocompletion=completing.identities
+    ),
+]
+Credential = Annotated[
+    str,
+    typer.Argument(
+        help="One of them, in detail.", metavar="[NAME]", show_default=False, autocompletion=completing.credentials
+    ),
+]
+Session = Annotated[
+    str,
+    typer.Argument(
+        help="One of them, in detail.", metavar="[NAME]", show_default=False, autocompletion=completing.sessions
+    ),
+]
 Since = Annotated[str, typer.Option(help="Last seen at or after this ISO 8601 time, UTC unless it says otherwise.")]
 Limit = Annotated[int, typer.Option(help="Rows at most.", min=1)]
 Superseded = Annotated[bool, typer.Option(help="Also those whose every row a revision has moved elsewhere.")]
@@ -26,7 +43,7 @@ def _kinds(of: Of) -> str:
 @stored
 def identities(
     place: Place,
-    name: Name = "",
+    name: Identity = "",
     kind: Annotated[str, typer.Option(help=_kinds("identities"))] = "",
     since: Since = "",
     superseded: Superseded = False,
@@ -49,7 +66,7 @@ def identities(
 @stored
 def credentials(
     place: Place,
-    name: Name = "",
+    name: Credential = "",
     kind: Annotated[str, typer.Option(help=_kinds("credentials"))] = "",
     since: Since = "",
     limit: Limit = 100,
@@ -70,7 +87,7 @@ def credentials(
 @stored
 def sessions(
     place: Place,
-    name: Name = "",
+    name: Session = "",
     kind: Annotated[str, typer.Option(help=_kinds("sessions"))] = "",
     since: Since = "",
     superseded: Superseded = False,

@@ -1,8 +1,4 @@
-"""The `whodid` command and what its commands share.
-
-Exit codes: 0 done · 1 a role or a step failed · 2 wrong usage · 3 something needed is away · 4 nothing found ·
-130 interrupted.
-"""
+"""The `whodid` command and what its commands share."""
 
 from __future__ import annotations
 
@@ -15,7 +11,7 @@ import typer
 from pydantic import ValidationError
 
 from pipeline.kit.config import Settings
-from pipeline.kit.failures import Failure, Permanent
+from pipeline.kit.failures import Failure, Invalid, Permanent
 
 
 class Summary(StrEnum):
@@ -24,9 +20,22 @@ class Summary(StrEnum):
     JSON = "json"
 
 
+#: What a command ends with, in every case.
+EXIT_CODES = {
+    0: "done",
+    1: "a role or a step failed, or what was checked is not so",
+    2: "wrong usage: an option, an argument, a setting or a given file",
+    3: "something that is needed is away: store, desk, broker, destination",
+    4: "nothing found",
+    130: "interrupted",
+}
+
 app = typer.Typer(
     name="whodid",
     help="Who or what acted, for whom, with which token, because of which prompt, and how sure we are.",
+    epilog="Exit codes: "
+    + " · ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES.items())
+    + ". Every field of --format json is in docs/cli.md.",
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
@@ -69,7 +78,24 @@ def fail(message: str, status: int = 1) -> None:
 
 def main() -> None:
     """Run the command; failures become one line and an exit code."""
-    # They register their commands.
+    register()
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Invalid as failure:
+        typer.echo(f"whodid: {failure}", err=True)
+        sys.exit(2)
+    except Permanent as failure:
+        typer.echo(f"whodid: {failure}", err=True)
+        sys.exit(1)
+    except Failure as failure:
+        typer.echo(f"whodid: {failure}", err=True)
+        sys.exit(3)
+
+
+def register() -> None:
+    """Take in every module of commands: each registers its own."""
     from pipeline.cli import (  # noqa: PLC0415
         alerts,  # noqa: F401
         aliases,  # noqa: F401
@@ -90,15 +116,5 @@ def main() -> None:
         replay,  # noqa: F401
         respond,  # noqa: F401
         rules,  # noqa: F401
+        searching,  # noqa: F401
     )
-
-    try:
-        app()
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except Permanent as failure:
-        typer.echo(f"whodid: {failure}", err=True)
-        sys.exit(1)
-    except Failure as failure:
-        typer.echo(f"whodid: {failure}", err=True)
-        sys.exit(3)

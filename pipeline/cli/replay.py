@@ -95,7 +95,10 @@ def list_replays(
     place: Place,
     limit: Annotated[int, typer.Option(help="Rows at most.", min=1)] = 100,
 ) -> None:
-    """Print replays, the latest first: what they compared, and how far they came."""
+    """Print replays, the latest first: what they compared, and how far they came.
+
+    Example: whodid replay list --format json
+    """
     with place.store() as store:
         count = replay_views.listing(replays.replays(store, limit), place.view, sys.stdout, time.time())
     if not count:
@@ -117,7 +120,10 @@ def show(place: Place, replay_id: Id, limit: Limit = 100, history: History = Fal
 @commands.command()
 @stored
 def drop(place: Place, replay_id: Id) -> None:
-    """Delete a replay and its side tables' rows."""
+    """Delete a replay and its side tables' rows.
+
+    Example: whodid replay drop 0f4c9be1d2a3
+    """
     with place.store() as store:
         replays.drop(store, _known(store, replay_id))
     typer.echo(f"whodid: replay {replay_id} is dropped", err=True)

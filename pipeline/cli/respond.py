@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from pipeline.cli import alerts_views
-from pipeline.cli.alerts import AlertId, By, decide
+from pipeline.cli.alerts import AlertId, By, Reason, decide
 from pipeline.cli.main import app
 from pipeline.cli.stored import Place, stored
 
@@ -26,7 +26,7 @@ def list_responses(
     place: Place,
     alert: Annotated[str, typer.Option(help="Only of this alert.")] = "",
     state: Annotated[str, typer.Option(help="Only proposed, approved, rejected, done or failed ones.")] = "",
-    limit: Annotated[int, typer.Option(min=1)] = 100,
+    limit: Annotated[int, typer.Option(help="Rows at most.", min=1)] = 100,
 ) -> None:
     """Print responses, latest first.
 
@@ -43,7 +43,10 @@ def list_responses(
 @commands.command()
 @stored
 def show(place: Place, response_id: ResponseId) -> None:
-    """Print the exact request of a response (secrets by name), and who said what about it."""
+    """Print the exact request of a response (secrets by name), and who said what about it.
+
+    Example: whodid respond show 5b1f0c62a9f84b6b8a4f0b0c8ff0a1d2
+    """
     with place.reader() as source:
         rows = [row for row in source.responses({"limit": "1000"}) if row["response_id"] == response_id]
     if not rows:
@@ -58,7 +61,7 @@ def request(
     place: Place,
     alert_id: AlertId,
     hook: Annotated[str, typer.Argument(help="Name of the hook in the file of alerts.", show_default=False)],
-    reason: Annotated[str, typer.Option(help="Why.")] = "",
+    reason: Reason = "",
     by: By = "",
 ) -> None:
     """Ask for a response to an alert. Somebody else has to approve it.
@@ -70,7 +73,7 @@ def request(
 
 @commands.command()
 @stored
-def approve(place: Place, response_id: ResponseId, reason: str = "", by: By = "") -> None:
+def approve(place: Place, response_id: ResponseId, reason: Reason = "", by: By = "") -> None:
     """Approve a response: when enough people have, its request is sent. Whoever asked for it is not one of them.
 
     Example: whodid respond approve 5b1f0c62a9f84b6b8a4f0b0c8ff0a1d2
@@ -86,5 +89,8 @@ def reject(
     reason: Annotated[str, typer.Option(help="Why.", show_default=False)],
     by: By = "",
 ) -> None:
-    """Reject a response: it is not sent."""
+    """Reject a response: it is not sent.
+
+    Example: whodid respond reject 5b1f0c62a9f84b6b8a4f0b0c8ff0a1d2 --reason "the key is needed until tomorrow"
+    """
     decide(place, response_id, "reject", by, reason=reason)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli import rules_views
+from pipeline.cli import completing, rules_views
 from pipeline.cli.main import app, fail, settings_from
 from pipeline.cli.stored import Shown
 from pipeline.kit.failures import Permanent
@@ -53,7 +53,9 @@ def list_rules(
 
 @commands.command()
 def show(
-    name: Annotated[str, typer.Argument(help="Name of a detection, as `rules list` shows it.")],
+    name: Annotated[
+        str, typer.Argument(help="Name of a detection, as `rules list` shows it.", autocompletion=completing.detections)
+    ],
     rules: Folder = None,
     format_: Format = Shown.TABLE,
 ) -> None:

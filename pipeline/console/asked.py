@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import NamedTuple
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 from pipeline.console.shapes import moment
 from pipeline.kit.failures import Invalid
@@ -11,6 +11,7 @@ from pipeline.store.aliases import Known, known
 from pipeline.store.pivots import MAX_LIMIT, NAMING, PIVOTS, Rows, timeline
 from schemas.entry import Entry
 
+T = TypeVar("T", bound=str)
 DEFAULT_LIMIT = 200
 #: Also of the largest value that is looked up: no identifier is longer, and a row of hostile ones stays cheap.
 MAX_VALUE = 4096
@@ -92,6 +93,15 @@ def flag(given: Mapping[str, str], name: str) -> bool:
     if text not in ("", "true", "false"):
         raise Invalid(name, "true or false", text)
     return text == "true"
+
+
+def choice(given: Mapping[str, str], name: str, among: Sequence[T]) -> T:
+    """One of these; the first unless given."""
+    text = given.get(name, "")
+    found = next((one for one in among if one == text), None) if text else among[0]
+    if found is None:
+        raise Invalid(name, "one of " + ", ".join(among), text)
+    return found
 
 
 def only(given: Mapping[str, str], known: Collection[str]) -> None:

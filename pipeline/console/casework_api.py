@@ -6,16 +6,13 @@ from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import PlainTextResponse, Response
+from fastapi.responses import Response
 
 from pipeline.console import asked, case_report
 from pipeline.console import casework as shapes
 from pipeline.console.api import body
 from pipeline.console.shapes import entry
 from pipeline.store import Store, casework, queries
-
-_JSON = {"application/json": {"schema": {"type": "object"}}}
-_BODY: dict[str, Any] = {"requestBody": {"required": True, "content": _JSON}}
 
 
 def router(store: Store) -> APIRouter:
@@ -29,17 +26,18 @@ def router(store: Store) -> APIRouter:
 
 def _cases(routes: APIRouter, store: Store) -> None:
     @routes.get("/v1/cases")
-    def listing(request: Request, state: str = "") -> dict[str, Any]:
+    def listing(request: Request) -> dict[str, Any]:
         """Cases, the one that was changed last first; `state`: open, contained or closed."""
-        asked.only(request.query_params, ("state",))
-        return {"cases": [shapes.case(one) for one in casework.cases(store, state)]}
+        given = request.query_params
+        asked.only(given, ("state",))
+        return {"cases": [shapes.case(one) for one in casework.cases(store, given.get("state", ""))]}
 
     @routes.get("/v1/cases/{case_id}")
     def single(case_id: str) -> dict[str, Any]:
         """One case with its notes and pinned entries."""
         return _there(shapes.single(store, case_id), case_id)
 
-    @routes.get("/v1/cases/{case_id}/export", response_class=PlainTextResponse)
+    @routes.get("/v1/cases/{case_id}/export")
     def exported(case_id: str) -> Response:
         """The case as Markdown, with its pinned entries and notes."""
         found = _there(shapes.single(store, case_id), case_id)
@@ -48,7 +46,7 @@ def _cases(routes: APIRouter, store: Store) -> None:
         name = f'attachment; filename="whodid-case-{found["case_id"]}.md"'
         return Response(document, media_type="text/markdown; charset=utf-8", headers={"content-disposition": name})
 
-    @routes.post("/v1/cases", status_code=201, openapi_extra=_BODY)
+    @routes.post("/v1/cases", status_code=201)
     async def opened(request: Request) -> dict[str, Any]:
         """Open a case: `{"title": "…", "clue": "aws:AKIA…", "kind": "credential", "by": "ana@example.com"}`."""
         given = await body(request)
@@ -57,7 +55,7 @@ def _cases(routes: APIRouter, store: Store) -> None:
         by = shapes.speaker(request, given)
         return shapes.case(await run_in_threadpool(casework.opened, store, said[0], by, said[1], said[2]))
 
-    @routes.patch("/v1/cases/{case_id}", openapi_extra=_BODY)
+    @routes.patch("/v1/cases/{case_id}")
     async def changed(case_id: str, request: Request) -> dict[str, Any]:
         """Change a case: `{"revision": …, "state": "contained", "by": "ana@example.com"}`; 409 if somebody else did."""
         given = await body(request)
@@ -78,7 +76,7 @@ def _notes(routes: APIRouter, store: Store) -> None:
         """What is said about a case, an identity, a credential or a session, oldest first."""
         return {"notes": [shapes.note(one) for one in casework.notes(store, about, name)]}
 
-    @routes.post("/v1/notes/{about}/{name:path}", status_code=201, openapi_extra=_BODY)
+    @routes.post("/v1/notes/{about}/{name:path}", status_code=201)
     async def noted(about: str, name: str, request: Request) -> dict[str, Any]:
         """Say something: `{"text": "…", "by": "ana@example.com"}`; with `event_id` the entry is pinned to the case."""
         given = await body(request)
@@ -94,10 +92,9 @@ def _notes(routes: APIRouter, store: Store) -> None:
         return await run_in_threadpool(note)
 
     @routes.delete("/v1/notes/{about}/{note_id}/{name:path}")
-    def taken_back(about: str, note_id: str, name: str, request: Request, by: str = "") -> dict[str, Any]:
+    def taken_back(about: str, note_id: str, name: str, request: Request) -> dict[str, Any]:
         """Take a note back, or unpin an entry; `by`: who does."""
-        speaker = shapes.speaker(request, {"by": by})
-        found = casework.taken_back(store, about, name, note_id, speaker)
+        found = casework.taken_back(store, about, name, note_id, _dropping(request))
         return _there(found and shapes.note(found), note_id)
 
 
@@ -107,7 +104,7 @@ def _views(routes: APIRouter, store: Store) -> None:
         """Queries that are kept, by name."""
         return {"views": [shapes.view(one) for one in casework.views(store)]}
 
-    @routes.post("/v1/views", status_code=201, openapi_extra=_BODY)
+    @routes.post("/v1/views", status_code=201)
     async def kept(request: Request) -> dict[str, Any]:
         """Keep a query: `{"name": "…", "query": "…", "by": "ana@example.com"}`, in place of the one of that name."""
         given = await body(request)
@@ -117,10 +114,15 @@ def _views(routes: APIRouter, store: Store) -> None:
         return shapes.view(await run_in_threadpool(casework.kept, store, name, query, by))
 
     @routes.delete("/v1/views/{name:path}")
-    def dropped(name: str, request: Request, by: str = "") -> dict[str, Any]:
+    def dropped(name: str, request: Request) -> dict[str, Any]:
         """Drop a view; `by`: who does."""
-        gone = casework.dropped(store, name, shapes.speaker(request, {"by": by}))
+        gone = casework.dropped(store, name, _dropping(request))
         return _there(gone and shapes.view(gone), name)
+
+
+def _dropping(request: Request) -> str:
+    asked.only(request.query_params, ("by",))
+    return shapes.speaker(request, request.query_params)
 
 
 def _there(found: dict[str, Any] | None, name: str) -> dict[str, Any]:

@@ -33,6 +33,11 @@ def event(event_id: str) -> str:
     return "/events/" + _part(event_id)
 
 
+def record(record_id: str) -> str:
+    """The raw record that an event came from."""
+    return "/records/" + _part(record_id)
+
+
 def session(name: str) -> str:
     """The page of a session; empty if there is none."""
     return "/sessions/" + _part(name) if name else ""

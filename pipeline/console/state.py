@@ -32,7 +32,6 @@ def holdings(store: Store) -> dict[str, Any]:
             "last_event": None if counts.last_event is None else iso(counts.last_event),
             "findings": findings.amount(store),
             "open_alerts": alerts.waiting(store),
-            "links": queries.link_methods(store),
             "rejections": [{**one._asdict(), "reason": reading.text(one.reason)} for one in queries.rejections(store)],
         }
     except Transient as error:

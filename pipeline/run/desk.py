@@ -35,7 +35,7 @@ class DeskRole:
     def __init__(self, settings: Settings, metrics: Metrics, store: Store | None, roles: Sequence[str]) -> None:
         self._settings = settings
         self._metrics = metrics
-        producer = Producer(producer_config(settings))
+        self._producer = producer = Producer(producer_config(settings))
         decide = partial(decided, settings, producer)
         audit = Audit(settings, producer)
         if store is not None:
@@ -58,6 +58,8 @@ class DeskRole:
         )  # fmt: skip
         server = _Server(config, end)
         server.run(sockets=[self._socket])
+        # What was told last, of who read what, is on its way.
+        self._producer.flush(2)
 
     def _status(self) -> dict[str, Any]:
         return report(self._settings, self._metrics)

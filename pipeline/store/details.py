@@ -129,7 +129,7 @@ FROM
 (
     SELECT time, one.1 AS relation, one.2 AS value,
         arrayJoin(arrayDistinct(arrayFilter(one -> one.2 != '' OR one.1 IN {_OWN}, {question.relations}))) AS one
-    FROM entries FINAL WHERE (time, event_id) IN ({_KEYS}) AND {question.condition}
+    FROM entries FINAL PREWHERE (time, event_id) IN ({_KEYS}) WHERE {question.condition}
 )
 GROUP BY relation, value ORDER BY relation, amount DESC, value LIMIT {VALUES} BY relation
 """  # noqa: S608
@@ -147,7 +147,7 @@ def _now(store: Rows, of: Of, given: dict[str, object]) -> list[Related]:
     sql = f"""
 SELECT {_QUESTIONS[of].holder} AS value, count() AS amount, toUnixTimestamp64Micro(min(time)),
     toUnixTimestamp64Micro(max(time))
-FROM entries FINAL WHERE (time, event_id) IN ({_KEYS}) AND value != ''
+FROM entries FINAL PREWHERE (time, event_id) IN ({_KEYS}) WHERE value != ''
 GROUP BY value ORDER BY amount DESC, value LIMIT {VALUES}
 """  # noqa: S608
     return [Related(*row) for row in store.rows(sql, given)]

@@ -14,11 +14,11 @@ _ISSUANCES = """
 SELECT issued, credential, issued_kind, issued_subject, event_id, toUnixTimestamp64Micro(time) AS at,
        issued_expires, actor, human
 FROM entries FINAL
-WHERE (time, event_id) IN (
+PREWHERE (time, event_id) IN (
     SELECT time, event_id FROM pivots
     WHERE key IN (SELECT sipHash64('credential', arrayJoin({names:Array(String)})))
 )
-  AND issued != '' AND issued != credential AND has({names:Array(String)}, %s)
+WHERE issued != '' AND issued != credential AND has({names:Array(String)}, %s)
 ORDER BY at, event_id
 LIMIT {limit:UInt32}
 """

@@ -37,8 +37,6 @@ WHERE rejected_id = {rejected_id:String}
 """
 _COUNTS = """
 SELECT
-    (SELECT count() FROM entries FINAL),
-    (SELECT countIf(unbound != '') FROM entries FINAL),
     (SELECT uniqExact(record_id) FROM records),
     (SELECT uniqExact(rejected_id) FROM dead_letters),
     (SELECT if(count() = 0, NULL, toUnixTimestamp64Micro(max(time))) FROM entries)
@@ -47,7 +45,10 @@ _REJECTIONS = """
 SELECT stage, reason, count() AS amount FROM dead_letters FINAL
 GROUP BY stage, reason ORDER BY amount DESC, stage, reason LIMIT {limit:UInt32}
 """
-_LINKS = "SELECT link, count() AS amount FROM entries FINAL GROUP BY link ORDER BY amount DESC, link"
+#: One pass over current rows says how many there are, too.
+_LINKS = """
+SELECT link, count() AS amount, countIf(unbound != '') FROM entries FINAL GROUP BY link ORDER BY amount DESC, link
+"""
 
 _ATTRIBUTIONS = """
 SELECT toUnixTimestamp64Micro(time) AS at, event_id, actor, human, session, tool_call, prompt_event, links
@@ -68,6 +69,8 @@ class Counts(NamedTuple):
     rejected: int
     #: Latest event time, microseconds since 1970; None when there are no entries.
     last_event: int | None
+    #: Current entries by the method that names their actor, most frequent first.
+    links: dict[str, int]
 
 
 class Rejections(NamedTuple):
@@ -126,17 +129,15 @@ def dead_letter(store: Rows, rejected_id: str) -> Rejected | None:
 
 def counts(store: Rows) -> Counts:
     """What the store holds, current rows only. Reads the key columns of the whole table."""
-    return Counts(*store.rows(_COUNTS, {})[0])
+    links = store.rows(_LINKS, {})
+    records, rejected, last = store.rows(_COUNTS, {})[0]
+    entries, unbound = sum(row[1] for row in links), sum(row[2] for row in links)
+    return Counts(entries, unbound, records, rejected, last, {method: amount for method, amount, _ in links})
 
 
 def rejections(store: Rows, limit: int = 100) -> list[Rejections]:
     """Dead letters by stage and reason, most frequent first."""
     return [Rejections(*row) for row in store.rows(_REJECTIONS, {"limit": limit})]
-
-
-def link_methods(store: Rows) -> dict[str, int]:
-    """How many current entries were attributed to their actor by which method, most frequent first."""
-    return dict(store.rows(_LINKS, {}))
 
 
 def attributions(store: Rows, page: int = 50_000) -> Iterator[tuple[str, dict[str, str], list[Link]]]:

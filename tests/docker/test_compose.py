@@ -1,5 +1,6 @@
 """The compose file starts what `whodid run` really takes. (No container is started: there is no engine to rely on.)"""
 
+import re
 from pathlib import Path
 
 import yaml
@@ -8,6 +9,7 @@ from pipeline.kit.config import Settings
 from pipeline.run.roles import ROLES
 
 DOCKER = Path(__file__).parents[2] / "docker"
+PROVISIONING = DOCKER.parent / "dashboards" / "provisioning"
 COMPOSE = yaml.safe_load((DOCKER / "compose.yaml").read_text())["services"]
 OURS = {name: service for name, service in COMPOSE.items() if service.get("image") == "whodid:latest"}
 
@@ -29,11 +31,25 @@ def test_no_secret_is_written_in_the_file():
         for name, value in service.get("environment", {}).items():
             if "PASSWORD" in name or "KEY" in name:
                 assert value.startswith("${"), name
-            assert "@" not in value or "${CLICKHOUSE_PASSWORD" in value or "QUORUM" in name
+            assert "@" not in value or "${CLICKHOUSE_PASSWORD" in value or "QUORUM" in name or "PLUGINS" in name
 
 
 def test_only_loopback_is_published():
     assert all(port.startswith("127.0.0.1:") for service in COMPOSE.values() for port in service.get("ports", []))
+
+
+def test_grafana_is_given_what_the_repository_holds_and_clickhouse_its_reader():
+    mounts = [mount for name in ("grafana", "clickhouse") for mount in COMPOSE[name]["volumes"]]
+    paths = dict(mount.split(":")[:2] for mount in mounts if mount.startswith("../"))
+    assert all((DOCKER / path).exists() for path in paths)
+    assert all(mount.endswith(":ro") for mount in mounts if mount.startswith("../"))
+    (provider,) = yaml.safe_load((PROVISIONING / "dashboards" / "whodid.yaml").read_text())["providers"]
+    assert provider["options"]["path"] == paths["../dashboards/generated"]
+    source = (PROVISIONING / "datasources" / "whodid.yaml").read_text()
+    assert all(name in COMPOSE["grafana"]["environment"] for name in re.findall(r"\$\{(\w+)\}", source))
+    assert COMPOSE["clickhouse"]["environment"]["GRAFANA_CLICKHOUSE_PASSWORD"].startswith("${")
+    assert all((":" in service["image"] and not service["image"].endswith(":latest")) or name in OURS
+               for name, service in COMPOSE.items())  # fmt: skip
 
 
 def test_the_image_copies_what_the_package_holds_and_runs_as_nobody_special():

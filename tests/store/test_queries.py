@@ -76,8 +76,7 @@ def test_a_wrong_limit_is_refused_by_name(store):
 
 
 def test_an_empty_store_counts_nothing(store):
-    assert queries.counts(store) == queries.Counts(0, 0, 0, 0, None)
-    assert queries.link_methods(store) == {}
+    assert queries.counts(store) == queries.Counts(0, 0, 0, 0, None, {})
     assert queries.rejections(store) == []
 
 
@@ -86,6 +85,5 @@ def test_counts_are_of_current_rows(store):
     store.write_entries([entry("a", 1, revision=2)])
     store.write_records([RawRecord("r", "f", "t", 0, 0, START, b"")] * 2)
     store.write_rejected([rejected("x"), rejected("y"), rejected("z", stage="store", reason="other")])
-    assert queries.counts(store) == queries.Counts(2, 0, 1, 3, START + 2_000_000)
-    assert queries.link_methods(store) == {"credential": 2}
+    assert queries.counts(store) == queries.Counts(2, 0, 1, 3, START + 2_000_000, {"credential": 2})
     assert queries.rejections(store) == [("normalize", "time: expected a number", 2), ("store", "other", 1)]

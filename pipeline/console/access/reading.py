@@ -94,6 +94,11 @@ class Reading:
         return given
 
 
+def reaches(who: Who, content: Content) -> bool:
+    """Whether somebody may read as much as that."""
+    return _ORDER.index(content) <= _ORDER.index(who.content)
+
+
 def now() -> Reading | None:
     """The reading of the request that is being answered."""
     return _now.get()
@@ -139,11 +144,17 @@ def lowered(role: str, asked: bool) -> Content:
     Raises HTTPException (403) for a role that was asked for and has more.
     """
     one, wanted = _now.get(), ROLES[role]
-    if one is None or _ORDER.index(wanted) <= _ORDER.index(one.who.content):
+    if one is None or reaches(one.who, wanted):
         return wanted
     if asked:
         raise HTTPException(403, f"role: {role} may read more than you may ({one.who.content})")
     return one.who.content
+
+
+def allowed() -> list[str]:
+    """The roles that whoever asks may name, those who may read most first."""
+    one = _now.get()
+    return [role for role, has in ROLES.items() if one is None or reaches(one.who, has)]
 
 
 def notes(shapes: Iterable[Mapping[str, Any]], content: Content) -> None:
@@ -154,6 +165,14 @@ def notes(shapes: Iterable[Mapping[str, Any]], content: Content) -> None:
     for shape in shapes:
         if content == "full" or any(texts(shape)):
             one.note(shape["event_id"], shape["human"] or shape["actor"])
+
+
+def given(events: Iterable[tuple[str, str]]) -> None:
+    """Contents of these events, each with whose they are, are given in a way that no shape of them is made."""
+    one = _now.get()
+    if one is not None:
+        for name, subject in events:
+            one.note(name, subject)
 
 
 def _without(value: Any, parts: list[str]) -> Any:  # noqa: ANN401  (what JSON may be)

@@ -18,7 +18,7 @@ from markupsafe import Markup
 
 from pipeline.console import assets, links
 from pipeline.console.access.who import LOCAL, STATE, Role, Who
-from pipeline.console.inert import inert
+from pipeline.console.inert import brief, inert
 from pipeline.console.shapes import iso
 from pipeline.kit.failures import Invalid, Transient
 from pipeline.store.findings import SEVERITIES
@@ -128,7 +128,9 @@ def _template(name: str) -> Callable[..., str]:
         loader=FunctionLoader(_source), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters.update(inert=inert, surety=surety, gravity=gravity, band=band, counted=counted, clock=clock)
+    environment.filters.update(
+        inert=inert, brief=brief, surety=surety, gravity=gravity, band=band, counted=counted, clock=clock,
+    )  # fmt: skip
     environment.globals.update(links=links, static=assets.address)
     return environment.get_template(name).render
 

@@ -6,12 +6,12 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 
 from pipeline.console import incidents
+from pipeline.console.access import reading
 from pipeline.console.pages.desk import Desk
 from pipeline.console.pages.frame import Page, answer
 from pipeline.kit.failures import Invalid, Transient
 from pipeline.reconstruct import CUTOFF
 from pipeline.reconstruct.clue import KINDS
-from pipeline.report.content import ROLES
 
 
 def document(desk: Desk, request: Request) -> HTMLResponse | None:
@@ -34,9 +34,10 @@ def page(_: Desk, request: Request) -> Page:
 
 
 def _form(request: Request, error: str = "", status: int = 200) -> Page:
-    empty = dict.fromkeys(incidents.PARAMETERS, "")
-    query = {**empty, "cutoff": str(CUTOFF), "role": incidents.ROLE, **request.query_params}
+    roles = reading.allowed()
+    usual = incidents.ROLE if incidents.ROLE in roles else roles[0]
+    query = {**dict.fromkeys(incidents.PARAMETERS, ""), "cutoff": str(CUTOFF), "role": usual, **request.query_params}
     return Page(
         "reconstruct.html", "Reconstruct an incident",
-        {"query": query, "kinds": KINDS, "roles": tuple(ROLES), "error": error}, status,
+        {"query": query, "kinds": KINDS, "roles": roles, "error": error}, status,
     )  # fmt: skip

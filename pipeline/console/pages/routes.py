@@ -14,6 +14,7 @@ from pipeline.console.pages import (
     alerts,
     cases,
     credential,
+    event,
     findings,
     identity,
     inventory,
@@ -22,6 +23,7 @@ from pipeline.console.pages import (
     reconstruction,
     session,
     timeline,
+    views,
     words,
 )
 from pipeline.console.pages.desk import Desk
@@ -32,8 +34,9 @@ from pipeline.console.pages.frame import Page, answer, answered
 View = Callable[..., Page]
 
 _PAGES: dict[str, View] = {
-    "/": overview.page,
     "/timeline": timeline.page,
+    "/events/{name:path}": event.page,
+    "/records/{name:path}": event.record,
     "/inventory": inventory.page,
     "/findings": findings.page,
     "/findings/{name:path}": findings.single,
@@ -44,6 +47,7 @@ _PAGES: dict[str, View] = {
     "/cases/{name}": cases.single,
     "/cases/{name}/story": cases.story,
     "/pins": cases.choices,
+    "/views": views.part,
     "/status": operations.status,
     "/coverage": operations.covered,
     "/dead-letters": operations.dead_letters,
@@ -57,12 +61,21 @@ _PAGES: dict[str, View] = {
 def router(desk: Desk) -> APIRouter:
     """The routes of the pages."""
     routes = APIRouter(include_in_schema=False)
+    _first(routes, desk)
     for path, view in _PAGES.items():
         _shown(routes, desk, path, view)
     _decisions(routes, desk)
     _reconstruction(routes, desk)
     routes.include_router(words.router(desk))
     return routes
+
+
+def _first(routes: APIRouter, desk: Desk) -> None:
+    @routes.get("/", name="page /")
+    def first(request: Request) -> Response:
+        """The overview; of an address that once was the timeline of a value, where that is now."""
+        moved = timeline.moved(request.query_params)
+        return RedirectResponse(moved, 308) if moved else answered(request, lambda: overview.page(desk, request))
 
 
 def _shown(routes: APIRouter, desk: Desk, path: str, view: View) -> None:

@@ -145,22 +145,22 @@ class Completion {
   show(told) {
     this.list.replaceChildren();
     this.at = -1;
-    for (const [number, choice] of told.choices.entries()) {
+    for (const [number, choice] of told.proposals.entries()) {
       const item = document.createElement("li");
       item.id = `${this.list.id}-${number}`;
       item.setAttribute("role", "option");
       item.dataset.text = choice.text;
-      item.dataset.start = told.start;
+      item.dataset.start = told.begin;
       item.dataset.end = told.end;
       const name = document.createElement("code");
-      name.textContent = choice.shown;
+      name.textContent = choice.text;
       const about = document.createElement("span");
       about.className = "dim";
-      about.textContent = choice.about;
+      about.textContent = choice.meaning;
       item.append(name, " ", about);
       this.list.append(item);
     }
-    this.list.hidden = !told.choices.length;
+    this.list.hidden = !told.proposals.length;
     this.input.setAttribute("aria-expanded", String(!this.list.hidden));
     this.input.removeAttribute("aria-activedescendant");
   }
