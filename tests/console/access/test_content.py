@@ -204,6 +204,10 @@ def test_parts_of_an_answer_that_streams_are_recorded_before_each(store, setting
     assert seen == [[], [1], [1, 1]]
 
 
+def test_who_may_ask_for_words_is_who_may_read_them():
+    assert [LOCAL._replace(content=one).reads for one in ("hashes", "masked", "full")] == [False, True, True]
+
+
 def test_outside_of_a_request_nothing_is_hidden_or_noted():
     assert reading.now() is None
     shape = {"text": SECRET}
