@@ -179,6 +179,7 @@ def test_it_is_accessible(visit, scheme):
     page = opened(visit(color_scheme=scheme), q=AGENT)
     page.locator("#table td.time a").nth(3).click()
     expect(page.get_by_role("heading", name="How we know")).to_be_visible()
+    expect(page.locator("#table tbody tr").nth(3)).to_have_attribute("aria-current", "true")
     accessible(page)
 
 

@@ -26,6 +26,18 @@ class TimelinePage {
       if (event.key === "Escape" && !this.panel.hidden && !event.defaultPrevented && !typing(event.target) && !document.querySelector("dialog[open]")) this.close();
     });
     addEventListener("popstate", () => this.follow());
+    document.addEventListener("htmx:afterSettle", () => this.mark());
+    this.mark();
+  }
+
+  // The row of the entry that is open beside.
+  mark() {
+    const open = this.shown.searchParams.get("event");
+    for (const link of document.querySelectorAll("#table td.time a")) {
+      const row = link.closest("tr");
+      if (open && decodeURIComponent(link.pathname) === `/events/${open}`) row.setAttribute("aria-current", "true");
+      else row.removeAttribute("aria-current");
+    }
   }
 
   go(changes) {
@@ -133,6 +145,7 @@ class TimelinePage {
   }
 
   async side(id) {
+    this.mark();
     this.panel.hidden = !id;
     this.main.classList.toggle("beside", Boolean(id));
     if (!id) return this.panel.querySelector("[data-entry]").replaceChildren();
