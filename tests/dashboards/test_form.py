@@ -9,13 +9,13 @@ import yaml
 
 from dashboards import __main__ as generator
 from dashboards.board import PLUGIN
+from dashboards.macros import encoded, expanded
 from pipeline.console.app import create
 from pipeline.kit.config import Settings
 from pipeline.run import evidence_api
 from pipeline.simulate import incident, organisation
 from tests.console.browser import Browser
 from tests.dashboards.conftest import MADE
-from tests.dashboards.macros import encoded, expanded
 from tests.dashboards.test_queries import PANELS, choices, sql_of
 
 FOLDER = generator.FOLDER.parent

@@ -3,6 +3,15 @@
 
 const typing = (element) => element.matches("input, textarea, select, [contenteditable]");
 
+// As the filter of the same name: nothing in a text moves a cursor or turns a line around.
+function inert(text) {
+  return String(text).replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/gu, (found) => {
+    const code = found.codePointAt(0);
+    if (code < 256) return `\\x${code.toString(16).padStart(2, "0")}`;
+    return code < 65536 ? `\\u${code.toString(16).padStart(4, "0")}` : `\\U${code.toString(16).padStart(8, "0")}`;
+  });
+}
+
 // Times are written in UTC; a click shows them in the time of the reader, and the choice is kept.
 function showTimes(root) {
   const local = localStorage.getItem("clock") === "local";
@@ -52,7 +61,7 @@ document.addEventListener("keydown", (event) => {
   const link = going && document.querySelector(`nav.menu a[data-key="${CSS.escape(event.key)}"]`);
   if (link) link.click();
   else if (event.key === "g") went = performance.now();
-  else if (event.key === "/") document.querySelector("[data-main-search]")?.focus() ?? document.getElementById("find").focus();
+  else if (event.key === "/") (document.querySelector("[data-main-search]") ?? document.getElementById("find")).focus();
   else if (event.key === "j") walk(1);
   else if (event.key === "k") walk(-1);
   else if (event.key === "?") document.getElementById("keys").showModal();
@@ -143,8 +152,10 @@ class Completion {
   }
 
   show(told) {
+    // What somebody has chosen meanwhile stays chosen, if it may still come.
+    const chosen = this.list.children[this.at]?.dataset.text;
     this.list.replaceChildren();
-    this.at = -1;
+    this.at = told.proposals.findIndex((choice) => choice.text === chosen);
     for (const [number, choice] of told.proposals.entries()) {
       const item = document.createElement("li");
       item.id = `${this.list.id}-${number}`;
@@ -153,16 +164,24 @@ class Completion {
       item.dataset.start = told.begin;
       item.dataset.end = told.end;
       const name = document.createElement("code");
-      name.textContent = choice.text;
+      name.textContent = inert(choice.text);
       const about = document.createElement("span");
       about.className = "dim";
-      about.textContent = choice.meaning;
+      about.textContent = inert(choice.meaning);
       item.append(name, " ", about);
       this.list.append(item);
     }
     this.list.hidden = !told.proposals.length;
     this.input.setAttribute("aria-expanded", String(!this.list.hidden));
-    this.input.removeAttribute("aria-activedescendant");
+    this.mark();
+  }
+
+  mark() {
+    const items = [...this.list.children];
+    for (const [number, item] of items.entries()) item.setAttribute("aria-selected", String(number === this.at));
+    if (this.at < 0) return this.input.removeAttribute("aria-activedescendant");
+    this.input.setAttribute("aria-activedescendant", items[this.at].id);
+    items[this.at].scrollIntoView({ block: "nearest" });
   }
 
   key(event) {
@@ -170,9 +189,7 @@ class Completion {
     if (this.list.hidden || !items.length) return;
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       this.at = (this.at + (event.key === "ArrowDown" ? 1 : items.length + (this.at < 0 ? 0 : -1))) % items.length;
-      for (const [number, item] of items.entries()) item.setAttribute("aria-selected", String(number === this.at));
-      this.input.setAttribute("aria-activedescendant", items[this.at].id);
-      items[this.at].scrollIntoView({ block: "nearest" });
+      this.mark();
     } else if ((event.key === "Enter" && this.at >= 0) || event.key === "Tab") {
       this.take(items[Math.max(0, this.at)]);
     } else if (event.key === "Escape") {

@@ -7,15 +7,6 @@ const LANE_OF = { prompt: 0, tool_call: 1, token_issuance: 2, cloud_audit: 3 };
 // Rows of one lane: each name has its own while they are few; of many the most frequent, and one for the others.
 const MOST_ROWS = 6;
 
-// As the filter of the same name: nothing in a text moves a cursor or turns a line around.
-function inert(text) {
-  return String(text).replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/gu, (found) => {
-    const code = found.codePointAt(0);
-    if (code < 256) return `\\x${code.toString(16).padStart(2, "0")}`;
-    return code < 65536 ? `\\u${code.toString(16).padStart(4, "0")}` : `\\U${code.toString(16).padStart(8, "0")}`;
-  });
-}
-
 function shortened(text, most) {
   const shown = inert(text.slice(0, most * 2));
   return shown.length > most ? `${shown.slice(0, most - 1)}…` : shown;

@@ -115,7 +115,7 @@ class TimelinePage {
       this.open(decodeURIComponent(target.pathname.slice("/events/".length)), target);
     } else if (target.matches("[data-close]")) this.close();
     else if (target.matches("[data-do=any]")) this.go({ since: "", until: "", after: "" });
-    else if (target.matches("#table > p > a, #table caption a")) {
+    else if (target.matches("#table [data-first], #table caption a")) {
       event.preventDefault();
       this.go({ after: target.search ? new URL(target.href).searchParams.get("after") : "" });
     }

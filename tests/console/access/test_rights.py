@@ -1,5 +1,6 @@
 """Every role and every route: who may, who may not, and that whoever may not has done nothing."""
 
+import asyncio
 import zlib
 from ipaddress import IPv4Address
 
@@ -198,6 +199,24 @@ def test_another_way_to_write_a_path_is_no_way_around(path, whole, callers):
         answer = Client(whole).get(path, callers[caller])
         assert answer.status_code in (401, 403, 404, 405)
         assert "keys" not in answer.json()
+
+
+def test_a_socket_is_closed_whoever_asks(store, settings, callers):
+    app = create(store, settings, dict)
+
+    @app.websocket("/v1/socket")
+    async def socket(given):
+        raise AssertionError("it must not come so far")
+
+    told = []
+    scope = {"type": "websocket", "path": "/v1/socket", "headers": [(b"host", b"127.0.0.1"), (
+        b"authorization", f"Bearer {callers['admin']}".encode())], "query_string": b"", "subprotocols": []}  # fmt: skip
+
+    async def send(message):
+        told.append(message)
+
+    asyncio.run(app(scope, lambda: None, send))
+    assert told == [{"type": "websocket.close", "code": 1008}]
 
 
 def test_every_line_that_fits_has_to_allow_it():
