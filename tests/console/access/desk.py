@@ -63,7 +63,7 @@ def filled(store, secret: str) -> None:
 class Leaving:
     """An application whose visitors leave a stream of events, which never ends, when they were told something.
 
-    Whoever says where a stream broke off wants an entry, anybody else only the beginning.
+    A header says what they wait for: an event's name, else the first one.
     """
 
     def __init__(self, app) -> None:
@@ -73,7 +73,7 @@ class Leaving:
         if scope.get("path") != "/v1/tail":
             await self._app(scope, receive, send)
             return
-        wanted = b"event: entry" if any(name == b"last-event-id" for name, _ in scope["headers"]) else b"event: ready"
+        wanted = b"event: " + dict(scope["headers"]).get(b"x-wait-for", b"ready")
         left, open_ = asyncio.Event(), False
 
         async def leave():

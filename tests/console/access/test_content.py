@@ -38,7 +38,7 @@ QUOTING = (
     "/reconstruct?clue=e1",
 )  # fmt: skip
 #: Where a stream broke off that is gone on with: before everything that was written in the last hour.
-BROKEN_OFF = {"last-event-id": "1"}
+BROKEN_OFF = {"last-event-id": "1", "x-wait-for": "entry"}
 
 
 @pytest.fixture(scope="module")
