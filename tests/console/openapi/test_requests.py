@@ -91,7 +91,10 @@ def test_every_answer_is_as_the_document_says(desk, method, path):
 def test_answers_with_rows_are_as_the_document_says(desk, method, path):
     one, client = desk
     places = {"event_id": "e1", "finding_id": "f1", "alert_id": "a1", "name": "bot", "rejected_id": "d1"}
-    places |= {"name": "s1"} if "sessions" in path else {}
+    places |= {"name": "s1", "about": "session"} if "sessions" in path or "notes" in path else {}
+    if "case_id" in path:
+        said = {"title": "Odd key", "clue": "e1", "by": "ana"}
+        places["case_id"] = client.post("http://127.0.0.1/v1/cases", json=said, headers=one.headers).json()["case_id"]
     query = {"/v1/timeline": {"actor": "bot"}, "/v1/reconstruct": {"clue": "e1"}}.get(path.removesuffix("/bundle"), {})
     case = one.schema[path][method].Case(path_parameters=places, query=query)
     answer = case.call(session=client, headers=one.headers, base_url="http://127.0.0.1")
