@@ -76,9 +76,8 @@ def test_risk_is_of_the_worst_finding_that_stands(store):
 def test_bands_do_not_touch_and_rise_with_severity():
     edges = [edge for band in BANDS.values() for edge in band]
     assert edges == sorted(set(edges))
-    assert all(
-        risk_of(name, score) == edge for name, band in BANDS.items() for score, edge in zip((0, 1), band, strict=True)
-    )
+    for name, (low, high) in BANDS.items():
+        assert (risk_of(name, 0), risk_of(name, 1)) == (low, high)
     assert risk_of("high", float("nan")) == BANDS["high"][0]
     assert risk_of("low", 7.0) == BANDS["low"][1]
 

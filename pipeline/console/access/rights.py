@@ -150,6 +150,7 @@ HEAVY: dict[str, int] = {
     "GET /v1/reconstruct": 4,
     "GET /v1/reconstruct/bundle": 2,
     "GET /reconstruct": 4,
+    "GET /cases/{name}/story": 4,
     "GET /v1/export": 4,
     "GET /v1/evidence/verify": 1,
     "POST /v1/evidence/verify": 1,

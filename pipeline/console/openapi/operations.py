@@ -105,9 +105,13 @@ _NOTED: dict[str, Schema] = {"about": {"type": "string", "enum": list(ABOUT)}}
 _FILE: Schema = {
     "type": "string", "description": "JSON lines, each a FoundEntry; or a table with its fields as columns",
 }  # fmt: skip
-_STREAM: Schema = {
-    "type": "string", "description": "Events `ready` (`{}`), `entry` (a FoundEntry) and `trouble` (`message`)",
-}  # fmt: skip
+#: Each event of the stream.
+_STREAM = record({
+    "event": {"enum": ["ready", "entry", "trouble"]}, "id": TEXT, "data": {
+        "type": "string", "contentMediaType": "application/json",
+        "description": "Of `ready` {}, of `entry` a FoundEntry, of `trouble` a `message`",
+    },
+})  # fmt: skip
 _ENDED: Schema = {"type": "string", "pattern": "^[0-9]{1,18}$", "description": "Where a stream that broke off ended"}
 
 OPERATIONS: dict[str, Operation] = {

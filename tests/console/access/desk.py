@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import tempfile
 import zipfile
 from typing import Any
 
@@ -9,6 +10,8 @@ import httpx
 import msgspec
 
 from pipeline.alert.example import example
+from pipeline.store import casework
+from pipeline.store.write import block_of
 from schemas.alert import Change, Request, Response
 from schemas.batch import RawRecord
 from schemas.entry import Entry, Link
@@ -51,10 +54,52 @@ def filled(store, secret: str) -> None:
     response = Response(response_id="p1", alert_id="a1", hook="revoke", title="revoke it", request=request, at=AT,
                         changes=[Change("request", "whodid", AT)])  # fmt: skip
     store.write_alerts([alert], [response])
+    case = casework.Case("c1", 1, "odd mail", "e1", "event", "open", "ana", "ana", AT, AT)
+    store.insert(block_of("cases", case._fields, [tuple(case)]))
+    casework.noted(store, "case", "c1", "ana", event_id="e1")
+    casework.noted(store, "session", "s1", "ana", "seen before")
 
 
-def text(answer) -> str:
-    """What an answer says; of an archive what all of its files say."""
+class Leaving:
+    """An application whose visitors leave a stream of events, which never ends, when they were told something.
+
+    A header says what they wait for: an event's name, else the first one.
+    """
+
+    def __init__(self, app) -> None:
+        self._app = app
+
+    async def __call__(self, scope, receive, send) -> None:
+        if scope.get("path") != "/v1/tail":
+            await self._app(scope, receive, send)
+            return
+        wanted = b"event: " + dict(scope["headers"]).get(b"x-wait-for", b"ready")
+        left, open_ = asyncio.Event(), False
+
+        async def leave():
+            await left.wait()
+            return {"type": "http.disconnect"}
+
+        async def tell(message):
+            nonlocal open_
+            open_ = message.get("more_body", message["type"] == "http.response.start")
+            await send(message)
+            if wanted in message.get("body", b""):
+                left.set()
+
+        await self._app(scope, leave, tell)
+        if open_:
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def text(answer, store=None) -> str:
+    """What an answer says, files in it too; `store` reads Parquet."""
+    if store is not None and answer.headers["content-type"] == "application/vnd.apache.parquet":
+        with tempfile.NamedTemporaryFile(suffix=".parquet") as file:
+            file.write(answer.content)
+            file.flush()
+            (row,) = store.rows(f"SELECT toString(tuple(*)) FROM file('{file.name}', Parquet)")
+        return row[0]
     if answer.headers.get("content-type") != "application/zip":
         return answer.text
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
@@ -65,7 +110,7 @@ class Client:
     """Requests to an application in this process, as if it listened on 127.0.0.1:8470."""
 
     def __init__(self, app, base: str = "http://127.0.0.1:8470", address: str = "127.0.0.1") -> None:
-        self._app, self._base, self._address = app, base, address
+        self._app, self._base, self._address = Leaving(app), base, address
 
     def get(self, path: str, key: str = "", **more: Any) -> httpx.Response:
         return self.send("GET", path, key, **more)
