@@ -51,13 +51,13 @@ function walk(step) {
   next.scrollIntoView({ block: "nearest" });
 }
 
-let went = 0;
+let went = -Infinity;
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === "Escape" && typing(event.target)) event.target.blur();
-  if (typing(event.target) || event.target.closest("dialog")) return;
+  if (typing(event.target) || event.target.closest("dialog[open]")) return;
   const going = performance.now() - went < 1500;
-  went = 0;
+  went = -Infinity;
   const link = going && document.querySelector(`nav.menu a[data-key="${CSS.escape(event.key)}"]`);
   if (link) link.click();
   else if (event.key === "g") went = performance.now();
@@ -202,7 +202,10 @@ class Completion {
   take(item) {
     const text = this.input.value;
     const start = Number(item.dataset.start);
-    this.input.value = text.slice(0, start) + item.dataset.text + text.slice(Number(item.dataset.end));
+    // Somebody may have typed on since the list was made: all of the word that was begun is replaced.
+    const end = this.input.selectionStart;
+    if (end < start || /\s/.test(text.slice(Number(item.dataset.end), end))) return this.close();
+    this.input.value = text.slice(0, start) + item.dataset.text + text.slice(end);
     const cursor = start + item.dataset.text.length;
     this.input.setSelectionRange(cursor, cursor);
     this.close();
