@@ -64,7 +64,7 @@ def router(store: Store) -> APIRouter:
         return search.bars(store, q, asked.number(given, "bins", BINS, 1, MOST_BINS), scope)
 
     @routes.get("/v1/search/points")
-    def points(request: Request) -> JSONResponse:
+    def points(request: Request) -> Response:
         """Entries to draw, column by column, and how many there are in all."""
         q, scope, given = _asked(request, "limit", "order")
         limit = asked.number(given, "limit", MOST_POINTS, 1, MOST_POINTS)
