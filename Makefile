@@ -46,6 +46,9 @@ chaos: install ## Kill, stop and starve the pipeline's processes; its timeline m
 kafka: ## Run Apache Kafka (one KRaft node on 127.0.0.1:9092); needs Java 17 and Maven
 	docker/kafka/run
 
+pictures: install ## Take the pictures of README and docs anew (needs Chromium)
+	WHODID_PICTURES=docs/pictures $(BIN)/python -m pytest tests/browser/test_pictures.py
+
 schemas: install ## Write the JSON Schemas and the API's document anew from the models
 	$(BIN)/python -m schemas.generate
 	$(BIN)/python -m pipeline.run.openapi
@@ -63,4 +66,4 @@ lock: ## Write requirements.lock anew from pyproject.toml
 clean: ## Remove what was made here
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
 
-.PHONY: help install demo test lint format bench chaos kafka schemas dashboards lock clean
+.PHONY: help install demo test lint format bench chaos kafka pictures schemas dashboards lock clean

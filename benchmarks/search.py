@@ -44,7 +44,7 @@ INSERT INTO findings SELECT * REPLACE (
     if(human = '', '', concat(human, {tenant:String})) AS human,
     if(session = '', '', concat(session, {copy:String})) AS session,
     arrayMap(one -> concat(one, {copy:String}), entries) AS entries)
-FROM findings FINAL WHERE NOT match(finding_id, '~')
+FROM findings AS f FINAL WHERE NOT match(f.finding_id, '~')
 """
 _DRAWN = """
 SELECT event_id, actor, human, session, credential, address, action, toUnixTimestamp64Micro(time), outcome, trace,
@@ -87,7 +87,7 @@ def questions(row: tuple[Any, ...], rng: random.Random) -> dict[str, str]:
         "trace": f"trace:{quoted(trace)}", "risk": "risk:>0.8", "risk, day": f"risk:>0.5 since:{since} until:{until}",
         "severity": "severity:critical",
         "the issue's": f"actor:{quoted(actor)} action:{family}* risk:>0.8 -outcome:success",
-        "resource": f"resource:{quoted(next(iter(resources), ''))}",
+        "resource": f"resource:{quoted(resources[0] if resources else '')}",
         "confidence": "confidence:<0.5 -unbound:true",
         "word": rng.choice(("invoice", "deploy", "AccessDenied", "backup")),
         "word, day": f"{rng.choice(('invoice', 'deploy', 'report'))} since:{since} until:{until}",

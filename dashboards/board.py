@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -76,10 +77,11 @@ def rendered(board: Board, console: str) -> str:
     )
     for choice in board.choices:
         made = made.with_variable(_variable(choice))
+    numbers = itertools.count(1)
     for heading, panels in board.rows.items():
-        made = made.with_row(build.Row(heading))
+        made = made.with_row(build.Row(heading).id(next(numbers)))
         for panel in panels:
-            made = made.with_panel(_panel(panel))
+            made = made.with_panel(_panel(panel).id(next(numbers)))
     return JSONEncoder(indent=1, sort_keys=True, ensure_ascii=False).encode(made.build()) + "\n"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dashboards.panels import SHARE, Board, Choice, chosen, series, stat, table
 from pipeline.store.kinds import IDENTITY_KIND, IDENTITY_OBSERVED, IDENTITY_REASON
 
-_ACTOR = "/?pivot=actor&value={}"
+_ACTOR = "/identities/{}"
 _WHO = chosen("identity", "actor", "human")
 #: Of a name, over all that is known of it; seen within the time that is shown.
 _KNOWN = """
@@ -70,7 +70,7 @@ BOARD = Board(
                 FROM entries FINAL WHERE $__timeFilter(time) AND {_WHO}
                 GROUP BY moment, what ORDER BY moment, what
                 """,  # noqa: S608
-                {"Its timeline": "/?pivot=actor&value=${identity:percentencode}"},
+                {"Its timeline": "/timeline?q=actor%3A%22${identity:percentencode}%22"},
             ),
         ),
         "What they are and do": (
@@ -82,7 +82,7 @@ BOARD = Board(
                     said_owner AS "For whom", since AS "First seen", at AS "Last seen"
                 FROM ({_KNOWN}) WHERE {chosen("identity", "name")} ORDER BY at DESC LIMIT 200
                 """,  # noqa: S608
-                {"Identity": _ACTOR, "For whom": "/?pivot=human&value={}"},
+                {"Identity": _ACTOR, "For whom": "/identities/{}"},
                 width=24,
             ),
             table(

@@ -81,7 +81,7 @@ BOARD = Board(
                   AND state != 'closed' AND suppressed = '' AND part_of = ''
                 ORDER BY indexOf(['critical', 'high', 'medium', 'low'], "Severity"), "Last event" DESC LIMIT 100
                 """,
-                {"Alert": "/alerts/{}", "Actor": "/?pivot=actor&value={}", "For whom": "/?pivot=human&value={}"},
+                {"Alert": "/alerts/{}", "Actor": "/identities/{}", "For whom": "/identities/{}"},
                 width=24,
             ),
             table(

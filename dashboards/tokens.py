@@ -5,7 +5,7 @@ from __future__ import annotations
 from dashboards.panels import SECONDS, SHARE, Board, Choice, chosen, series, stat, table
 from pipeline.store.kinds import CREDENTIAL_KIND
 
-_CREDENTIAL = "/?pivot=credential&value={}"
+_CREDENTIAL = "/credentials/{}"
 #: Of a credential, over all that is known of it; seen within the time that is shown.
 _KNOWN = f"""
 SELECT *, {CREDENTIAL_KIND} AS kind, expires > 0 AND fromUnixTimestamp64Micro(expires, 'UTC') < $__toTime AS expired,
@@ -97,9 +97,9 @@ BOARD = Board(
                 """,  # noqa: S608
                 {
                     "Credential": _CREDENTIAL,
-                    "Issued by": "/?pivot=actor&value={}",
-                    "Used by": "/?pivot=actor&value={}",
-                    "For whom": "/?pivot=human&value={}",
+                    "Issued by": "/identities/{}",
+                    "Used by": "/identities/{}",
+                    "For whom": "/identities/{}",
                 },
                 width=24,
             ),
@@ -112,7 +112,7 @@ BOARD = Board(
                 FROM entries FINAL WHERE $__timeFilter(time) AND credential != '' AND address != ''
                 GROUP BY credential ORDER BY "Addresses" DESC, "Uses" DESC, "Credential" LIMIT 100
                 """,
-                {"Credential": _CREDENTIAL, "Latest address": "/?pivot=address&value={}"},
+                {"Credential": _CREDENTIAL, "Latest address": "/timeline?q=address%3A{}"},
             ),
             table(
                 "Which chains of credentials are longest?",
@@ -123,7 +123,7 @@ BOARD = Board(
                 FROM entries FINAL WHERE $__timeFilter(time) AND credential != ''
                 GROUP BY "Links" ORDER BY "Links" DESC
                 """,
-                {"Latest credential": "/incident?kind=credential&clue={}"},
+                {"Latest credential": "/reconstruct?kind=credential&clue={}"},
             ),
         ),
     },

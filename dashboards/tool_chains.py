@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dashboards.panels import SHARE, Board, Choice, chosen, series, stat, table
 
-_SESSION = "/?pivot=session&value={}"
+_SESSION = "/sessions/{}"
 _AGENT = chosen("agent", "actor")
 #: A call that is reported at its start and at its end is one.
 _CALLS = f"""
@@ -127,7 +127,7 @@ BOARD = Board(
                 FROM ({_CALLS}) WHERE session != ''
                 GROUP BY session ORDER BY "Calls" DESC, "Session" LIMIT 100
                 """,  # noqa: S608
-                {"Session": _SESSION, "Agent": "/?pivot=actor&value={}"},
+                {"Session": _SESSION, "Agent": "/identities/{}"},
                 width=24,
             ),
         ),

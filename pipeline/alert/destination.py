@@ -12,12 +12,17 @@ from functools import cached_property
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
+import msgspec
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from pipeline.alert.notice import Mask, News, Notice
 from pipeline.alert.wire import Network, Reply, Tls, Wire
 from pipeline.kit.checked import Strict
 from pipeline.kit.selecting import Facts, Text, Texts, listed, pattern
+from pipeline.query import Fault, Query, parse
+from pipeline.query.facts import ALERT, fields, values_of
+from pipeline.query.matching import check, matches
+from pipeline.query.parsing import LENGTH
 from schemas.alert import Alert
 from schemas.finding import Severity
 
@@ -36,6 +41,18 @@ def _http(url: str) -> str:
 
 #: A URL of http or https without secrets.
 Url = Annotated[str, Field(max_length=2000), AfterValidator(_http)]
+
+
+def _asks(text: str) -> str:
+    try:
+        check(parse(text), fields(ALERT), text)
+    except Fault as fault:
+        raise ValueError(str(fault).removeprefix("q: ")) from fault
+    return text
+
+
+#: A query of fields that alerts have.
+When = Annotated[str, Field(max_length=LENGTH), AfterValidator(_asks)]
 
 
 class Filter(Strict):
@@ -75,6 +92,8 @@ class Destination(Strict):
     severity: Severity = "low"
     only: list[Filter] = []
     never: list[Filter] = []
+    #: In the query language (docs/query.md), e.g. `risk:>0.8 -actor:ci-*`: what does not match is not told either.
+    when: When | None = None
     #: What of an alert's life is told.
     tell: list[News] = ["opened", "updated", "acknowledged", "closed"]
     mask: Mask = "content"
@@ -107,6 +126,10 @@ class Destination(Strict):
         """Networks of `allow`."""
         return [ipaddress.ip_network(one) for one in self.allow]
 
+    @cached_property
+    def _when(self) -> Query | None:
+        return parse(self.when) if self.when else None
+
     def wire(self) -> Wire:
         """Its connections."""
         return Wire(timeout=self.timeout, tls=self.tls, proxy=self.proxy, allowed=self.allowed)
@@ -114,6 +137,8 @@ class Destination(Strict):
     def wants(self, alert: Alert, news: News) -> bool:
         """Whether it is told of this."""
         if ORDER.index(alert.severity) < ORDER.index(self.severity) or news not in self.tell:
+            return False
+        if self._when is not None and not matches(self._when, values_of(msgspec.structs.asdict(alert), ALERT)):
             return False
         facts = facts_of(alert)
         return not any(one.fits(facts) for one in self.never) and (

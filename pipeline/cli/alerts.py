@@ -18,9 +18,11 @@ from pipeline.alert.notice import notice
 from pipeline.alert.respond import Hook
 from pipeline.cli import alerts_views, completing
 from pipeline.cli.main import app, fail, settings_from
+from pipeline.cli.queries import QueryOption, held
 from pipeline.cli.stored import Place, stored, user
 from pipeline.cli.views import Shape
 from pipeline.kit.failures import Failure, Invalid
+from pipeline.query.facts import ALERT
 from pipeline.run.resend import ALERTS_FORMAT, resend
 from pipeline.store.findings import SEVERITIES
 
@@ -57,6 +59,7 @@ def list_alerts(
     until: Annotated[str, typer.Option(help="ISO 8601 time.")] = "",
     everything: Annotated[bool, typer.Option("--everything", help="Also those that nobody was told of.")] = False,
     limit: Annotated[int, typer.Option(help="Rows at most.", min=1)] = 100,
+    query: QueryOption = "",
 ) -> None:
     """Print alerts, the one with the latest event first.
 
@@ -70,7 +73,8 @@ def list_alerts(
         "everything": "true" if everything else "",
     }  # fmt: skip
     with place.reader() as source:
-        rows = source.alerts({name: value for name, value in given.items() if value}, limit)
+        wanted = {name: value for name, value in given.items() if value}
+        rows = held(query, ALERT, limit, lambda most: source.alerts(wanted, most))
         count = alerts_views.alerts(rows, place.view, sys.stdout)
     _nothing(count, "alerts")
 

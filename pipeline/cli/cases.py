@@ -187,7 +187,7 @@ def drop(
     name: Annotated[str, typer.Argument(help="Name of a view.", show_default=False)],
     by: By = "",
 ) -> None:
-    """Drop a view.
+    """Drop a view: the query is kept no longer.
 
     Examples:
       whodid views drop "denied today"

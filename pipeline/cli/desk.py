@@ -12,12 +12,14 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from pipeline.cli.reader import PAGE, Shape, Told, pages
+from pipeline.console.exporting import Format
 from pipeline.kit.failures import Invalid, Transient
 from pipeline.report.bundle import check
 from pipeline.report.fetched import take
@@ -28,6 +30,8 @@ from pipeline.store.pivots import MAX_LIMIT
 _TIMEOUT, _LONG = 60.0, 7200.0
 #: What to do when a desk does not know who asks.
 KEY = "give a key with --key or WHODID_API_KEY; `whodid keys create` makes one"
+#: Bytes that are taken at once.
+_PIECE = 64 * 1024
 
 
 class DeskReader:
@@ -65,6 +69,50 @@ class DeskReader:
             if page["next"] is None:
                 return
             after = page["next"]
+
+    def search(self, q: str, limit: int, *, earliest: bool = False, exact: bool = False) -> Iterator[Shape]:
+        """See Reader."""
+        given = {"q": q, "order": "earliest" if earliest else "latest", "exact": "true" if exact else "false"}
+        return pages("entries", given, limit, lambda asked_for: self._get("/v1/search?" + urlencode(asked_for)))
+
+    def follow(self, q: str, exact: bool = False) -> Iterator[Shape]:
+        """See Reader."""
+        for event, data in self._events("/v1/tail?" + urlencode({"q": q, "exact": "true" if exact else "false"})):
+            told: Shape = json.loads(data)
+            if event == "entry":
+                yield told
+            elif event == "trouble":
+                raise Transient(f"desk: {told['message']}")
+
+    def export(self, q: str, format: Format, exact: bool = False) -> Iterator[bytes]:
+        """See Reader."""
+        given = {"q": q, "format": format, "exact": "true" if exact else "false"}
+        with self._streamed("/v1/export?" + urlencode(given), _LONG) as response:
+            while piece := response.read(_PIECE):
+                yield piece
+
+    def _events(self, path: str) -> Iterator[tuple[str, str]]:
+        """Names and data of server-sent events."""
+        name = ""
+        with self._streamed(path, _TIMEOUT) as response:
+            for line in response:
+                key, _, value = line.decode().rstrip("\r\n").partition(": ")
+                if key == "event":
+                    name = value
+                elif key == "data":
+                    yield name, value
+        raise Transient(f"desk: {self.address} ended the stream")
+
+    @contextmanager
+    def _streamed(self, path: str, timeout: float) -> Iterator[Any]:
+        try:
+            with self._open(path, timeout) as response:
+                yield response
+        except urllib.error.HTTPError as error:
+            with error:
+                self._refused(error.code, error.read(), ())
+        except (http.client.HTTPException, OSError, ValueError) as error:
+            raise Transient(f"desk: {self.address} does not answer as one: {error}") from error
 
     def aliases(self, of: str = "", history: bool = False) -> Shape:
         """See Reader."""

@@ -9,7 +9,9 @@ import typer
 
 from pipeline.cli import completing, findings_views, names_views
 from pipeline.cli.main import app
+from pipeline.cli.queries import QueryOption, held
 from pipeline.cli.stored import Place, stored
+from pipeline.query.facts import FINDING
 from pipeline.store.findings import SEVERITIES
 from pipeline.store.pivots import NAMING
 
@@ -34,6 +36,7 @@ def findings(
     limit: Annotated[int, typer.Option(help="Rows at most.", min=1)] = 100,
     exact: Annotated[bool, typer.Option("--exact", help="Under this very name only, not all of the identity.")] = False,
     suppressed: Annotated[bool, typer.Option("--suppressed", help="Also those that an exception suppresses.")] = False,
+    query: QueryOption = "",
 ) -> None:
     """Print what detections found, latest first: how severe, about whom, in which session, and what an analyst reads.
 
@@ -49,7 +52,8 @@ def findings(
         "since": since, "until": until, "exact": "true" if exact else "", "suppressed": "true" if suppressed else "",
     }  # fmt: skip
     with place.reader() as source:
-        rows = source.findings({name: value for name, value in given.items() if value}, limit)
+        wanted = {name: value for name, value in given.items() if value}
+        rows = held(query, FINDING, limit, lambda most: source.findings(wanted, most))
         count = findings_views.listing(rows, place.view, sys.stdout)
         named = [] if exact else [given[name] for name in NAMING if given[name]]
         also = [one for name in named for one in source.aliases(name)["names"]]

@@ -116,4 +116,5 @@ def register() -> None:
         replay,  # noqa: F401
         respond,  # noqa: F401
         rules,  # noqa: F401
+        searching,  # noqa: F401
     )

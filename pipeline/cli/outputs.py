@@ -9,6 +9,7 @@ import typer
 
 from pipeline.cli import completing, names_views, views
 from pipeline.cli.main import app, fail, settings_from
+from pipeline.cli.queries import QueryOption, narrowed
 from pipeline.cli.stored import Place, stored
 from pipeline.run.resend import resend
 from pipeline.store.pivots import NAMING
@@ -35,6 +36,7 @@ def timeline(
     until: Annotated[str, typer.Option(help="ISO 8601 time.")] = "",
     limit: Annotated[int, typer.Option(help="Rows at most.", min=1)] = 1000,
     exact: Annotated[bool, typer.Option("--exact", help="Under this very name only, not all of the identity.")] = False,
+    query: QueryOption = "",
 ) -> None:
     """Print what an actor, a session, a credential, a person or an address did, oldest first, with how we know.
 
@@ -51,7 +53,11 @@ def timeline(
         fail("give exactly one of --actor, --session, --credential, --human, --address", 2)
     pivot, value = named[0]
     with place.reader() as source:
-        rows = source.timeline(pivot, value, since=since, until=until, limit=limit, exact=exact)
+        if query:
+            asked = narrowed(query, {pivot: value, "since": since, "until": until})
+            rows = source.search(asked, limit, earliest=True, exact=exact)
+        else:
+            rows = source.timeline(pivot, value, since=since, until=until, limit=limit, exact=exact)
         count = views.timeline(rows, place.view, sys.stdout)
         also = source.aliases(value)["names"] if pivot in NAMING and not exact else []
     for line in names_views.told(also):

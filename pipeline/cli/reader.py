@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from pipeline.console.exporting import Format
 from pipeline.store.inventory import Of
 
 Shape = dict[str, Any]
@@ -25,6 +26,15 @@ class Reader(Protocol):
 
         Of an actor or a person under all names of the identity, unless `exact`.
         """
+
+    def search(self, q: str, limit: int, *, earliest: bool = False, exact: bool = False) -> Iterator[Shape]:
+        """Entries that a query finds, with their risk, latest first unless `earliest`, at most `limit`."""
+
+    def follow(self, q: str, exact: bool = False) -> Iterator[Shape]:
+        """Entries that a query finds, as they are written, without end. Raises Transient when that breaks off."""
+
+    def export(self, q: str, format: Format, exact: bool = False) -> Iterator[bytes]:
+        """What a query finds as a file, piece by piece."""
 
     def aliases(self, of: str = "", history: bool = False) -> Shape:
         """Aliases, rules, and the names of the identity `of`, as in `console.names`."""

@@ -7,6 +7,7 @@ Fails:  Transient, saying what to start, when neither the store nor a desk can b
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -15,14 +16,32 @@ from confluent_kafka import Producer
 from pipeline.alert import life
 from pipeline.cli.desk import KEY, DeskReader
 from pipeline.cli.reader import PAGE, Reader, Shape, Told, pages
-from pipeline.console import alerts, asked, coverage, findings, incidents, inventory, names, shapes, state
+from pipeline.console import (
+    alerts,
+    asked,
+    coverage,
+    exporting,
+    findings,
+    incidents,
+    inventory,
+    names,
+    search,
+    shapes,
+    state,
+)
 from pipeline.kit.clients import producer_config
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Invalid, Transient
+from pipeline.query import parse
 from pipeline.run.bundle import proving
 from pipeline.run.decide import decided
 from pipeline.store import Store, connect, migrate, queries
+from pipeline.store.following import Following
 from pipeline.store.inventory import Of
+from pipeline.store.search import Scope
+
+#: Seconds between two looks of one who follows.
+_LOOK = 1.0
 
 
 def open_reader(settings: Settings) -> Reader:
@@ -82,6 +101,27 @@ class StoreReader:
             if page.next is None:
                 return
             after = asked.cursor(page.next)
+
+    def search(self, q: str, limit: int, *, earliest: bool = False, exact: bool = False) -> Iterator[Shape]:
+        """See Reader."""
+        scope = Scope(exact=exact)
+
+        def ask(given: dict[str, str]) -> Shape:
+            size = int(given["limit"])
+            return search.page(self.store, q, after=given["after"], limit=size, latest_first=not earliest, scope=scope)
+
+        return pages("entries", {}, limit, ask)
+
+    def follow(self, q: str, exact: bool = False) -> Iterator[Shape]:
+        """See Reader."""
+        following = Following(self.store, parse(q), scope=Scope(exact=exact))
+        while True:
+            yield from search.entries(self.store, following.look())
+            time.sleep(_LOOK)
+
+    def export(self, q: str, format: exporting.Format, exact: bool = False) -> Iterator[bytes]:
+        """See Reader."""
+        return exporting.exported(self.store, q, format, Scope(exact=exact))
 
     def aliases(self, of: str = "", history: bool = False) -> Shape:
         """See Reader."""

@@ -17,6 +17,11 @@ def inert(text: str) -> str:
     return "".join(written(char) if unicodedata.category(char) in _HOSTILE_CATEGORIES else char for char in text)
 
 
+def brief(text: str, most: int = 300) -> str:
+    """As `inert`, and no longer than so many characters of the text: browsers lay out a megabyte for minutes."""
+    return inert(text) if len(text) <= most else inert(text[:most]) + "…"
+
+
 def written(char: str) -> str:
     r"""A character as an escape: ``\n``, ``\x1b``, ``\u202e``, ``\U000e0001``."""
     return char.encode("ascii", "backslashreplace").decode() if ord(char) > 0xFF else repr(char)[1:-1]

@@ -28,6 +28,11 @@ def search(query: str) -> str:
     return with_query("/timeline", {"q": query})
 
 
+def export(query: str, form: str, exact: str = "") -> str:
+    """What a query finds as a file."""
+    return with_query("/v1/export", {"q": query, "format": form, "exact": exact})
+
+
 def event(event_id: str) -> str:
     """The page of one entry."""
     return "/events/" + _part(event_id)

@@ -12,9 +12,10 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
+import msgspec
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import Response, StreamingResponse
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.datastructures import QueryParams
 
@@ -63,12 +64,13 @@ def router(store: Store) -> APIRouter:
         return search.bars(store, q, asked.number(given, "bins", BINS, 1, MOST_BINS), scope)
 
     @routes.get("/v1/search/points")
-    def points(request: Request) -> JSONResponse:
+    def points(request: Request) -> Response:
         """Entries to draw, column by column, and how many there are in all."""
         q, scope, given = _asked(request, "limit", "order")
         limit = asked.number(given, "limit", MOST_POINTS, 1, MOST_POINTS)
         # Straight into bytes: a hundred thousand points are not to be looked at one by one again.
-        return JSONResponse(search.marks(store, q, limit=limit, latest_first=_latest_first(given), scope=scope))
+        made = search.marks(store, q, limit=limit, latest_first=_latest_first(given), scope=scope)
+        return Response(msgspec.json.encode(made), media_type="application/json")
 
     @routes.get("/v1/complete")
     def complete(request: Request) -> dict[str, Any]:

@@ -85,7 +85,8 @@ class _Made(Transformer[Token, Any]):
         name = self._named(parts[0])
         terms: list[Node] = []
         for tokens in parts[1:]:
-            column, length = begins(tokens[0]) + 1, ends(tokens[-1]) - begins(tokens[0])
+            # The whole, beginning with the field: it is what somebody sees that is told of the term.
+            column, length = begins(parts[0]) + 1, ends(tokens[-1]) - begins(parts[0])
             value = self._value(name, tokens)
             # `error:*` asks whether there is an error at all.
             given = Term("has", Is(name), column, length) if value == Like("*") and name in HAS else None

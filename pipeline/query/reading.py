@@ -135,9 +135,9 @@ def _figure(place: _Place, field: Field, given: str) -> float:
 
 
 def _address(place: _Place, field: Field, how: str) -> Value:
-    given = place.plain()
-    if "/" not in given:
-        return place.textual()
+    given, found = place.plain(), place.textual()
+    if "/" not in given or place.quoted or isinstance(found, Like):
+        return found
     try:
         return Within(str(ipaddress.ip_network(given, strict=False)))
     except ValueError:

@@ -76,7 +76,9 @@ def _value(name: str, value: Value) -> str:
     if isinstance(value, Is):
         return _text(name, value.value)
     if isinstance(value, Like):
-        return re.sub(r'\\[*?\\]|[\s()"]|^[-<>]', _taken, value.pattern)
+        # A colon in a word would make a field of what is before it.
+        special = r'\\[*?\\]|[\s()"]|^[-<>]' + ("" if name else "|:")
+        return re.sub(special, _taken, value.pattern)
     if isinstance(value, Compared):
         ranked = name and FIELDS[name].type == "rank"
         return value.how + (RANKS[int(value.bound) - 1] if ranked else _number(value.bound))

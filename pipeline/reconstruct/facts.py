@@ -11,7 +11,7 @@ from pipeline.reconstruct.spread import Chosen, Spread
 from pipeline.reconstruct.strands import Key
 from pipeline.score.act import Act
 from pipeline.score.baseline import WORKERS, Shapes, load
-from pipeline.score.shapes import vectors
+from pipeline.score.tempo import vectors
 from schemas.finding import Finding
 
 

@@ -49,7 +49,7 @@ def learned_shapes(seed: int, advance: Callable[[str, float], None]) -> Shapes:
     examples = []
     for number in range(SEQUENCES):
         for worker in WORKERS:
-            if found := shapes.vectors(sequence(chance, worker, chance.choice(DECISIONS))):
+            if found := tempo.vectors(sequence(chance, worker, chance.choice(DECISIONS))):
                 examples.append((worker, found))
         advance("sequences of steps", (number + 1) / SEQUENCES)
     return shapes.learn(examples, seed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import sklearn
@@ -10,16 +10,9 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 
 from pipeline.score.baseline import WORKERS, Shapes
 from pipeline.score.grow import bases_of, trees_of
-from pipeline.score.tempo import Moment, Stream, measure
 
 #: Digits of measures and of trees' values that are kept.
 DIGITS = 6
-
-
-def vectors(steps: Iterable[Moment]) -> list[list[float]]:
-    """The measures of a sequence, each time that its shape would be looked at while it goes on."""
-    stream = Stream([])
-    return [measure(stream.decisions) for step in steps if stream.add(step)]
 
 
 def learn(examples: Sequence[tuple[str, list[list[float]]]], seed: int = 0) -> Shapes:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -212,3 +212,9 @@ def _longest(starts: Sequence[int]) -> int:
         begun = begun + after - before if after - before <= 30 else 0
         longest = max(longest, begun)
     return longest
+
+
+def vectors(steps: Iterable[Moment]) -> list[list[float]]:
+    """The measures of a sequence, each time that its shape would be looked at while it goes on."""
+    stream = Stream([])
+    return [measure(stream.decisions) for step in steps if stream.add(step)]

@@ -56,12 +56,15 @@ _EVERYWHERE = (
 _EVERYWHERE_LISTED: tuple[tuple[str, ...], tuple[str, ...]] = (("resources",), ("arguments.value",))
 #: Fields that look into contents: errors quote what was asked for.
 CONTENT = ("text", "error")
-#: Fields of which `pivots` knows where their rows are, those that few rows share first.
+#: Fields of which `pivots` knows where their rows are.
 _PIVOTS = ("event", "session", "credential", "address", "human", "actor")
 #: Fields whose plain values are compared as they are.
 _NAMED = tuple(name for name, one in FIELDS.items() if one.type in ("name", "address"))
 _FINDINGS = ("risk", "severity", "detection")
 _BY_FINDING = "SELECT arrayJoin(f.entries) FROM findings AS f FINAL WHERE f.suppressed = '' AND {condition}"
+_AMOUNT_OF_FINDING = """
+SELECT least({{most:UInt32}}, sum(length(f.entries))) FROM findings AS f FINAL WHERE f.suppressed = '' AND {condition}
+"""
 _KEYS_OF_FINDING = "key IN (SELECT sipHash64('event', arrayJoin(f.entries)) FROM findings AS f FINAL WHERE f.suppressed = '' AND {condition})"  # noqa: E501
 
 
@@ -69,8 +72,10 @@ class Located(NamedTuple):
     """Where all rows that can match are: a condition on `pivots`."""
 
     sql: str
-    #: Whether it is one key, whose rows `pivots` has in order.
-    single: bool
+    #: A query for about how many there are, at most `{most:UInt32}`.
+    amount: str
+    #: Whether they are few to look up for each row that is found, however many there are.
+    direct: bool = True
 
 
 class Compiled(NamedTuple):
@@ -81,6 +86,8 @@ class Compiled(NamedTuple):
     since: int
     last: int
     located: tuple[Located, ...]
+    #: Whether these, and times, are all that is asked: whatever is found there matches, unless it has been revised.
+    alone: bool
 
 
 class Meaning(NamedTuple):
@@ -96,7 +103,7 @@ def compiled(query: Query, meaning: Meaning) -> Compiled:
     made = _Compiler(meaning)
     sql = made.node(query.node) if query.node is not None else "1"
     since, last = EARLIEST, LATEST
-    located: list[tuple[int, Located]] = []
+    located: list[Located] = []
     for node in query.conjuncts:
         if isinstance(node, Term) and node.field == "since":
             since = max(since, moment(node.value, meaning.now))
@@ -104,8 +111,9 @@ def compiled(query: Query, meaning: Meaning) -> Compiled:
             last = min(last, moment(node.value, meaning.now) - 1)
         elif found := made.located(node):
             located.append(found)
-    located.sort(key=lambda one: one[0])
-    return Compiled(sql, made.parameters, since, last, tuple(one for _, one in located))
+    times = sum(isinstance(node, Term) and node.field in ("since", "until") for node in query.conjuncts)
+    alone = times + 1 == len(query.conjuncts) and any(one.direct for one in located)
+    return Compiled(sql, made.parameters, since, last, tuple(located), alone)
 
 
 class _Compiler:
@@ -184,7 +192,7 @@ class _Compiler:
         if isinstance(value, Is):
             wanted = self.given(folded(value.value))
             if name in (ANYWHERE, "text"):
-                return f"position(lower({{column}}), {_braced(wanted)}) > 0"
+                return f"positionCaseInsensitive({{column}}, {_braced(wanted)}) > 0"
             if name != "action" or "." not in value.value:
                 return f"lower({{column}}) = {_braced(wanted)}"
         return f"match(lower({{column}}), {_braced(self.given(regex(name, value)))})"
@@ -219,7 +227,7 @@ class _Compiler:
             raise TypeError(f"no field: {value!r}")
         name = value.value
         if name in _FINDINGS:
-            return f"event_id IN ({_BY_FINDING.format(condition='1')})"
+            return f"identity(event_id) IN ({_BY_FINDING.format(condition='1')})"
         if name == "confidence":
             return "confidence > 0"
         tests = [f"{column} != ''" for column in _SINGLE[name]]
@@ -231,7 +239,8 @@ class _Compiler:
             above = self._of_finding(name, Compared(">", value.high))
             return f"{self._of_finding(name, Compared('>=', value.low))} AND NOT {above}"
         holds, condition = self._finding(name, value)
-        return f"event_id {'IN' if holds else 'NOT IN'} ({_BY_FINDING.format(condition=condition)})"
+        # Not as a part of the table's key: that would hold every granule against every id.
+        return f"identity(event_id) {'IN' if holds else 'NOT IN'} ({_BY_FINDING.format(condition=condition)})"
 
     def _finding(self, name: str, value: Value) -> tuple[bool, str]:
         """A condition on findings, and whether the entries of those match, or all others."""
@@ -259,8 +268,8 @@ class _Compiler:
         **dict.fromkeys(_FINDINGS, _of_finding),
     }  # fmt: skip
 
-    def located(self, node: Node) -> tuple[int, Located] | None:
-        """Where all rows are of which a part holds, and how good that is; None if nothing knows."""
+    def located(self, node: Node) -> Located | None:
+        """Where all rows are of which a part holds; None if nothing knows."""
         terms = [part for part in (node.parts if isinstance(node, Or) else (node,)) if isinstance(part, Term)]
         name = terms[0].field if terms else ANYWHERE
         if len(terms) != len(node.parts if isinstance(node, Or) else (node,)) or {one.field for one in terms} != {name}:
@@ -273,11 +282,11 @@ class _Compiler:
         wanted = self._resolved(name, values)
         pivot = self.given(name)
         if len(wanted) == 1:
-            return _PIVOTS.index(name), Located(f"key = sipHash64({pivot}, {self.given(wanted[0])})", True)
+            return _located(f"key = sipHash64({pivot}, {self.given(wanted[0])})")
         keys = f"(SELECT sipHash64({pivot}, arrayJoin({self.given(wanted, 'Array(String)')})))"
-        return _PIVOTS.index(name), Located(f"key IN {keys}", False)
+        return _located(f"key IN {keys}")
 
-    def _located_by_finding(self, terms: Sequence[Term]) -> tuple[int, Located] | None:
+    def _located_by_finding(self, terms: Sequence[Term]) -> Located | None:
         found = []
         for one in terms:
             value = (
@@ -287,7 +296,12 @@ class _Compiler:
         if not all(holds for holds, _ in found):
             return None
         condition = " OR ".join(f"({condition})" for _, condition in found)
-        return 3, Located(_KEYS_OF_FINDING.format(condition=f"({condition})"), False)
+        amount = _AMOUNT_OF_FINDING.format(condition=f"({condition})")
+        return Located(_KEYS_OF_FINDING.format(condition=f"({condition})"), amount, False)
+
+
+def _located(condition: str) -> Located:
+    return Located(condition, f"SELECT count() FROM (SELECT 1 FROM pivots WHERE {condition} LIMIT {{most:UInt32}})")  # noqa: S608
 
 
 def _braced(parameter: str) -> str:

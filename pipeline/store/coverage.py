@@ -1,7 +1,7 @@
 """Which sources were heard over the last days, how much of what, how well it was linked, and what their events miss.
 
 Counts are of current entries, read in one pass over the columns that have few values; first and last times of a source
-are of all that the store holds. Measured on chdb with 5 million entries of 30 days, two cores: 0.3 s for 7 days.
+are of all that the store holds. `python -m benchmarks.dashboards` measures how long that takes (docs/coverage.md).
 """
 
 from __future__ import annotations

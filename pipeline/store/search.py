@@ -4,10 +4,10 @@ In:     Query, and where to begin
 Out:    Page; counts and points are made in `pipeline.store.amounts` and `pipeline.store.points`
 Fails:  TooMuch for a question that costs more than `pipeline.store.limits` allows; Invalid; Transient
 
-A page is made in windows. Keys of candidates come from `pivots`, where a part of the query is one of its values, else
-from `entries` as it is, older revisions included, which are read in the table's order until there are enough. What the
-current rows of those keys say is then held against the query: a row that has changed since is not shown, and none that
-matches is missed, since its current row is one of those that were read.
+A page is made in windows. Keys of candidates come from `pivots`, where a part of the query is one of its values and few
+rows have it (or nothing else is asked), else from `entries` as it is, older revisions included, which are read in the
+table's order until there are enough. What the current rows of those keys say is then held against the query: a row that
+has changed since is not shown, and none that matches is missed, since its current row is one of those that were read.
 """
 
 from __future__ import annotations
@@ -36,6 +36,13 @@ _KEYS = """
     ORDER BY time {way}, event_id {way}
     LIMIT {{window:UInt32}}
 """
+_PLACES = "SELECT toUnixTimestamp64Micro(time), event_id FROM ({keys}) {limits}"
+_THESE = """
+    SELECT fromUnixTimestamp64Micro(key.1, 'UTC'), key.2
+    FROM (SELECT arrayJoin(arrayZip({times:Array(Int64)}, {ids:Array(String)})) AS key)
+"""
+#: Keys that one query can be given: with them it still fits a server's limit.
+_GIVEN = 500
 _FOLLOWING = "AND (time, event_id) {sign} (fromUnixTimestamp64Micro({{after_time:Int64}}, 'UTC'), {{after_id:String}})"
 _ROWS = """
 SELECT {selected} FROM entries FINAL
@@ -48,7 +55,8 @@ _WINDOW_END = """
 SELECT count(), {furthest}((toUnixTimestamp64Micro(time), event_id)) FROM ({keys})
 {limits}
 """
-_AMOUNT = "SELECT count() FROM (SELECT 1 FROM pivots WHERE {condition} LIMIT 1000000)"
+#: More keys of a pivot than that take longer to look up than a look at every entry.
+_FEW = 10_000
 #: Current rows that match, of which a question asks something.
 _FOUND = """
     SELECT {selected} FROM entries FINAL
@@ -127,7 +135,8 @@ def found_rows(
     store: Rows, question: Asked, selected: str, *, after: Place | None, limit: int, latest_first: bool
 ) -> Iterator[Sequence[Any]]:
     """At most `limit` rows that match. `selected` begins with event id, kind and time, as SELECTED does."""
-    plan, cursor, window = _Plan(store, question), after, limit
+    plan, cursor = _Plan(store, question), after
+    window = max(limit, plan.first)
     ends = time.monotonic() + 2 * question.limits.seconds
     amount = 0
     while amount < limit:
@@ -138,7 +147,7 @@ def found_rows(
             return
         if time.monotonic() > ends:
             raise TooMuch(f"it takes longer than {2 * question.limits.seconds:g} s")
-        window = max(limit, min(window * _GROWS, _WINDOW))
+        window = max(window, min(window * _GROWS, _WINDOW))
 
 
 class _Plan:
@@ -148,12 +157,16 @@ class _Plan:
         self._store, self._limits = store, question.limits
         self._asked = question.compiled
         self._located = best(store, question.compiled)
+        #: Keys of the first window at least: all that there are, where most of them may not match.
+        self.first = 1 if question.compiled.alone or not self._located else _FEW
 
     def window(
         self, selected: str, cursor: Place | None, window: int, most: int, latest_first: bool
     ) -> tuple[list[Sequence[Any]], Place | None]:
         """Matching rows among the next candidates, and where those after them begin (None: there are none)."""
         keys, given = self._keys(cursor, window, latest_first)
+        if window <= _GIVEN:
+            return self._looked_up(selected, keys, given, most, latest_first)
         given |= {"most": most}
         way = "DESC" if latest_first else "ASC"
         sql = _ROWS.format(selected=selected, keys=keys, condition=self._asked.sql, way=way, limits=self._limits.sql)
@@ -169,6 +182,24 @@ class _Plan:
         # Keys that arrived between the two queries only end the window earlier; what was returned is not read again.
         furthest = min if latest_first else max
         return rows, furthest([tuple(end), *map(_place, rows[-1:])])
+
+    def _looked_up(
+        self, selected: str, keys: str, given: dict[str, Any], most: int, latest_first: bool
+    ) -> tuple[list[Sequence[Any]], Place | None]:
+        """The same for few keys, which are looked for once."""
+        with limited(self._limits):
+            found = self._store.rows(_PLACES.format(keys=keys, limits=self._limits.sql), given)
+            places = list(dict.fromkeys((int(at), str(name)) for at, name in found))
+            if not places:
+                return [], None
+            way = "DESC" if latest_first else "ASC"
+            sql = _ROWS.format(
+                selected=selected, keys=_THESE, condition=self._asked.sql, way=way, limits=self._limits.sql
+            )
+            times, ids = zip(*places, strict=True)
+            rows = self._store.rows(sql, {**given, "most": most, "times": list(times), "ids": list(ids)})
+        furthest = (min if latest_first else max)(places)
+        return rows, furthest if len(found) == given["window"] else None
 
     def _keys(self, cursor: Place | None, window: int, latest_first: bool) -> tuple[str, dict[str, Any]]:
         since, last = self._asked.since, self._asked.last
@@ -188,21 +219,23 @@ class _Plan:
 
 def found_sql(store: Rows, question: Asked, selected: str) -> tuple[str, dict[str, Any]]:
     """A query for something of all current rows that match, in no order, and its parameters."""
-    located, made = best(store, question.compiled), question.compiled
+    made = question.compiled
+    located = best(store, made._replace(alone=False))
     keys = f"(time, event_id) IN (SELECT time, event_id FROM pivots WHERE {located}) AND" if located else ""  # noqa: S608
     sql = _FOUND.format(selected=selected, located=keys, condition=made.sql)
     return sql, {**made.parameters, "since": made.since, "last": made.last}
 
 
 def best(store: Rows, question: Compiled) -> str:
-    """The condition on `pivots` that the fewest keys have; empty when the query names nothing that pivots know."""
-    if len(question.located) < 2:
-        return question.located[0].sql if question.located else ""
+    """The condition on `pivots` that the fewest keys have; empty when it is better to look at every entry."""
+    if question.alone and question.located:
+        return question.located[0].sql
     amounts = [
-        (int(store.rows(_AMOUNT.format(condition=one.sql), question.parameters)[0][0]), number)
+        (int(store.rows(one.amount, question.parameters | {"most": _FEW})[0][0]), number)
         for number, one in enumerate(question.located)
     ]
-    return question.located[min(amounts)[1]].sql
+    fewest, number = min(amounts, default=(_FEW, 0))
+    return question.located[number].sql if fewest < _FEW else ""
 
 
 def _place(row: Sequence[Any]) -> Place:

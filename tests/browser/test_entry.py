@@ -127,7 +127,7 @@ INERT = """() => {
     foreign: all("[href], [src], [action]")
       .filter((one) => new URL(one.href ?? one.src ?? one.action).origin !== location.origin).length,
     handlers: all("*").filter((one) => one.getAttributeNames().some((name) => name.startsWith("on"))).length,
-    moving: moving.test(main.innerText),
+    moving: moving.test(main.textContent),
   };
 }"""
 HARMLESS = {"pwned": None, "elements": 0, "foreign": 0, "handlers": 0, "moving": False}

@@ -28,7 +28,7 @@ def told(amount):
         "credential": [f"key-{number % 3}" for number in numbers],
         "risk": [0.97 if number % 1000 == 0 else 0.6 if number % 100 == 0 else 0 for number in numbers],
     }
-    return json.dumps({"columns": columns, "more": False})
+    return json.dumps({**columns, "total": {"count": amount, "more": False}})
 
 
 def opened(page, amount):

@@ -28,7 +28,7 @@ def pages(store, truth):
     casework.noted(store, "case", case.case_id, "ana@example.com", "how it was kept", event[0])
     casework.noted(store, "case", case.case_id, "bo@example.com", "nobody needs this key")
     return {
-        "alert": links.alert(alert[0]), "finding": links.finding(found[0]),
+        "alert": links.alert(alert[0]), "finding": links.finding(found[0]), "event": links.event(event[0]),
         "session": links.session(truth.session), "identity": links.identity(truth.agent),
         "credential": links.credential(truth.clue), "case": links.case(case.case_id),
     }  # fmt: skip
@@ -71,7 +71,7 @@ def test_hostile_text_is_shown_and_does_nothing(page, store):
     casework.noted(store, "case", case.case_id, "ana", evil, "evil")
     page.watch.allowed.add(400)
     for address in (links.identity(evil), links.session(evil), links.credential(evil), links.case(case.case_id),
-                    links.finding("evil"), links.timeline("actor", evil)):  # fmt: skip
+                    links.finding("evil"), links.event("evil"), links.timeline("actor", evil)):  # fmt: skip
         page.goto(address)
         page.wait_for_load_state("networkidle")
         assert page.evaluate("window.pwned === undefined")

@@ -179,6 +179,7 @@ def test_it_is_accessible(visit, scheme):
     page = opened(visit(color_scheme=scheme), q=AGENT)
     page.locator("#table td.time a").nth(3).click()
     expect(page.get_by_role("heading", name="How we know")).to_be_visible()
+    expect(page.locator("#table tbody tr").nth(3)).to_have_attribute("aria-current", "true")
     accessible(page)
 
 
@@ -187,8 +188,34 @@ def test_what_is_wrong_with_a_query_is_shown_at_its_place(page):
     page.goto("/timeline?q=actor:(a or")
     alert = page.get_by_role("alert")
     expect(alert.locator("pre")).to_contain_text("^")
-    expect(page.get_by_label("Query")).to_have_attribute("aria-invalid", "true")
+    expect(page.get_by_role("combobox", name="Query")).to_have_attribute("aria-invalid", "true")
     accessible(page)
+
+
+def test_what_can_come_next_is_shown_and_taken_with_the_keyboard(page):
+    opened(page)
+    page.keyboard.press("/")
+    page.keyboard.type("act")
+    choices = page.get_by_role("listbox")
+    expect(choices.get_by_role("option").first).to_contain_text("actor:")
+    expect(choices.get_by_role("option")).to_have_count(3)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("combobox", name="Query")).to_have_value("actor:")
+    page.keyboard.type("invoice")
+    expect(choices.get_by_role("option").first).to_contain_text("invoice-bot")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**q=actor*")
+    assert asked(page)["q"] == "actor:invoice-bot"
+
+
+def test_what_was_found_is_handed_out_as_a_file(page):
+    opened(page, q=AGENT)
+    with page.expect_download() as begun:
+        page.get_by_role("link", name="JSON lines").click()
+    lines = begun.value.path().read_text().splitlines()
+    assert len(lines) == int(page.locator("#lanes").get_attribute("data-points"))
 
 
 def test_an_empty_answer_says_what_to_do(page):
@@ -199,7 +226,7 @@ def test_an_empty_answer_says_what_to_do(page):
 def test_the_address_that_a_timeline_had_before_leads_to_it(page):
     page.goto("/?pivot=actor&value=invoice-bot&since=2020-01-01")
     assert asked(page) == {"q": AGENT, "since": "2020-01-01"}
-    expect(page.get_by_label("Query")).to_have_value(AGENT)
+    expect(page.get_by_role("combobox", name="Query")).to_have_value(AGENT)
 
 
 def test_theme_and_clock_are_followed_by_the_lanes(visit):

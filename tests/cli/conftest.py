@@ -9,7 +9,7 @@ from pipeline.cli.main import app
 from pipeline.console.app import create
 from pipeline.kit.config import Settings
 from pipeline.run import evidence_api
-from pipeline.store import connect
+from pipeline.store import casework, connect
 from pipeline.store.aliases import alias
 from tests import demo
 from tests.cli.tree import COMMANDS
@@ -52,6 +52,9 @@ def filled(tmp_path_factory):
     with connect(settings) as store:
         truth = demo.fill(store, settings)
         alias(store, "octo", "ana@example.com", "HR", "bob")
+        case = casework.opened(store, "Odd key", "ana", truth.clue)
+        casework.noted(store, "case", case.case_id, "ana", "look here")
+        casework.kept(store, "denied", "outcome:denied", "ana")
         desk = create(store, settings, dict)
         desk.include_router(evidence_api.router(settings, store))
         with Served(desk) as port:
@@ -65,6 +68,7 @@ def named(made, truth):
         return json.loads(made.run(*words, view="json"))[0][field]
 
     made.names.update(SESSION=truth.session, CREDENTIAL=truth.clue, RESPONSE="r1", DETECTION="llmjacking")
+    made.names["CASE"] = first("cases", "list", field="case_id")
     made.names["IDENTITY"] = first("findings", field="actor")
     made.names["FINDING"] = first("findings", field="finding_id")
     made.names["ALERT"] = first("respond", "list", field="alert_id")

@@ -132,9 +132,10 @@ def test_the_overview_says_what_needs_attention(browser, store, process):
     page = browser.get("/").text
     assert "kafka: &lt;no broker&gt;" in page
     assert '<dt>Messages waiting</dt><dd><a href="/status">3</a>' in page
-    assert '<a href="/findings?actor=bot">1</a>' in page
-    (series,) = Tags(page).of("figure", "data-series")
-    assert [line["values"] for line in json.loads(series)["lines"]] == [[2]]
+    assert '<a href="/findings?actor=bot">1 finding</a>' in page
+    (series,) = Tags(page).of("div", "data-series")
+    (line,) = json.loads(series)["lines"]
+    assert (sum(line["values"]), line["values"][-1], len(line["values"])) == (2, 2, 7 * 24 + 1)
 
 
 def test_settings_hide_what_is_secret(store, process):

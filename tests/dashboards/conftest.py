@@ -5,11 +5,11 @@ import pytest
 
 from dashboards.__main__ import BOARDS, CONSOLE
 from dashboards.board import rendered
+from dashboards.macros import Span
 from pipeline.kit.config import Settings
 from pipeline.simulate import organisation
 from pipeline.store import connect
 from tests import demo
-from tests.dashboards.macros import Span
 
 MADE = {board.name: json.loads(rendered(board, CONSOLE)) for board in BOARDS}
 

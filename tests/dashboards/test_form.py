@@ -9,13 +9,13 @@ import yaml
 
 from dashboards import __main__ as generator
 from dashboards.board import PLUGIN
+from dashboards.macros import encoded, expanded
 from pipeline.console.app import create
 from pipeline.kit.config import Settings
 from pipeline.run import evidence_api
 from pipeline.simulate import incident, organisation
 from tests.console.browser import Browser
 from tests.dashboards.conftest import MADE
-from tests.dashboards.macros import encoded, expanded
 from tests.dashboards.test_queries import PANELS, choices, sql_of
 
 FOLDER = generator.FOLDER.parent
@@ -47,6 +47,8 @@ def test_the_files_are_fresh():
 def test_there_is_a_dashboard_of_each_subject():
     assert {*MADE} == {"overview", "identities", "tool-chains", "tokens", "detections", "pipeline-health"}
     assert {made["uid"] for made in MADE.values()} == {f"whodid-{name}" for name in MADE}
+    for made in MADE.values():
+        assert len({panel["id"] for panel in made["panels"]}) == len(made["panels"])
     assert all(made["description"] and not made["editable"] for made in MADE.values())
 
 

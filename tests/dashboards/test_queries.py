@@ -4,8 +4,8 @@ import math
 
 import pytest
 
+from dashboards.macros import Span, expanded
 from tests.dashboards.conftest import MADE
-from tests.dashboards.macros import Span, expanded
 
 PANELS = [
     pytest.param(made, panel, id=f"{name}: {panel['title']}")

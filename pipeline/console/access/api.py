@@ -15,7 +15,7 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
 
 from pipeline.console import asked
-from pipeline.console.access import keys, record
+from pipeline.console.access import keys, reading, record
 from pipeline.console.access.doors import Doors
 from pipeline.console.access.gate import address_of
 from pipeline.console.access.record import Recorder
@@ -81,7 +81,7 @@ def person(one: Who) -> dict[str, Any]:
 
 
 def make_key(doors: Doors, recorder: Recorder, given: dict[str, Any], by: Who, address: str) -> dict[str, Any]:
-    """A new key as the API shows it once. Raises Invalid."""
+    """A new key as the API shows it once. Raises Invalid; HTTPException (403) for one that could read more."""
     for name in given:
         if name not in _FIELDS:
             raise Invalid(name[:40], "no such field; there are " + ", ".join(_FIELDS))
@@ -96,6 +96,8 @@ def make_key(doors: Doors, recorder: Recorder, given: dict[str, Any], by: Who, a
         if not isinstance(value, str):
             raise Invalid(name, "text", value)
     text, key = keys.new(said["name"], said["role"], scopes, content=content, life=said["expires"], by=by.name)
+    if not reading.reaches(by, keys.who(key).content):
+        raise HTTPException(403, f"content: a key may not read more than whoever makes it, which is {by.content}")
     recorder.login("key.create", by.name, by.via, address, about=key.key_id)
     doors.add(key)
     return {"key": text, **keys.shape(key, None)}

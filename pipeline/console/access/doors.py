@@ -26,6 +26,8 @@ from pipeline.store.access import Key, Session
 T = TypeVar("T")
 #: Seconds for which an answer of the store is believed: so long another desk goes on with a key that was revoked.
 BELIEVED = 2.0
+#: Seconds for which it is believed while the store is away.
+OUTAGE = 3600.0
 #: Answers that are remembered.
 _MOST = 4096
 #: Seconds between two notes that a key was used.
@@ -136,18 +138,25 @@ class Doors:
                 return
             self._used[key.key_id] = self._clock()
             _bound(self._used)
-        access.write_use(self._store, key.key_id, _now(), address)
+        with suppress(Transient):
+            access.write_use(self._store, key.key_id, _now(), address)
 
     def _believed(self, kind: str, name: str, ask: Callable[[access.Writable, str], T | None]) -> T | None:
         found, until = self._known.get((kind, name), (None, float("-inf")))
         if found is not None and self._clock() < until:
             return cast(T, found)
-        asked = ask(self._store, name)
-        # Nothing is remembered of what is not there: whoever makes names up fills no memory.
-        if asked is not None:
-            with self._lock:
+        try:
+            asked = ask(self._store, name)
+        except Transient:
+            # Nothing can be read while the store is away; producers, who need it for their key alone, go on.
+            if found is not None and self._clock() < until + OUTAGE:
+                return cast(T, found)
+            raise
+        with self._lock:
+            # Nothing is remembered of what is not there: whoever makes names up fills no memory.
+            self._known.pop((kind, name), None)
+            if asked is not None:
                 self._known[kind, name] = (asked, self._clock() + BELIEVED)
-                self._known.move_to_end((kind, name))
                 _bound(self._known)
         return asked
 

@@ -94,6 +94,11 @@ class Reading:
         return given
 
 
+def reaches(who: Who, content: Content) -> bool:
+    """Whether somebody may read as much as that."""
+    return _ORDER.index(content) <= _ORDER.index(who.content)
+
+
 def now() -> Reading | None:
     """The reading of the request that is being answered."""
     return _now.get()
@@ -139,7 +144,7 @@ def lowered(role: str, asked: bool) -> Content:
     Raises HTTPException (403) for a role that was asked for and has more.
     """
     one, wanted = _now.get(), ROLES[role]
-    if one is None or _ORDER.index(wanted) <= _ORDER.index(one.who.content):
+    if one is None or reaches(one.who, wanted):
         return wanted
     if asked:
         raise HTTPException(403, f"role: {role} may read more than you may ({one.who.content})")
@@ -149,7 +154,7 @@ def lowered(role: str, asked: bool) -> Content:
 def allowed() -> list[str]:
     """The roles that whoever asks may name, those who may read most first."""
     one = _now.get()
-    return [role for role, has in ROLES.items() if one is None or _ORDER.index(has) <= _ORDER.index(one.who.content)]
+    return [role for role, has in ROLES.items() if one is None or reaches(one.who, has)]
 
 
 def notes(shapes: Iterable[Mapping[str, Any]], content: Content) -> None:

@@ -53,6 +53,12 @@ class Who(NamedTuple):
         """Whether somebody signed in: then what they decide is in their name, whatever a form says."""
         return self.via != "open"
 
+    @property
+    def reads(self) -> bool:
+        """Whether they may read contents, and so may ask for entries by words in them: to be told which have a word
+        is to be told the word."""
+        return self.content != "hashes"
+
 
 #: Everybody, on a desk that asks for no login.
 LOCAL = Who("local", Role.ADMIN, ROLES[Role.ADMIN.title], frozenset(SCOPES), "open")

@@ -95,18 +95,20 @@ def _operation(method: str, path: str, route: RouteContext, about: Operation, ri
 
 def _parameters(path: str, about: Operation) -> list[Schema]:
     any_name = {"type": "string", "minLength": 1}
-    places: list[Schema] = [
-        {"name": name, "in": "path", "required": True, "schema": (PLACES | about.otherwise).get(name, any_name)}
-        for name in re.findall(r"{(\w+)}", path)
+    places = [(name, (PLACES | about.otherwise).get(name, any_name)) for name in re.findall(r"{(\w+)}", path)]
+    queries = [(name, about.otherwise.get(name, PARAMETERS[name])) for name in about.takes]
+    return [
+        *(_parameter(name, "path", schema) for name, schema in places),
+        *(_parameter(name, "query", schema) for name, schema in queries),
+        *(_parameter(name, "header", schema) for name, schema in about.heeds.items()),
     ]
-    queries: list[Schema] = [
-        {"name": name, "in": "query", "required": False, "schema": about.otherwise.get(name, PARAMETERS[name])}
-        for name in about.takes
-    ]
-    headers: list[Schema] = [
-        {"name": name, "in": "header", "required": False, "schema": schema} for name, schema in about.heeds.items()
-    ]
-    return places + queries + headers
+
+
+def _parameter(name: str, place: str, schema: Schema) -> Schema:
+    """What is said of a value is said of its parameter."""
+    plain = {key: value for key, value in schema.items() if key != "description"}
+    said = {"description": schema["description"]} if "description" in schema else {}
+    return {"name": name, "in": place, "required": place == "path", **said, "schema": plain}
 
 
 def _answers(about: Operation, *, stranger: bool) -> dict[str, Any]:

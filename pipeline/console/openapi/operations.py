@@ -31,11 +31,12 @@ _MOMENT: Schema = {
     "description": "ISO 8601; without a zone it is UTC",
 }
 _BOOL: Schema = {"type": "string", "enum": ["true", "false"]}
-_LIMIT: Schema = {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT}
+_LIMIT: Schema = {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "description": "Items of a page at most"}
+_EXACT = _BOOL | {"description": "An actor or a human is that very name, not all names of the identity"}
 _NAME: Schema = {"type": "string", "maxLength": 4096}
 #: Parameters of a query, which are the same wherever they are.
 PARAMETERS: dict[str, Schema] = {
-    **dict.fromkeys(PIVOTS, _NAME), "since": _MOMENT, "until": _MOMENT, "before": _MOMENT, "exact": _BOOL,
+    **dict.fromkeys(PIVOTS, _NAME), "since": _MOMENT, "until": _MOMENT, "before": _MOMENT, "exact": _EXACT,
     "suppressed": _BOOL, "superseded": _BOOL, "everything": _BOOL, "history": _BOOL, "limit": _LIMIT,
     "after": {"type": "string", "pattern": r"^-?[0-9]{1,18}:", "description": "`next` of the page before"},
     "offset": {"type": "integer", "minimum": 0, "maximum": 2**62}, "stage": TEXT, "of": _NAME, "kind": TEXT,
@@ -44,7 +45,7 @@ PARAMETERS: dict[str, Schema] = {
     "state": _NAME, "verdict": _NAME, "family": _NAME, "fingerprint": _NAME, "part_of": _NAME, "alert": _NAME,
     "destination": _NAME, "outcome": _NAME, "name": _NAME, "subject": _NAME, "event": _NAME, "format": TEXT,
     "q": {"type": "string", "maxLength": LENGTH, "description": "A query; empty finds everything"},
-    "order": {"type": "string", "enum": list(ORDERS), "default": ORDERS[0]},
+    "order": {"type": "string", "enum": list(ORDERS), "default": ORDERS[0], "description": "Which come first"},
     "bins": {"type": "integer", "minimum": 1, "maximum": MOST_BINS},
     "at": {"type": "integer", "minimum": 0, "maximum": LENGTH},
     "days": {"type": "integer", "minimum": 1, "maximum": MOST_DAYS},
@@ -137,7 +138,7 @@ OPERATIONS: dict[str, Operation] = {
         _FILE, (*_QUERY, "format"), {"format": {"type": "string", "enum": list(FORMATS), "default": FORMATS[0]}},
         media=tuple(one.partition(";")[0] for one in TYPES.values()),
     ),
-    "GET /v1/tail": Operation(_STREAM, _QUERY, media=("text/event-stream",), heeds={"Last-Event-ID": _ENDED}),
+    "GET /v1/tail": Operation(_STREAM, _QUERY, media=("text/event-stream",), heeds={"last-event-id": _ENDED}),
     "GET /v1/identities": Operation(page("identities", "Identity"), _INVENTORY),
     "GET /v1/identities/{name}": Operation(ref("IdentityInDetail"), ("kind",)),
     "GET /v1/credentials": Operation(page("credentials", "Credential"), _INVENTORY),

@@ -14,10 +14,12 @@ from typing import Any, NamedTuple
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup
 
 from pipeline.console import assets, links
-from pipeline.console.access.who import LOCAL, STATE
-from pipeline.console.inert import inert
+from pipeline.console.access.who import LOCAL, STATE, Role, Who
+from pipeline.console.inert import brief, inert
+from pipeline.console.shapes import iso
 from pipeline.kit.failures import Invalid, Transient
 from pipeline.store.findings import SEVERITIES
 
@@ -50,9 +52,10 @@ class Page(NamedTuple):
 def answer(request: Request, page: Page) -> HTMLResponse:
     """The document of a page; for htmx only its main part, with the title."""
     part = request.headers.get("hx-request") == "true" and request.headers.get("hx-boosted") != "true"
+    somebody = request.scope.get(STATE, LOCAL)
     html = _template(page.template)(
         layout="part.html" if part else "layout.html", title=page.title, menu=MENU, path=request.url.path,
-        here=_here(request), who=request.scope.get(STATE, LOCAL), **page.values,
+        here=_here(request), who=somebody, may_write=_may_write(somebody), **page.values,
     )  # fmt: skip
     return HTMLResponse(html, page.status, {"vary": "HX-Request"})
 
@@ -99,9 +102,20 @@ def failed(title: str, message: str, status: int, typed: str = "") -> Page:
     return Page("failure.html", title, {"message": message, "typed": typed}, status)
 
 
+def clock(seconds: int) -> Markup:
+    """A time, seconds since 1970, as pages show times."""
+    text = iso(seconds * 1_000_000)
+    return Markup('<time datetime="{}">{}</time>').format(text, text[:19].replace("T", " "))
+
+
 def counted(amount: int, one: str, many: str = "") -> str:
     """`1 alert`, `2 alerts`, `1,200 entries`."""
     return f"{amount:,} {one if amount == 1 else many or one + 's'}"
+
+
+def _may_write(somebody: Who | None) -> bool:
+    """Whether forms that say something are shown: to others they would promise what the gate refuses."""
+    return somebody is not None and somebody.role >= Role.ANALYST and "write" in somebody.scopes
 
 
 def _here(request: Request) -> str:
@@ -114,7 +128,9 @@ def _template(name: str) -> Callable[..., str]:
         loader=FunctionLoader(_source), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters.update(inert=inert, surety=surety, gravity=gravity, band=band, counted=counted)
+    environment.filters.update(
+        inert=inert, brief=brief, surety=surety, gravity=gravity, band=band, counted=counted, clock=clock,
+    )  # fmt: skip
     environment.globals.update(links=links, static=assets.address)
     return environment.get_template(name).render
 

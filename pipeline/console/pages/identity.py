@@ -8,7 +8,7 @@ from fastapi import Request
 
 from pipeline.console import asked, findings, inventory
 from pipeline.console.pages.desk import Desk
-from pipeline.console.pages.frame import Page, missing
+from pipeline.console.pages.frame import Page, counted, missing
 from pipeline.console.pages.notes import said
 from pipeline.console.shapes import moment
 from pipeline.store import cadence
@@ -52,13 +52,14 @@ def _cadence(desk: Desk, name: str, found: dict[str, Any]) -> dict[str, Any]:
     lines = [{"name": "this week", "colour": "agent", "values": [now.get(hour, 0) for hour in times]}]
     if weeks:
         usual = [_usual(past, hour, weeks) for hour in times]
-        lines.append({"name": f"its own past, mean of {weeks} weeks", "colour": "faint", "values": usual})
+        lines.append({"name": f"its own past, mean of {counted(weeks, 'week')}", "colour": "faint", "values": usual})
     if peers:
         mean = [round(theirs.get(hour, 0) / len(peers), 2) for hour in times]
-        lines.append({"name": f"mean of {len(peers)} others of its kind", "colour": "cloud", "values": mean})
+        lines.append({"name": f"mean of {counted(len(peers), 'other')} of its kind", "colour": "cloud", "values": mean})
     shares = [("this week", cadence.pace(desk.store, names, week)), ("before", cadence.pace(desk.store, names, before))]
     return {
         "chart": {"times": times, "lines": lines}, "paces": _PACES, "peers": len(peers),
+        "cut": cadence.MOST if max(sum(one.values()) for one in (now, past, theirs)) >= cadence.MOST else 0,
         "shares": [(who, _shares(counts), sum(counts)) for who, counts in shares],
     }  # fmt: skip
 

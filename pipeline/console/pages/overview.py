@@ -31,20 +31,20 @@ def page(desk: Desk, request: Request) -> Page:
     values: dict[str, Any] = {
         "alerts": alerts.listing(desk.store, {"state": "open", "limit": str(SHOWN)})["alerts"],
         "risks": [{**risk._asdict(), "last": iso(risk.last)} for risk in risks],
-        "volumes": lines(overview.volumes(desk.store, until)) if latest is not None else None,
+        "volumes": lines(overview.volumes(desk.store, until), until) if latest is not None else None,
         "latest": iso(latest) if latest is not None else "",
         "numbers": overview.numbers(desk.store), "lag": report.get("lag", {}), "troubles": state.told(report),
     }  # fmt: skip
     return Page("overview.html", "Overview", values)
 
 
-def lines(volumes: Iterable[overview.Volume]) -> dict[str, Any]:
-    """A chart of rows by hour: one line a kind, hours without any are 0."""
+def lines(volumes: Iterable[overview.Volume], until: int) -> dict[str, Any]:
+    """A chart of rows by hour in the week that ends then (microseconds): a line a kind, hours without any are 0."""
     by_kind: dict[str, dict[int, int]] = {}
     for one in volumes:
         by_kind.setdefault(one.kind, {})[one.hour] = one.rows
-    hours = sorted({hour for rows in by_kind.values() for hour in rows})
-    times = list(range(hours[0], hours[-1] + 1, _HOUR)) if hours else []
+    first, last = ((time // 1_000_000) // _HOUR * _HOUR for time in (until - overview.WEEK, until))
+    times = list(range(first, last + 1, _HOUR))
     shown = [
         {"name": kind.replace("_", " "), "colour": colour, "values": [by_kind[kind].get(hour, 0) for hour in times]}
         for kind, colour in _LINES if kind in by_kind

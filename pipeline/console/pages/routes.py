@@ -23,6 +23,7 @@ from pipeline.console.pages import (
     reconstruction,
     session,
     timeline,
+    views,
     words,
 )
 from pipeline.console.pages.desk import Desk
@@ -46,6 +47,7 @@ _PAGES: dict[str, View] = {
     "/cases/{name}": cases.single,
     "/cases/{name}/story": cases.story,
     "/pins": cases.choices,
+    "/views": views.part,
     "/status": operations.status,
     "/coverage": operations.covered,
     "/dead-letters": operations.dead_letters,

@@ -13,7 +13,7 @@ from pipeline.console.pages import event
 from pipeline.console.pages.desk import Desk
 from pipeline.console.pages.frame import Page
 from pipeline.kit.failures import Invalid
-from pipeline.query import Fault, Query, parse
+from pipeline.query import Fault, Query, parse, render
 from pipeline.query.tree import both
 from pipeline.store.pivots import PIVOTS, Rows
 from pipeline.store.risk import NONE, risks
@@ -23,7 +23,8 @@ from schemas.entry import Entry
 PARAMETERS = ("q", "since", "until", "order", "after", "exact", "event", "limit")
 DEFAULT_LIMIT, MOST = 100, 1000
 ORDERS = ("asc", "desc")
-_NOTHING: dict[str, Any] = {"rows": [], "names": [], "caption": "", "more_url": "", "first_url": ""}
+FORMATS = (("JSON lines", "jsonl"), ("CSV", "csv"), ("Parquet", "parquet"))
+_NOTHING: dict[str, Any] = {"rows": [], "names": [], "caption": "", "more_url": "", "first_url": "", "exports": []}
 
 
 class Wrong(NamedTuple):
@@ -78,8 +79,9 @@ def _table(desk: Desk, request: Request, query: Mapping[str, str]) -> dict[str, 
     order = query["order"] or ORDERS[0]
     if order not in ORDERS:
         raise Invalid("order", " or ".join(ORDERS), order)
+    asks = question(query)
     found = search(
-        desk.store, question(query), after=asked.place(query["after"]) if query["after"] else None,
+        desk.store, asks, after=asked.place(query["after"]) if query["after"] else None,
         limit=asked.number(query, "limit", DEFAULT_LIMIT, 1, MOST), latest_first=order == "desc",
         scope=Scope(asked.flag(query, "exact"), who(request).content != "hashes", desk.now()),
     )  # fmt: skip
@@ -92,6 +94,7 @@ def _table(desk: Desk, request: Request, query: Mapping[str, str]) -> dict[str, 
     return {
         "rows": _rows(desk.store, found.entries), "names": [names.name(one) for one in found.names],
         "caption": caption, "more_url": more, "first_url": first,
+        "exports": [(title, links.export(render(asks), form, query["exact"])) for title, form in FORMATS],
     }  # fmt: skip
 
 

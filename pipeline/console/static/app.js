@@ -3,6 +3,15 @@
 
 const typing = (element) => element.matches("input, textarea, select, [contenteditable]");
 
+// As the filter of the same name: nothing in a text moves a cursor or turns a line around.
+function inert(text) {
+  return String(text).replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/gu, (found) => {
+    const code = found.codePointAt(0);
+    if (code < 256) return `\\x${code.toString(16).padStart(2, "0")}`;
+    return code < 65536 ? `\\u${code.toString(16).padStart(4, "0")}` : `\\U${code.toString(16).padStart(8, "0")}`;
+  });
+}
+
 // Times are written in UTC; a click shows them in the time of the reader, and the choice is kept.
 function showTimes(root) {
   const local = localStorage.getItem("clock") === "local";
@@ -38,22 +47,21 @@ function walk(step) {
   if (!rows.length) return;
   const at = rows.findIndex((row) => row.contains(document.activeElement));
   const next = rows[Math.min(rows.length - 1, Math.max(0, at < 0 ? 0 : at + step))];
-  const link = next.querySelector("a");
-  link.focus();
+  next.querySelector("a")?.focus();
   next.scrollIntoView({ block: "nearest" });
 }
 
-let went = 0;
+let went = -Infinity;
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === "Escape" && typing(event.target)) event.target.blur();
-  if (typing(event.target) || event.target.closest("dialog")) return;
+  if (typing(event.target) || event.target.closest("dialog[open]")) return;
   const going = performance.now() - went < 1500;
-  went = 0;
+  went = -Infinity;
   const link = going && document.querySelector(`nav.menu a[data-key="${CSS.escape(event.key)}"]`);
   if (link) link.click();
   else if (event.key === "g") went = performance.now();
-  else if (event.key === "/") document.querySelector("[data-main-search]")?.focus() ?? document.getElementById("find").focus();
+  else if (event.key === "/") (document.querySelector("[data-main-search]") ?? document.getElementById("find")).focus();
   else if (event.key === "j") walk(1);
   else if (event.key === "k") walk(-1);
   else if (event.key === "?") document.getElementById("keys").showModal();
@@ -144,26 +152,36 @@ class Completion {
   }
 
   show(told) {
+    // What somebody has chosen meanwhile stays chosen, if it may still come.
+    const chosen = this.list.children[this.at]?.dataset.text;
     this.list.replaceChildren();
-    this.at = -1;
-    for (const [number, choice] of told.choices.entries()) {
+    this.at = told.proposals.findIndex((choice) => choice.text === chosen);
+    for (const [number, choice] of told.proposals.entries()) {
       const item = document.createElement("li");
       item.id = `${this.list.id}-${number}`;
       item.setAttribute("role", "option");
       item.dataset.text = choice.text;
-      item.dataset.start = told.start;
+      item.dataset.start = told.begin;
       item.dataset.end = told.end;
       const name = document.createElement("code");
-      name.textContent = choice.shown;
+      name.textContent = inert(choice.text);
       const about = document.createElement("span");
       about.className = "dim";
-      about.textContent = choice.about;
+      about.textContent = inert(choice.meaning);
       item.append(name, " ", about);
       this.list.append(item);
     }
-    this.list.hidden = !told.choices.length;
+    this.list.hidden = !told.proposals.length;
     this.input.setAttribute("aria-expanded", String(!this.list.hidden));
-    this.input.removeAttribute("aria-activedescendant");
+    this.mark();
+  }
+
+  mark() {
+    const items = [...this.list.children];
+    for (const [number, item] of items.entries()) item.setAttribute("aria-selected", String(number === this.at));
+    if (this.at < 0) return this.input.removeAttribute("aria-activedescendant");
+    this.input.setAttribute("aria-activedescendant", items[this.at].id);
+    items[this.at].scrollIntoView({ block: "nearest" });
   }
 
   key(event) {
@@ -171,9 +189,7 @@ class Completion {
     if (this.list.hidden || !items.length) return;
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       this.at = (this.at + (event.key === "ArrowDown" ? 1 : items.length + (this.at < 0 ? 0 : -1))) % items.length;
-      for (const [number, item] of items.entries()) item.setAttribute("aria-selected", String(number === this.at));
-      this.input.setAttribute("aria-activedescendant", items[this.at].id);
-      items[this.at].scrollIntoView({ block: "nearest" });
+      this.mark();
     } else if ((event.key === "Enter" && this.at >= 0) || event.key === "Tab") {
       this.take(items[Math.max(0, this.at)]);
     } else if (event.key === "Escape") {
@@ -186,7 +202,10 @@ class Completion {
   take(item) {
     const text = this.input.value;
     const start = Number(item.dataset.start);
-    this.input.value = text.slice(0, start) + item.dataset.text + text.slice(Number(item.dataset.end));
+    // Somebody may have typed on since the list was made: all of the word that was begun is replaced.
+    const end = this.input.selectionStart;
+    if (end < start || /\s/.test(text.slice(Number(item.dataset.end), end))) return this.close();
+    this.input.value = text.slice(0, start) + item.dataset.text + text.slice(end);
     const cursor = start + item.dataset.text.length;
     this.input.setSelectionRange(cursor, cursor);
     this.close();

@@ -38,7 +38,7 @@ class Lanes {
     this.tip.hidden = true;
     this.place.append(this.canvas, this.tip);
     this.context = this.canvas.getContext("2d");
-    this.points = new Points({ columns: { time: [], event_id: [], kind: [], actor: [], actor_kind: [], action: [], session: [], credential: [], risk: [] } });
+    this.points = new Points(Object.fromEntries(COLUMNS.map((name) => [name, []])));
     this.view = { from: 0, to: 1 };
     this.whole = { from: 0, to: 1 };
     this.selection = null;

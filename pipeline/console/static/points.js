@@ -1,19 +1,11 @@
 // What GET /v1/search/points tells becomes columns that can be drawn: each point has a lane, a row in it, and a risk.
 "use strict";
 
+const COLUMNS = ["time", "event_id", "kind", "actor", "actor_kind", "action", "session", "credential", "risk"];
 const LANES = ["human", "agent", "credential", "cloud"];
 const LANE_OF = { prompt: 0, tool_call: 1, token_issuance: 2, cloud_audit: 3 };
 // Rows of one lane: each name has its own while they are few; of many the most frequent, and one for the others.
 const MOST_ROWS = 6;
-
-// As the filter of the same name: nothing in a text moves a cursor or turns a line around.
-function inert(text) {
-  return String(text).replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/gu, (found) => {
-    const code = found.codePointAt(0);
-    if (code < 256) return `\\x${code.toString(16).padStart(2, "0")}`;
-    return code < 65536 ? `\\u${code.toString(16).padStart(4, "0")}` : `\\U${code.toString(16).padStart(8, "0")}`;
-  });
-}
 
 function shortened(text, most) {
   const shown = inert(text.slice(0, most * 2));
@@ -21,8 +13,7 @@ function shortened(text, most) {
 }
 
 class Points {
-  constructor(told) {
-    const columns = told.columns;
+  constructor(columns) {
     const order = Points.inOrder(columns.time);
     this.length = order.length;
     this.columns = columns;
@@ -76,17 +67,16 @@ class Points {
     }
   }
 
-  // Whose row a point is in: that of the person who asked, of the credential that was used, or of the actor.
+  // Whose row a point is in: that of the credential that was used for an issuance, else that of the actor.
   name(at) {
     const index = this.order[at];
-    const { actor, credential, human } = this.columns;
-    const own = [human, actor, credential, actor][this.lanes[at]]?.[index];
-    return own || actor[index] || "unknown";
+    const { actor, credential } = this.columns;
+    return (this.lanes[at] === 2 && credential[index]) || actor[index] || "unknown";
   }
 
   get(at) {
     const index = this.order[at];
-    return Object.fromEntries(Object.keys(this.columns).map((name) => [name, this.columns[name][index]]));
+    return Object.fromEntries(COLUMNS.map((name) => [name, this.columns[name][index]]));
   }
 
   // The first point that is not before a time.

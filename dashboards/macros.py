@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 from urllib.parse import quote
 
+from pipeline.kit.failures import Invalid
+
 _VARIABLE = re.compile(r"\$\{(\w+):percentencode\}")
 _CALL = re.compile(r"\$__(\w+)\(([^()]*)\)")
 #: What Grafana or the plugin would still take for something of theirs; a `$` that ends a regular expression is none.
@@ -24,11 +26,13 @@ class Span(NamedTuple):
 
 
 def expanded(sql: str, span: Span, chosen: Mapping[str, str]) -> str:
-    """The query that reaches the database. Fails on a variable or a macro that there is not."""
+    """The query that reaches the database. Raises Invalid for a variable or a macro that there is not."""
     sql = _VARIABLE.sub(lambda found: encoded(chosen[found[1]]), sql)
     sql = _CALL.sub(lambda found: _call(found[1], found[2].strip(), span), sql)
     sql = _WORD.sub(lambda found: _word(found[1], span), sql)
-    assert not _LEFT.search(sql), sql
+    left = _LEFT.search(sql)
+    if left is not None:
+        raise Invalid("sql", "no variable or macro but those of dashboards.macros", sql[left.start() : left.end() + 40])
     return sql
 
 
@@ -46,7 +50,8 @@ def _call(name: str, column: str, span: Span) -> str:
         return f"{column} >= {_time(span.begin)} AND {column} <= {_time(span.end)}"
     if name == "dateFilter":
         return f"{column} >= {_date(span.begin)} AND {column} <= {_date(span.end)}"
-    assert name == "timeInterval", name
+    if name != "timeInterval":
+        raise Invalid("sql", "a macro that dashboards.macros knows", name)
     return f"toStartOfInterval(toDateTime({column}), INTERVAL {span.step} second)"
 
 
