@@ -28,6 +28,8 @@ def page(
 ) -> dict[str, Any]:
     """`entries`, `next` (the `after` of the next page, null at the end), `names`, and the `query` as it was read.
 
+    `looked`: how far was looked where the time was up before the page was full; else null.
+
     Raises Invalid.
     """
     query = parse(q)
@@ -37,6 +39,7 @@ def page(
         "query": render(query),
         "entries": entries(store, answer.entries),
         "next": asked.cursor(answer.next) if answer.next else None,
+        "looked": None if answer.looked is None else shapes.iso(answer.looked),
         "names": [names.name(one) for one in answer.names],
     }
 

@@ -16,11 +16,12 @@ _TOO_MUCH = {158, 159, 160, 241, 307, 396}
 
 
 class Limits(NamedTuple):
-    """Of one query of the store: seconds, rows that are read, bytes of memory."""
+    """Of one query of the store: seconds, rows that are read, bytes of memory; and of a page of a search: seconds."""
 
     seconds: float = 10.0
     rows: int = 200_000_000
     memory: int = 2 * 1024**3
+    page: float = 1.0
 
     @property
     def sql(self) -> str:

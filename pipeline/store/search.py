@@ -6,8 +6,10 @@ Fails:  TooMuch for a question that costs more than `pipeline.store.limits` allo
 
 A page is made in windows. Keys of candidates come from `pivots`, where a part of the query is one of its values and few
 rows have it (or nothing else is asked), else from `entries` as it is, older revisions included, which are read in the
-table's order until there are enough. What the current rows of those keys say is then held against the query: a row that
-has changed since is not shown, and none that matches is missed, since its current row is one of those that were read.
+table's order until there are enough, in growing slices of time. A page ends after `Limits.page` seconds, whether it is
+full or not, and says how far it came. What the current rows of those keys say is then held against the query: a row
+that has changed since is not shown, and none that matches is missed, since its current row is one of those that were
+read.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from pipeline.query.tree import Is, Query
 from pipeline.store.aliases import Known, known
 from pipeline.store.columns import SELECTED, entry
 from pipeline.store.compile import Compiled, Meaning, compiled
-from pipeline.store.limits import LIMITS, Limits, TooMuch, limited
+from pipeline.store.limits import LIMITS, Limits, limited
 from pipeline.store.pivots import MAX_LIMIT, NAMING, Rows
 from schemas.entry import Entry
 
@@ -55,6 +57,9 @@ _WINDOW_END = """
 SELECT count(), {furthest}((toUnixTimestamp64Micro(time), event_id)) FROM ({keys})
 {limits}
 """
+_TIMES = "SELECT toUnixTimestamp64Micro(min(time)), toUnixTimestamp64Micro(max(time)) FROM entries"
+#: Microseconds of the first slice of time that is looked through entry by entry, and how much longer each next one is.
+_SLICE, _LONGER = 86_400_000_000, 4
 #: More keys of a pivot than that take longer to look up than a look at every entry.
 _FEW = 10_000
 #: Current rows that match, of which a question asks something.
@@ -74,6 +79,8 @@ class Page(NamedTuple):
     next: Place | None
     #: The other names of identities whose entries these are too.
     names: list[Known] = []
+    #: How far was looked, in microseconds since 1970, where the time was up before the page was full: `next` goes on.
+    looked: int | None = None
 
 
 class Scope(NamedTuple):
@@ -122,32 +129,16 @@ def search(
     if not 1 <= limit <= MAX_LIMIT:
         raise Invalid("limit", f"1 to {MAX_LIMIT}", limit)
     question = asked(store, query, scope)
-    rows = found_rows(store, question, SELECTED, after=after, limit=limit + 1, latest_first=latest_first)
+    plan = _Plan(store, question)
     # One more than asked for tells whether there is a next page.
+    rows = plan.rows(SELECTED, after=after, limit=limit + 1, latest_first=latest_first)
     found = list(map(entry, rows))
     if len(found) <= limit:
-        return Page(found, None, question.names)
+        looked = plan.unfinished
+        # No entry has an empty id, so this is the place before or after all of that time.
+        return Page(found, None if looked is None else (looked, ""), question.names, looked)
     last = found[limit - 1].event
     return Page(found[:limit], (last.time, last.event_id), question.names)
-
-
-def found_rows(
-    store: Rows, question: Asked, selected: str, *, after: Place | None, limit: int, latest_first: bool
-) -> Iterator[Sequence[Any]]:
-    """At most `limit` rows that match. `selected` begins with event id, kind and time, as SELECTED does."""
-    plan, cursor = _Plan(store, question), after
-    window = max(limit, plan.first)
-    ends = time.monotonic() + 2 * question.limits.seconds
-    amount = 0
-    while amount < limit:
-        rows, cursor = plan.window(selected, cursor, window, limit - amount, latest_first)
-        yield from rows
-        amount += len(rows)
-        if cursor is None:
-            return
-        if time.monotonic() > ends:
-            raise TooMuch(f"it takes longer than {2 * question.limits.seconds:g} s")
-        window = max(window, min(window * _GROWS, _WINDOW))
 
 
 class _Plan:
@@ -158,13 +149,64 @@ class _Plan:
         self._asked = question.compiled
         self._located = best(store, question.compiled)
         #: Keys of the first window at least: all that there are, where most of them may not match.
-        self.first = 1 if question.compiled.alone or not self._located else _FEW
+        self._first = 1 if question.compiled.alone or not self._located else _FEW
+        #: Where it ended because the time was up; None if it came to the end of what was wanted.
+        self.unfinished: int | None = None
+        #: First and last time of what is to be looked through.
+        self._ends = (question.compiled.since, question.compiled.last)
 
-    def window(
-        self, selected: str, cursor: Place | None, window: int, most: int, latest_first: bool
+    def rows(self, selected: str, *, after: Place | None, limit: int, latest_first: bool) -> Iterator[Sequence[Any]]:
+        """At most `limit` rows that match. `selected` begins with event id, kind and time, as SELECTED does."""
+        ends = time.monotonic() + self._limits.page
+        amount = 0
+        for since, last in self._slices(after, latest_first):
+            cursor: Place | None = after
+            window = max(limit, self._first)
+            while True:
+                rows, cursor = self._window(selected, cursor, window, limit - amount, latest_first, (since, last))
+                yield from rows
+                amount += len(rows)
+                if amount >= limit:
+                    return
+                if cursor is None:
+                    break
+                window = max(window, min(window * _GROWS, _WINDOW))
+            if time.monotonic() > ends and not self._reaches(since, last, latest_first):
+                self.unfinished = since if latest_first else last + 1
+                return
+
+    def _slices(self, after: Place | None, latest_first: bool) -> Iterator[tuple[int, int]]:
+        """Spans of time (both ends included) that are looked through one after the other."""
+        since, last = self._asked.since, self._asked.last
+        if self._located:
+            yield since, last
+            return
+        first, final = self._store.rows(_TIMES, {})[0]
+        since, last = max(since, first), min(last, final)
+        if after is not None:
+            since, last = (since, min(last, after[0])) if latest_first else (max(since, after[0]), last)
+        self._ends = (since, last)
+        size = _SLICE
+        while since <= last:
+            if latest_first:
+                begins = max(since, last - size + 1)
+                yield begins, last
+                last = begins - 1
+            else:
+                finishes = min(last, since + size - 1)
+                yield since, finishes
+                since = finishes + 1
+            size *= _LONGER
+
+    def _reaches(self, since: int, last: int, latest_first: bool) -> bool:
+        """Whether nothing comes after this slice."""
+        return bool(self._located) or (since <= self._ends[0] if latest_first else last >= self._ends[1])
+
+    def _window(
+        self, selected: str, cursor: Place | None, window: int, most: int, latest_first: bool, span: tuple[int, int]
     ) -> tuple[list[Sequence[Any]], Place | None]:
         """Matching rows among the next candidates, and where those after them begin (None: there are none)."""
-        keys, given = self._keys(cursor, window, latest_first)
+        keys, given = self._keys(cursor, window, latest_first, span)
         if window <= _GIVEN:
             return self._looked_up(selected, keys, given, most, latest_first)
         given |= {"most": most}
@@ -201,8 +243,10 @@ class _Plan:
         furthest = (min if latest_first else max)(places)
         return rows, furthest if len(found) == given["window"] else None
 
-    def _keys(self, cursor: Place | None, window: int, latest_first: bool) -> tuple[str, dict[str, Any]]:
-        since, last = self._asked.since, self._asked.last
+    def _keys(
+        self, cursor: Place | None, window: int, latest_first: bool, span: tuple[int, int]
+    ) -> tuple[str, dict[str, Any]]:
+        since, last = span
         given: dict[str, Any] = {**self._asked.parameters, "window": window}
         following = ""
         if cursor is not None:

@@ -88,6 +88,9 @@ def _table(desk: Desk, request: Request, query: Mapping[str, str]) -> dict[str, 
     kept = {name: value for name, value in query.items() if name not in ("after", "event")}
     more = links.with_query("/timeline", {**kept, "after": asked.cursor(found.next)}) if found.next else ""
     caption = f"{len(found.entries):,} entries" + (" of more" if more else "")
+    if found.looked is not None:
+        far = shapes.iso(found.looked)[:19].replace("T", " ")
+        caption = f"{len(found.entries):,} entries so far: looked as far as {far} UTC, the next page goes on from there"
     if query["after"]:
         caption = f"the next {caption}"
     first = links.with_query("/timeline", kept) if query["after"] else ""
