@@ -142,3 +142,56 @@ def test_values_come_from_the_inventory_and_the_latest_entries(store):
     }  # fmt: skip
     for hostile in HOSTILE:
         assert values(store, "actor", hostile) == [one for one in ("Robot", "bot") if hostile in one]
+
+
+@pytest.mark.parametrize("latest_first", [True, False])
+@pytest.mark.parametrize("limit", [1, 3, 100])
+def test_a_page_whose_time_is_up_says_how_far_it_came_and_the_next_goes_on(store, latest_first, limit):
+    day = 86_400
+    wanted = {f"e{number}" for number in range(0, 40, 2)}
+    rows = [entry(f"e{number}", number * day * 3, tool="odd" if number % 2 else "even") for number in range(40)]
+    # What was revised away is among the candidates, and is not shown.
+    store.write_entries([*rows, entry("gone", 7 * day, tool="even"), entry("gone", 7 * day, revision=1, tool="odd")])
+    found, after, unfinished = [], None, 0
+    for _ in range(300):
+        page = search(
+            store, parse("tool:ev*"), after=after, limit=limit, latest_first=latest_first,
+            scope=Scope(limits=Limits(page=0.0)),
+        )  # fmt: skip
+        found += ids(page)
+        unfinished += page.looked is not None
+        after = page.next
+        if after is None:
+            break
+    assert found == sorted(wanted, key=lambda name: int(name[1:]), reverse=latest_first)
+    assert unfinished > 0
+    assert ids(search(store, parse("tool:ev*"), latest_first=latest_first)) == found
+
+
+def test_an_actors_page_is_never_left_unfinished(store):
+    store.write_entries([entry(f"e{number}", number * 9 * 86_400) for number in range(9)])
+    page = search(store, parse("actor:bot"), scope=Scope(limits=Limits(page=0.0)))
+    assert (len(page.entries), page.next, page.looked) == (9, None, None)
+
+
+@pytest.mark.parametrize("latest_first", [True, False])
+@pytest.mark.parametrize("query", ["", "actor:bot", "tool:even"])
+def test_points_are_the_first_ones_whatever_was_revised_among_them(store, latest_first, query):
+    rows = [entry(f"e{number:03}", number, tool="even") for number in range(60)]
+    # Three revisions of each of the last and the first rows: as rows they are more than the points that are wanted.
+    revised = [
+        entry(f"e{number:03}", number, revision=n, tool="even")
+        for number in (*range(20), *range(40, 60))
+        for n in (1, 2, 3)
+    ]
+    away = [entry(f"e{number:03}", number, revision=4, tool="odd", actor="x") for number in (0, 59)]
+    for block in (rows, revised, away):
+        store.write_entries(block)
+    store.write_findings([finding("f", entries=["e030", "e058", "e001"], severity="critical")])
+    drawn = points(store, parse(query), limit=10, latest_first=latest_first)
+    whole = ids(search(store, parse(query), limit=10, latest_first=latest_first))
+    assert drawn.event_id == whole
+    assert len({len(column) for column in drawn[:-1]}) == 1
+    risky = {name for name, risk in zip(drawn.event_id, drawn.risk, strict=True) if risk > 0.9}
+    assert risky == {"e058", "e001"} & set(whole)
+    assert drawn.total.amount == len(search(store, parse(query), limit=100).entries)

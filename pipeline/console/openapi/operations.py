@@ -12,7 +12,7 @@ from pipeline.console.access.who import BY_TITLE, SCOPES
 from pipeline.console.casework import CHANGES
 from pipeline.console.exporting import FORMATS, TYPES
 from pipeline.console.openapi.answers import page, ref
-from pipeline.console.openapi.shape import FLAG, MAYBE_TEXT, NUMBER, TEXT, Schema, listed, record
+from pipeline.console.openapi.shape import FLAG, MAYBE_TEXT, MAYBE_TIME, NUMBER, TEXT, Schema, listed, record
 from pipeline.console.search_api import ORDERS
 from pipeline.kit.topics import PUBLIC
 from pipeline.query.parsing import LENGTH
@@ -124,7 +124,8 @@ OPERATIONS: dict[str, Operation] = {
     ),
     "GET /v1/events/{event_id}": Operation(ref("Entry")),
     "GET /v1/search": Operation(
-        page("entries", "FoundEntry", query=TEXT, names=listed(ref("Name"))), (*_QUERY, "after", "limit", "order")
+        page("entries", "FoundEntry", query=TEXT, looked=MAYBE_TIME, names=listed(ref("Name"))),
+        (*_QUERY, "after", "limit", "order"),
     ),
     "GET /v1/search/count": Operation(ref("Amount"), _QUERY),
     "GET /v1/search/histogram": Operation(ref("Histogram"), (*_QUERY, "bins")),
