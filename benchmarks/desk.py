@@ -3,7 +3,7 @@
     python -m benchmarks.desk [--entries N] [--store DIR] [--rounds N] [--only PREFIX] [--json]
 
 A made-up organisation with every attack in it is investigated; then its rows are written again under other names and
-times until there are N (as `benchmarks.reconstruction` does), and the inventory is told of all of them. Each page is
+times until there are N (as `benchmarks.search` does), and the inventory is told of all of them. Each page is
 asked for in this process, as its server would be, for names drawn from all that there are: so every page is asked for
 things that nothing has read yet. The aim is a 95th percentile of 200 ms. Beside it stands what reading one column of
 every row takes.
@@ -26,33 +26,23 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
-from benchmarks.reconstruction import DAYS, SCALE, SEED, fill
+from benchmarks.reconstruction import SEED
+from benchmarks.search import made
 from pipeline.console import links
 from pipeline.console.app import create
 from pipeline.kit.config import Settings
-from pipeline.run.investigate import Investigation
-from pipeline.run.reconstructions import records
-from pipeline.simulate.attacks import ATTACKS
-from pipeline.simulate.days import inject
-from pipeline.simulate.truth import Truth
-from pipeline.store import Store, columns, connect
+from pipeline.store import Store, columns
 
 AIM = 0.2
 MONTHS = "SELECT DISTINCT toYYYYMM(time) AS month FROM entries ORDER BY month"
 
 
 def filled(home: Path, entries: int) -> Store:
-    """A store of so many entries; one that is there already is taken as it is."""
-    settings = Settings(clickhouse=f"chdb://{home}/store", data_dir=home, hash_key="made-up-organisations")
+    """A store of so many entries, of which its inventory knows; one that is there already is taken as it is."""
     there = (home / "store").exists()
-    store = connect(settings)
-    if there:
-        return store
-    truths: dict[str, Truth] = {}
-    Investigation(settings, store).run(records(inject(SEED, DAYS, ATTACKS, scale=SCALE), truths))
-    fill(store, entries)
+    store = made(home, entries)
     told = ", ".join(columns.TOLD)
-    for (month,) in store.rows(MONTHS, {}):
+    for (month,) in [] if there else store.rows(MONTHS, {}):
         print(f"the inventory is told of {month}", file=sys.stderr, flush=True)
         store.command(
             f"INSERT INTO arrivals ({told}) SELECT {told} FROM entries FINAL WHERE toYYYYMM(time) = {{month:UInt32}}",
