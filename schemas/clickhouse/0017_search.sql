@@ -43,10 +43,8 @@ ALTER TABLE entries
     ADD INDEX IF NOT EXISTS by_cause (tool_call, tool_call_event, prompt_event) TYPE bloom_filter(0.01) GRANULARITY 1,
     ADD INDEX IF NOT EXISTS by_trace (trace, request) TYPE bloom_filter(0.01) GRANULARITY 1;
 
-ALTER TABLE entries MATERIALIZE INDEX IF EXISTS by_chain;
-
-ALTER TABLE entries MATERIALIZE INDEX IF EXISTS by_principal;
-
-ALTER TABLE entries MATERIALIZE INDEX IF EXISTS by_cause;
-
-ALTER TABLE entries MATERIALIZE INDEX IF EXISTS by_trace;
+ALTER TABLE entries
+    MATERIALIZE INDEX IF EXISTS by_chain,
+    MATERIALIZE INDEX IF EXISTS by_principal,
+    MATERIALIZE INDEX IF EXISTS by_cause,
+    MATERIALIZE INDEX IF EXISTS by_trace;

@@ -276,10 +276,10 @@ def test_a_finding_has_a_page_with_its_evidence(browser, filled):
 def test_the_page_of_findings_has_filters_and_a_next_page(browser, filled):
     assert "3 findings, newest first" in browser.get("/findings").text
     page = browser.get("/findings", severity="high", human="ana").text
-    assert "1 findings, newest first" in page
+    assert "1 finding, newest first" in page
     assert "<option selected>high" in page
     assert 'name="human" value="ana"' in page
     page = browser.get("/findings", limit=2).text
     link = next(found["href"] for _, found in Tags(page).found if found.get("href", "").startswith("/findings?"))
-    assert "1 findings, newest first" in browser.get(link).text
+    assert "1 finding, newest first" in browser.get(link).text
     assert "No findings." in browser.get("/findings", session="nope").text

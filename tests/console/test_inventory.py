@@ -249,7 +249,7 @@ def test_the_page_shows_each_inventory_with_links(browser, filled, of):
 def test_the_page_leads_to_the_timeline_and_to_the_next_page(browser, filled):
     page = browser.get("/inventory", of="identities", limit=2).text
     assert 'href="/identities/ana?kind=human"' in page
-    assert "1 identities" in browser.get("/inventory", kind="human").text
+    assert "1 identity" in browser.get("/inventory", kind="human").text
     assert "next page" in page
     assert "used after expiry" in browser.get("/inventory", of="credentials").text
 
