@@ -3,7 +3,9 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
-PYTEST  = $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+#: One more than there are cores, up to four: many tests wait for processes that they have started.
+WORKERS := $(shell n=$$(( $$(getconf _NPROCESSORS_ONLN) + 1 )); echo $$(( n > 4 ? 4 : n )))
+PYTEST  = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 #: Tests of what people look at.
 DESK   := tests/browser tests/cli tests/console tests/dashboards tests/query
 
