@@ -80,7 +80,7 @@ def test_the_document_of_the_api_has_every_parameter(browser):
     }  # fmt: skip
     assert told["/v1/search"] == {"q", "exact", "after", "limit", "order"}
     assert told["/v1/export"] == {"q", "exact", "format"}
-    assert told["/v1/tail"] == {"q", "exact", "Last-Event-ID"}
+    assert told["/v1/tail"] == {"q", "exact", "last-event-id"}
     assert all(one["description"] for one in paths["/v1/search"]["get"]["parameters"])
 
 

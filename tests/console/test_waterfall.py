@@ -1,7 +1,5 @@
 """Entries of a session become a tree: each act once, under what its own links name, and nothing else."""
 
-import time
-
 from pipeline.console.pages.scale import WIDTH
 from pipeline.console.pages.waterfall import waterfall
 from schemas.entry import Entry, Link
@@ -127,16 +125,3 @@ def test_a_long_silence_is_folded():
     drawn = waterfall([prompt("p"), prompt("q", 1), prompt("r", 90_000)])
     assert [fold.lasts for fold in drawn.folds] == [89_999 * SECOND]
     assert drawn.rows[1].at > WIDTH * 0.9
-
-
-def test_the_cost_of_many_calls_is_in_proportion():
-    def cost(amount) -> float:
-        entries = [one for number in range(amount)
-                   for one in (call(f"s{number}", number, tool_call=f"t{number}", phase="start"),
-                               call(f"e{number}", number + 0.5, tool_call=f"t{number}", phase="end"))]  # fmt: skip
-        begun = time.process_time()
-        assert len(waterfall(entries).rows) == amount
-        return time.process_time() - begun
-
-    cost(100)
-    assert cost(4000) < 12 * max(cost(1000), 0.005)
