@@ -24,6 +24,7 @@ from typing import Any
 from benchmarks.reconstruction import DAYS, SCALE, SEED, WEEK, WEEKS, fill
 from pipeline.kit.config import Settings
 from pipeline.query import parse
+from pipeline.query.rendering import quoted
 from pipeline.run.investigate import Investigation
 from pipeline.run.reconstructions import records
 from pipeline.simulate.attacks import ATTACKS
@@ -95,10 +96,6 @@ def questions(row: tuple[Any, ...], rng: random.Random) -> dict[str, str]:
         "no such pattern": f"actor:*none{rng.randrange(10**6)}*",
     }  # fmt: skip
     return {kind: text for kind, text in found.items() if '""' not in text}
-
-
-def quoted(value: str) -> str:
-    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def moment(at: int) -> str:

@@ -7,7 +7,6 @@ Fails:  400 with the parameter at fault, 404, 503 while the store is away; alway
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
@@ -18,14 +17,11 @@ from fastapi.responses import JSONResponse, Response
 from pipeline.console import alerts, asked, findings, incidents, inventory, names, shapes, state
 from pipeline.console.access.rights import DECISIONS
 from pipeline.console.access.who import Who, caller, who
+from pipeline.console.bodies import body
 from pipeline.kit.config import Settings
-from pipeline.kit.failures import Invalid
 from pipeline.store import Store, queries
 from pipeline.store.inventory import OF, Of
 from pipeline.store.pivots import MAX_LIMIT
-
-#: Bytes of a decision.
-_BODY = 64 * 1024
 
 
 def router(
@@ -198,22 +194,6 @@ def _decisions(routes: APIRouter, store: Store, decide: alerts.Decide | None) ->
             raise HTTPException(415, "content-type: expected application/json")
         given = await body(request)
         return await run_in_threadpool(accept, store, decide, about, given, who(request))
-
-
-async def body(request: Request) -> dict[str, Any]:
-    """The JSON object of a request. Raises Invalid."""
-    data = b""
-    async for part in request.stream():
-        data += part
-        if len(data) > _BODY:
-            raise Invalid("body", f"at most {_BODY} bytes")
-    try:
-        given = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise Invalid("body", f"JSON ({error})") from error
-    if not isinstance(given, dict):
-        raise Invalid("body", "a JSON object", given)
-    return given
 
 
 def accept(store: Store, decide: alerts.Decide | None, about: str, given: Mapping[str, Any], by: Who) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from fastapi.responses import Response
 
 from pipeline.console import asked, case_report
 from pipeline.console import casework as shapes
-from pipeline.console.api import body
+from pipeline.console.bodies import body
 from pipeline.console.shapes import entry
 from pipeline.store import Store, casework, queries
 

@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from pipeline.query.rendering import quoted
+
 
 def term(field: str, value: str) -> str:
     """`field:"value"` of the query language: the very value, whatever is in it."""
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f'{field}:"{escaped}"'
+    return f"{field}:{quoted(value)}"
 
 
 def timeline(field: str = "", value: str = "", **more: str) -> str:

@@ -99,6 +99,11 @@ def _text(name: str, text: str) -> str:
     plain = _BARE.fullmatch(text) and not keyword and (name or not (":" in text or text.startswith("-")))
     if plain and not (name and FIELDS[name].type == "address" and "/" in text):
         return text
+    return quoted(text)
+
+
+def quoted(text: str) -> str:
+    """The very text, whatever is in it."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 

@@ -65,10 +65,3 @@ def risks(store: Rows, event_ids: Sequence[str]) -> dict[str, Risk]:
         for event_id, risk, findings in store.rows(sql, {"ids": list(event_ids[begin : begin + _CHUNK])}):
             found[event_id] = Risk(float(risk), tuple(findings))
     return found
-
-
-def risk_of(severity: str, score: float) -> float:
-    """The risk of a finding of that severity and score, as `RISK` says it."""
-    low, high = BANDS.get(severity, (0.0, 0.0))
-    inside = min(1.0, max(0.0, score)) if score - score == 0 else 0.0
-    return round(low + (high - low) * inside, 4)

@@ -15,10 +15,9 @@ from pipeline.query import parse
 from pipeline.query.facts import ALERT
 from pipeline.store import connect
 from pipeline.store.following import Following
-from pipeline.store.risk import risk_of
 from tests.console.browser import Browser, Served
 from tests.store.entries import START, entry
-from tests.store.findings import finding
+from tests.store.findings import finding, risk_of
 
 HOSTILE = ["=HYPERLINK(1)", "+1", "-1", "@x", "\tx", '"; DROP', "a\nb", "\x1b[31m", "é\u202e"]
 

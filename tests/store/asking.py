@@ -1,7 +1,7 @@
 """What an entry says of each field of the query language: the same as its row, as the language has it in memory."""
 
 from pipeline.query.tree import ANYWHERE
-from pipeline.store.risk import risk_of
+from tests.store.findings import risk_of
 
 
 def value_of(entry, findings, names=()):

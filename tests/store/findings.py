@@ -1,5 +1,6 @@
 """Findings for tests, written as short as a story."""
 
+from pipeline.store.risk import BANDS
 from schemas.finding import Finding
 from tests.store.entries import START
 
@@ -16,3 +17,10 @@ def finding(name: str, seconds: float = 0, **more) -> Finding:
 
 def ids(page) -> list[str]:
     return [one.finding_id for one in page.findings]
+
+
+def risk_of(severity: str, score: float) -> float:
+    """The risk of a finding of that severity and score, as `RISK` says it."""
+    low, high = BANDS.get(severity, (0.0, 0.0))
+    inside = min(1.0, max(0.0, score)) if score - score == 0 else 0.0
+    return round(low + (high - low) * inside, 4)

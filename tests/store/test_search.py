@@ -7,13 +7,13 @@ from pipeline.store.aliases import alias
 from pipeline.store.amounts import count, histogram
 from pipeline.store.limits import Limits, TooMuch
 from pipeline.store.points import points
-from pipeline.store.risk import BANDS, Risk, risk_of, risks
+from pipeline.store.risk import BANDS, Risk, risks
 from pipeline.store.search import Scope, search
 from pipeline.store.values import values
 from schemas.event import Argument
 from tests.query.trees import HOSTILE
 from tests.store.entries import entry
-from tests.store.findings import finding
+from tests.store.findings import finding, risk_of
 
 
 def ids(page):

@@ -20,7 +20,7 @@ from pipeline.console.access.doors import Doors
 from pipeline.console.access.gate import address_of
 from pipeline.console.access.record import Recorder
 from pipeline.console.access.who import Who, who
-from pipeline.console.api import body
+from pipeline.console.bodies import body
 from pipeline.console.shapes import moment
 from pipeline.kit.failures import Invalid
 from pipeline.store import access

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from importlib.resources import files
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import quote, urlsplit
 
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
@@ -18,6 +18,7 @@ from pipeline.console.access.gate import address_of
 from pipeline.console.access.oidc import Provider
 from pipeline.console.access.record import Recorder
 from pipeline.console.access.who import Who, who
+from pipeline.console.bodies import form
 from pipeline.console.inert import inert
 from pipeline.kit.failures import Invalid, Transient
 
@@ -62,7 +63,7 @@ class Login:
 
     async def by_key(self, request: Request) -> Response:
         """A key becomes a session."""
-        given = await _form(request)
+        given = await form(request, _FORM)
         wanted = onward(given.get("next", ""))
         try:
             found = await run_in_threadpool(self._doors.by_key, given.get("key", "").strip(), address_of(request))
@@ -153,15 +154,3 @@ def onward(text: str) -> str:
     except ValueError:
         return "/"
     return "/" if parts.scheme or parts.netloc or parts.path.startswith("/login") else text
-
-
-async def _form(request: Request) -> dict[str, str]:
-    data = b""
-    async for part in request.stream():
-        data += part
-        if len(data) > _FORM:
-            raise Invalid("form", f"at most {_FORM} bytes")
-    try:
-        return dict(parse_qsl(data.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=5))
-    except ValueError as error:
-        raise Invalid("form", "at most 5 fields") from error

@@ -36,10 +36,8 @@ def single(desk: Desk, request: Request, name: str, error: str = "", status: int
     found = alerts.single(desk.store, name)
     if found is None:
         return missing("alert", name, "Its link may be of another installation: see the list of alerts.")
-    somebody = who(request)
     values: dict[str, Any] = {
         "alert": found, "verdicts": VERDICTS, "error": error, "can_decide": desk.decide is not None,
-        "known": somebody.name if somebody.known else "",
     }  # fmt: skip
     return Page("alert.html", found["title"], values, status)
 

@@ -8,7 +8,6 @@ from typing import Any
 from fastapi import Request
 
 from pipeline.console import asked, casework, incidents, shapes
-from pipeline.console.access.who import who
 from pipeline.console.pages.desk import Desk
 from pipeline.console.pages.frame import Page, missing
 from pipeline.kit.failures import Invalid
@@ -27,7 +26,6 @@ def page(desk: Desk, request: Request, typed: Mapping[str, str] | None = None, e
     query = {name: (typed or given).get(name, "") for name in _FIELDS}
     values = {
         "cases": found, "states": stored.STATES, "query": query, "kinds": KINDS, "error": error, "most": stored.MOST,
-        **_who(request),
     }  # fmt: skip
     return Page("cases.html", "Cases", values, 400 if error else 200)
 
@@ -48,7 +46,6 @@ def single(
         "entries": [(shapes.entry(one), pinned[one.event.event_id]) for one in entries],
         "gone": [one for one in pins if one["event_id"] not in there], "typed": {**found, **(typed or {})},
         "said": [one for one in found["notes"] if not one["event_id"]], "note": (typed or {}).get("text", ""),
-        **_who(request),
     }  # fmt: skip
     return Page("case.html", found["title"], values, status)
 
@@ -72,11 +69,5 @@ def choices(desk: Desk, request: Request) -> Page:
     """The form that pins an entry to a case, as a part of the entry's page."""
     given = request.query_params
     asked.only(given, ("event_id",))
-    values = {"cases": stored.unfinished(desk.store), "event_id": given.get("event_id", ""), **_who(request)}
+    values = {"cases": stored.unfinished(desk.store), "event_id": given.get("event_id", "")}
     return Page("pin_form.html", "Pin", values)
-
-
-def _who(request: Request) -> dict[str, str]:
-    """Who signed in; empty where nobody has to, and forms ask."""
-    somebody = who(request)
-    return {"known": somebody.name if somebody.known else ""}

@@ -36,5 +36,5 @@ def page(desk: Desk, request: Request, name: str) -> Page:
         "credential": found, "family": drawn, "width": WIDTH, "lasting": lasting,
         "cut": found["family_truncated"] or len(everything) > DRAWN,
     }  # fmt: skip
-    values |= said(desk, request, "credential", name)
+    values |= said(desk, "credential", name)
     return Page("credential.html", name, values)

@@ -12,6 +12,7 @@ from pipeline.console.access import reading
 from pipeline.console.findings import item
 from pipeline.console.pages.desk import Desk
 from pipeline.console.pages.frame import Page, missing
+from pipeline.console.pages.lanes import LANES
 from pipeline.store import queries
 from pipeline.store.findings import current
 from pipeline.store.risk import NONE, risks
@@ -34,7 +35,6 @@ METHODS = {
     "identity": "the event's own identity",
     "none": "nothing says so",
 }
-LANES = {"prompt": "human", "tool_call": "agent", "token_issuance": "credential", "cloud_audit": "cloud"}
 ORIGINS = {
     "prompt": "was in the prompt", "result": "was in a tool's result", "both": "was in the prompt and in a result",
     "agent": "was nowhere before: the agent made it up",

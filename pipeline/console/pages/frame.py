@@ -55,7 +55,9 @@ def answer(request: Request, page: Page) -> HTMLResponse:
     somebody = request.scope.get(STATE, LOCAL)
     html = _template(page.template)(
         layout="part.html" if part else "layout.html", title=page.title, menu=MENU, path=request.url.path,
-        here=_here(request), who=somebody, may_write=_may_write(somebody), **page.values,
+        here=_here(request), who=somebody, may_write=_may_write(somebody),
+        # In whose name forms speak; where nobody has to sign in they ask.
+        known=somebody.name if somebody is not None and somebody.known else "", **page.values,
     )  # fmt: skip
     return HTMLResponse(html, page.status, {"vary": "HX-Request"})
 

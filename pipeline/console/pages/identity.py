@@ -12,7 +12,6 @@ from pipeline.console.pages.frame import Page, counted, missing
 from pipeline.console.pages.notes import said
 from pipeline.console.shapes import moment
 from pipeline.store import cadence
-from pipeline.store.aliases import names_of
 from pipeline.store.cadence import Span
 
 #: What was found of it.
@@ -35,7 +34,7 @@ def page(desk: Desk, request: Request, name: str) -> Page:
         "findings": findings.listing(desk.store, about)["findings"] if acting else [],
         "days": _days(found.get("behaviour", [])),
     }  # fmt: skip
-    values |= said(desk, request, "identity", name)
+    values |= said(desk, "identity", name)
     return Page("identity.html", name, values)
 
 
@@ -43,7 +42,7 @@ def _cadence(desk: Desk, name: str, found: dict[str, Any]) -> dict[str, Any]:
     """Charts of its last week, beside the weeks before and beside its peers in the same week."""
     until = moment(found["last"], "last") // 1_000_000 // _HOUR * _HOUR * 1_000_000 + _HOUR * 1_000_000
     week, before = Span(until - _WEEK, until), Span(until - (_WEEKS + 1) * _WEEK, until - _WEEK)
-    names = names_of(desk.store, name)
+    names = [name, *(one["name"] for one in found["names"])]
     peers = cadence.peers(desk.store, names, found["kind"])
     now, past = cadence.hours(desk.store, names, week), cadence.hours(desk.store, names, before)
     theirs = cadence.hours(desk.store, peers, week) if peers else {}

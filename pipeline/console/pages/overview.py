@@ -10,14 +10,13 @@ from fastapi import Request
 from pipeline.console import alerts, asked, state
 from pipeline.console.pages.desk import Desk
 from pipeline.console.pages.frame import Page
+from pipeline.console.pages.lanes import LANES
 from pipeline.console.shapes import iso
 from pipeline.store import overview
 
 #: Alerts and identities that are shown.
 SHOWN = 8
 _HOUR = 3600
-#: Kinds of entries and the colours of their lines.
-_LINES = (("prompt", "human"), ("tool_call", "agent"), ("token_issuance", "credential"), ("cloud_audit", "cloud"))
 
 
 def page(desk: Desk, request: Request) -> Page:
@@ -47,6 +46,6 @@ def lines(volumes: Iterable[overview.Volume], until: int) -> dict[str, Any]:
     times = list(range(first, last + 1, _HOUR))
     shown = [
         {"name": kind.replace("_", " "), "colour": colour, "values": [by_kind[kind].get(hour, 0) for hour in times]}
-        for kind, colour in _LINES if kind in by_kind
+        for kind, colour in LANES.items() if kind in by_kind
     ]  # fmt: skip
     return {"times": times, "lines": shown}

@@ -10,6 +10,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from pipeline.console import links
+from pipeline.console.bodies import form
 from pipeline.console.pages import (
     alerts,
     cases,
@@ -27,7 +28,6 @@ from pipeline.console.pages import (
     words,
 )
 from pipeline.console.pages.desk import Desk
-from pipeline.console.pages.forms import form
 from pipeline.console.pages.frame import Page, answer, answered
 
 #: A page of a request; of one thing, its name comes with the path.

@@ -34,5 +34,5 @@ def page(desk: Desk, request: Request, name: str) -> Page:
         "findings": findings.listing(desk.store, {"session": name, "limit": str(FOUND)})["findings"],
         "lasting": lasting,
     }  # fmt: skip
-    values |= said(desk, request, "session", name)
+    values |= said(desk, "session", name)
     return Page("session.html", f"Session {name}", values)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from fastapi import Request
 
 from pipeline.console import asked, casework
-from pipeline.console.access.who import who
 from pipeline.console.pages.desk import Desk
 from pipeline.console.pages.frame import Page
 from pipeline.store import casework as stored
@@ -15,9 +14,7 @@ def part(desk: Desk, request: Request) -> Page:
     """The queries, by name; `q` is the one that the timeline shows."""
     given = request.query_params
     asked.only(given, ("q",))
-    somebody = who(request)
     values = {
         "views": [casework.view(one) for one in stored.views(desk.store)], "q": given.get("q", ""),
-        "known": somebody.name if somebody.known else "",
     }  # fmt: skip
     return Page("views.html", "Kept queries", values)

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pipeline.console import shapes
+from pipeline.console.pages.lanes import LANES
 from pipeline.console.pages.scale import Fold, Scale
 from schemas.entry import Entry
 
@@ -22,7 +23,6 @@ _DEEPEST = 6
 #: Microseconds after the last act until which an act is drawn that says it ended later: more is forged, and would make
 #: a dot of everything else.
 _BEYOND = 86_400_000_000
-_LANES = {"prompt": "human", "tool_call": "agent", "token_issuance": "credential", "cloud_audit": "cloud"}
 
 
 class Row(NamedTuple):
@@ -140,4 +140,4 @@ def _row(one: Entry, ends: int, scale: Scale, depth: int, cause: tuple[str, str,
     at, long = scale.bar(one.event.time, ends)
     took = ends - one.event.time
     _, because, sure = cause or ("", "", 0.0)
-    return Row(shapes.entry(one), depth, _LANES.get(one.event.kind, "other"), at, long, took, because, sure)
+    return Row(shapes.entry(one), depth, LANES.get(one.event.kind, "other"), at, long, took, because, sure)

@@ -9,9 +9,9 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse, Response
 
 from pipeline.console import casework, links
+from pipeline.console.bodies import form
 from pipeline.console.pages import cases
 from pipeline.console.pages.desk import Desk
-from pipeline.console.pages.forms import form
 from pipeline.console.pages.frame import answer, answered, failed
 from pipeline.kit.failures import Invalid, Transient
 from pipeline.store import casework as stored
