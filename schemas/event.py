@@ -31,6 +31,8 @@ SIGNS_ON = "signsOn"
 #: Attributes of an event after which a credential is no longer good, is good again, or is good for longer (until
 #: `issued_expires`): the credential's id; where there are several, one a line.
 REVOKES, RESTORES, RENEWS = "revokes", "restores", "renews"
+#: Attribute that names the fields of the record that its format does not know, one a line; each is an attribute too.
+UNKNOWN = "unknownFields"
 
 
 class Argument(msgspec.Struct, array_like=True, gc=False):

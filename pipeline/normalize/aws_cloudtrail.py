@@ -22,6 +22,7 @@ from pipeline.normalize.context import Context
 from pipeline.normalize.delegation import delegation
 from pipeline.normalize.documents import identify, mapping, string, text_of, typed
 from pipeline.normalize.mentions import LEAVES, mentions, strings
+from pipeline.normalize.source import LINKS, Source
 from pipeline.normalize.times import instant
 from schemas.event import Event
 
@@ -98,6 +99,18 @@ class Envelope(msgspec.Struct, gc=False):
 
 _decode = msgspec.json.Decoder(Trail)
 _envelope = msgspec.json.Decoder(Envelope)
+
+
+SOURCE: Final = Source(
+    name=FORMAT,
+    title="AWS CloudTrail",
+    group="Cloud audit",
+    documents=(),
+    enable="",
+    links={link: "TODO" for link in LINKS},
+    mark=rb'"eventSource"|"Records"',
+    issuing=rb'"eventName"\s*:\s*"(?:AssumeRole\w*|AssumeRoot|GetSessionToken|GetFederationToken|CreateAccessKey|ConsoleLogin|CreateServiceSpecificCredential|GetRoleCredentials|GetCredentialsForIdentity)"',
+)
 
 
 def recognizes(found: dict[str, Any]) -> bool:

@@ -19,6 +19,7 @@ from pipeline.normalize import entra, kubernetes_audit
 from pipeline.normalize.context import Context
 from pipeline.normalize.documents import few, identify, mapping, sequence, string, text_of, typed
 from pipeline.normalize.mentions import mentions
+from pipeline.normalize.source import LINKS, Source
 from pipeline.normalize.times import instant
 from schemas.event import Event
 
@@ -74,6 +75,18 @@ class Envelope(msgspec.Struct, gc=False):
 
 _decode = msgspec.json.Decoder(Monitor)
 _envelope = msgspec.json.Decoder(Envelope)
+
+
+SOURCE: Final = Source(
+    name=FORMAT,
+    title="Azure Monitor and Microsoft Entra",
+    group="Cloud audit",
+    documents=(),
+    enable="",
+    links={link: "TODO" for link in LINKS},
+    mark=rb'"operationName"\s*:.*"(?:resourceId|callerIpAddress|properties|httpRequest)"|"createdDateTime".*"userId"',
+    issuing=rb'SignInLogs"|"uniqueTokenIdentifier"|KeyIdentifier=|(?i:/(?:listkeys|regeneratekeys?)/action)',
+)
 
 
 def recognizes(found: dict[str, Any]) -> bool:

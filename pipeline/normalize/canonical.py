@@ -14,6 +14,7 @@ from pipeline.normalize.delegation import delegation
 from pipeline.normalize.documents import content_id, document, string
 from pipeline.normalize.mask import preview
 from pipeline.normalize.origin import tokens
+from pipeline.normalize.source import LINKS, Source
 from pipeline.normalize.times import checked
 from schemas.canonical import Canonical, CanonicalEvent, TokenIssuanceEvent, ToolCallEvent
 from schemas.event import REVOKES, Event
@@ -22,6 +23,16 @@ FORMAT: Final = "canonical"
 _KINDS = ("prompt", "tool_call", "token_issuance", "cloud_audit")
 _adapter: TypeAdapter[CanonicalEvent] = TypeAdapter(Canonical)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+SOURCE: Final = Source(
+    name=FORMAT,
+    title="Canonical events",
+    group="Anything else",
+    documents=(),
+    enable="",
+    links={link: "TODO" for link in LINKS},
+)
 
 
 def recognizes(found: dict[str, Any]) -> bool:

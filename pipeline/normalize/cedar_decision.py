@@ -15,11 +15,11 @@ from pipeline.kit.failures import Invalid
 from pipeline.normalize.context import Context
 from pipeline.normalize.delegation import delegation
 from pipeline.normalize.documents import identify, mapping, sequence, string, text_of, typed
+from pipeline.normalize.source import LINKS, Source
 from pipeline.normalize.times import instant
 from schemas.event import Event
 
 FORMAT: Final = "cedar.decision"
-IGNORES: Final = "a record of the engine about itself (start, metrics), no decision"
 _OUTCOMES = {"allow": "success", "deny": "denied"}
 #: Claims that name a person or a client, best first.
 _PERSON, _CLIENT = ("email", "username", "sub"), ("client_id", "sub")
@@ -54,6 +54,18 @@ class Decision(msgspec.Struct, gc=False):
 
 
 _decode = msgspec.json.Decoder(Decision)
+
+
+SOURCE: Final = Source(
+    name=FORMAT,
+    title="Cedar and Amazon Verified Permissions",
+    group="Policy decisions",
+    documents=(),
+    enable="",
+    links={link: "TODO" for link in LINKS},
+    ignores="a record of the engine about itself (start, metrics), no decision",
+    mark=rb'"log_kind"\s*:\s*"Decision"|"decision"\s*:.*"diagnostics"',
+)
 
 
 def recognizes(found: dict[str, Any]) -> bool:

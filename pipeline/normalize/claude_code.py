@@ -15,11 +15,11 @@ from pipeline.normalize.documents import document, few, identify, mapping, seque
 from pipeline.normalize.mask import preview
 from pipeline.normalize.origin import tokens
 from pipeline.normalize.otel_attributes import content
+from pipeline.normalize.source import LINKS, Source
 from pipeline.normalize.times import instant
 from schemas.event import Event
 
 FORMAT: Final = "claude-code"
-IGNORES: Final = "the client's own bookkeeping (progress, snapshots, queue, system notes), no act of user or agent"
 _KEPT = ("cwd", "version", "gitBranch", "entrypoint", "sourceToolAssistantUUID")
 _BOOKKEEPING = (
     "progress", "file-history-snapshot", "queue-operation", "system", "summary", "custom-title", "last-prompt",
@@ -27,6 +27,17 @@ _BOOKKEEPING = (
 )  # fmt: skip
 #: What the client writes in the user's place. (`<command-…` is a slash command, which the user typed.)
 _CLIENT = ("<local-command", "<bash-std", "<system-reminder", "<task-notification", "Caveat: ", "[Request interrupted")
+
+
+SOURCE: Final = Source(
+    name=FORMAT,
+    title="Claude Code transcripts",
+    group="Prompts and tool calls",
+    documents=(),
+    enable="",
+    links={link: "TODO" for link in LINKS},
+    ignores="the client's own bookkeeping (progress, snapshots, queue, system notes), no act of user or agent",
+)
 
 
 def recognizes(found: dict[str, Any]) -> bool:

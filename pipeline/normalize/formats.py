@@ -1,9 +1,9 @@
-"""The native formats, by name. Adding one is a module with the same five names and a line here."""
+"""The native formats, by name. Adding one is a module with the same names, a line in MODULES, and an example."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -25,90 +25,71 @@ from pipeline.normalize import (
     vault_audit,
 )
 from pipeline.normalize.context import Context
+from pipeline.normalize.source import Source
+from pipeline.normalize.strange import Known
 from schemas.event import Event
 
 
 class Format(msgspec.Struct, frozen=True):
     """One native format."""
 
-    name: str
+    source: Source
     recognizes: Callable[[dict[str, Any]], bool]
     split: Callable[[bytes], list[bytes]]
     normalize: Callable[[bytes, Context], list[Event]]
-    #: What a record of this format is that gives no event.
-    ignores: str = ""
     #: The record without what is secret because of where it stands; what its shape gives away is masked anyway.
-    conceals: Callable[[bytes, Context], bytes] = lambda value, _: value
+    conceals: Callable[[bytes, Context], bytes]
+
+    @property
+    def name(self) -> str:
+        """As in the header `format`."""
+        return self.source.name
 
 
+class Normalizer(Protocol):
+    """What a module of a format has; `conceals` is left out where nothing is secret by its place alone."""
+
+    SOURCE: Source
+
+    def recognizes(self, found: dict[str, Any], /) -> bool:
+        """Whether a JSON object looks like a record of it."""
+
+    def split(self, value: bytes, /) -> list[bytes]:
+        """The single records of an envelope."""
+
+    def normalize(self, value: bytes, context: Context, /) -> list[Event]:
+        """The events of one record. Raises Invalid."""
+
+
+#: In the order in which they are asked whether they recognize a record.
+MODULES: tuple[Normalizer, ...] = (
+    canonical,
+    aws_cloudtrail,
+    kubernetes_audit,
+    vault_audit,
+    okta_system_log,
+    github_audit,
+    gcp_audit,
+    opa_decision,
+    cedar_decision,
+    azure_monitor,
+    otel_genai,
+    mcp,
+    claude_code,
+    langfuse,
+)
 FORMATS = {
-    form.name: form
-    for form in (
-        Format(canonical.FORMAT, canonical.recognizes, canonical.split, canonical.normalize),
-        Format(aws_cloudtrail.FORMAT, aws_cloudtrail.recognizes, aws_cloudtrail.split, aws_cloudtrail.normalize),
-        Format(
-            kubernetes_audit.FORMAT,
-            kubernetes_audit.recognizes,
-            kubernetes_audit.split,
-            kubernetes_audit.normalize,
-            conceals=kubernetes_audit.conceals,
-        ),
-        Format(
-            vault_audit.FORMAT,
-            vault_audit.recognizes,
-            vault_audit.split,
-            vault_audit.normalize,
-            conceals=vault_audit.conceals,
-        ),
-        Format(
-            okta_system_log.FORMAT,
-            okta_system_log.recognizes,
-            okta_system_log.split,
-            okta_system_log.normalize,
-            conceals=okta_system_log.conceals,
-        ),
-        Format(
-            github_audit.FORMAT,
-            github_audit.recognizes,
-            github_audit.split,
-            github_audit.normalize,
-        ),
-        Format(
-            gcp_audit.FORMAT,
-            gcp_audit.recognizes,
-            gcp_audit.split,
-            gcp_audit.normalize,
-            conceals=gcp_audit.conceals,
-        ),
-        Format(
-            opa_decision.FORMAT,
-            opa_decision.recognizes,
-            opa_decision.split,
-            opa_decision.normalize,
-            conceals=opa_decision.conceals,
-        ),
-        Format(
-            cedar_decision.FORMAT,
-            cedar_decision.recognizes,
-            cedar_decision.split,
-            cedar_decision.normalize,
-            cedar_decision.IGNORES,
-        ),
-        Format(
-            azure_monitor.FORMAT,
-            azure_monitor.recognizes,
-            azure_monitor.split,
-            azure_monitor.normalize,
-            conceals=azure_monitor.conceals,
-        ),
-        Format(otel_genai.FORMAT, otel_genai.recognizes, otel_genai.split, otel_genai.normalize, otel_genai.IGNORES),
-        Format(mcp.FORMAT, mcp.recognizes, mcp.split, mcp.normalize, mcp.IGNORES),
-        Format(
-            claude_code.FORMAT, claude_code.recognizes, claude_code.split, claude_code.normalize, claude_code.IGNORES
-        ),
-        Format(langfuse.FORMAT, langfuse.recognizes, langfuse.split, langfuse.normalize, langfuse.IGNORES),
+    module.SOURCE.name: Format(
+        module.SOURCE,
+        module.recognizes,
+        module.split,
+        module.normalize,
+        getattr(module, "conceals", lambda value, _: value),
     )
+    for module in MODULES
 }
+#: Of the formats that can tell: the fields that they know.
+KNOWN = {name: Known(form.source.known) for name, form in FORMATS.items() if form.source.known is not None}
 
 
 def detect(found: object) -> str:

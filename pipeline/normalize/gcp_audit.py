@@ -22,6 +22,7 @@ from pipeline.normalize.delegation import delegation
 from pipeline.normalize.documents import content_id, mapping, sequence, string, text_of, typed
 from pipeline.normalize.mask import without
 from pipeline.normalize.mentions import mentions
+from pipeline.normalize.source import LINKS, Source
 from pipeline.normalize.times import expiry, instant
 from schemas.event import RESTORES, REVOKES, Event
 
@@ -110,6 +111,18 @@ class Entry(msgspec.Struct, gc=False):
 
 
 _decode = msgspec.json.Decoder(Entry)
+
+
+SOURCE: Final = Source(
+    name=FORMAT,
+    title="Google Cloud audit logs",
+    group="Cloud audit",
+    documents=(),
+    enable="",
+    links={link: "TODO" for link in LINKS},
+    mark=rb'"protoPayload"',
+    issuing=rb'"methodName"\s*:\s*"(?:[\w.]+\.)?(?:Generate(?:Access|Id)Token|Sign(?:Jwt|Blob)|ExchangeToken|\w*Key"|serviceaccounts\.token)',
+)
 
 
 def recognizes(found: dict[str, Any]) -> bool:

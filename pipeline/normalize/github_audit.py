@@ -18,6 +18,7 @@ from pipeline.normalize.context import Context
 from pipeline.normalize.delegation import delegation
 from pipeline.normalize.documents import content_id, mapping, sequence, string, text_of, typed
 from pipeline.normalize.mentions import mentions
+from pipeline.normalize.source import LINKS, Source
 from pipeline.normalize.times import epoch, instant
 from schemas.event import Event
 
@@ -68,6 +69,18 @@ class Entry(msgspec.Struct, gc=False):
 
 _decode = msgspec.json.Decoder(Entry)
 _fields = msgspec.json.Decoder(dict[str, Any])
+
+
+SOURCE: Final = Source(
+    name=FORMAT,
+    title="GitHub audit log",
+    group="Cloud audit",
+    documents=(),
+    enable="",
+    links={link: "TODO" for link in LINKS},
+    mark=rb'"action"\s*:\s*"[a-z0-9_]+\.[a-z0-9_.]+"',
+    issuing=rb'"(?:personal_access_token|oauth_access|oauth_authorization|org_credential_authorization|public_key)\.',
+)
 
 
 def recognizes(found: dict[str, Any]) -> bool:

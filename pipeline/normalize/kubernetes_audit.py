@@ -20,6 +20,7 @@ from pipeline.normalize.delegation import delegation
 from pipeline.normalize.documents import few, identify, mapping, sequence, string, text_of, too_deep, typed
 from pipeline.normalize.mask import label
 from pipeline.normalize.mentions import mentions
+from pipeline.normalize.source import LINKS, Source
 from pipeline.normalize.times import expiry, instant
 from schemas.event import Event
 
@@ -95,6 +96,18 @@ class Envelope(msgspec.Struct, gc=False):
 _decode = msgspec.json.Decoder(Audit)
 _envelope = msgspec.json.Decoder(Envelope)
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+SOURCE: Final = Source(
+    name=FORMAT,
+    title="Kubernetes audit",
+    group="Cloud audit",
+    documents=(),
+    enable="",
+    links={link: "TODO" for link in LINKS},
+    mark=rb'"audit\.k8s\.io/',
+    issuing=rb'"subresource\\*"\s*:\s*\\*"token',
+)
 
 
 def recognizes(found: dict[str, Any]) -> bool:

@@ -15,14 +15,25 @@ from pipeline.normalize.documents import document, few, mapping, sequence, strin
 from pipeline.normalize.mask import preview
 from pipeline.normalize.origin import tokens
 from pipeline.normalize.otel_attributes import USER, content, parsed, role_of
+from pipeline.normalize.source import LINKS, Source
 from pipeline.normalize.times import instant
 from schemas.event import Event
 
 FORMAT: Final = "langfuse"
-IGNORES: Final = "a trace without input and without observations that act"
 _MODEL = ("GENERATION", "EMBEDDING")
 _AGENT = ("AGENT", "CHAIN", "RETRIEVER", "EVALUATOR", "GUARDRAIL")
 _KEPT = ("model", "level", "version", "environment", "release", "promptName", "promptVersion")
+
+
+SOURCE: Final = Source(
+    name=FORMAT,
+    title="Langfuse traces",
+    group="Prompts and tool calls",
+    documents=(),
+    enable="",
+    links={link: "TODO" for link in LINKS},
+    ignores="a trace without input and without observations that act",
+)
 
 
 def recognizes(found: dict[str, Any]) -> bool:

@@ -18,13 +18,26 @@ from pipeline.normalize.documents import content_id, document, mapping, sequence
 from pipeline.normalize.mask import preview
 from pipeline.normalize.origin import tokens
 from pipeline.normalize.otel_attributes import content
+from pipeline.normalize.source import LINKS, Source
 from pipeline.normalize.times import epoch, instant
 from schemas.event import Event
 
 FORMAT: Final = "mcp"
-IGNORES: Final = "a protocol message that neither calls, lists nor answers a tool"
 _KEPT = ("direction", "protocolVersion", "transport")
 _TIMES = ("timestamp", "time", "ts", "@timestamp")
+
+
+SOURCE: Final = Source(
+    name=FORMAT,
+    title="Model Context Protocol messages",
+    group="Prompts and tool calls",
+    documents=(),
+    enable="",
+    links={link: "TODO" for link in LINKS},
+    ignores="a protocol message that neither calls, lists nor answers a tool",
+    mark=rb'"jsonrpc"',
+    topic="tool-calls",
+)
 
 
 def recognizes(found: dict[str, Any]) -> bool:

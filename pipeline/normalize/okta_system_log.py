@@ -21,6 +21,7 @@ from pipeline.normalize.delegation import chain_of, delegation
 from pipeline.normalize.documents import few, identify, mapping, string, text_of, too_deep, typed
 from pipeline.normalize.mask import without
 from pipeline.normalize.mentions import mentions
+from pipeline.normalize.source import Source, fields
 from pipeline.normalize.times import expiry, instant
 from schemas.event import REVOKES, SIGNS_ON, Event
 
@@ -125,6 +126,43 @@ class Envelope(msgspec.Struct, gc=False):
 
 _decode = msgspec.json.Decoder(Entry)
 _envelope = msgspec.json.Decoder(Envelope)
+
+
+SOURCE: Final = Source(
+    name=FORMAT,
+    title="Okta System Log",
+    group="Token issuance",
+    documents=("Okta: System Log API (LogEvent)", "Okta: Event types", "Okta: Cross App Access (ID-JAG)"),
+    enable="The System Log is always on; it is kept for 90 days. Have it sent by an event hook, by log streaming to "
+    "Amazon EventBridge (both envelopes are unwrapped), or fetch `/api/v1/logs` and send the pages.",
+    links={
+        "actor": "`actor.alternateId` of people (the login that other logs know), `actor.id` of all others",
+        "human": "the actor, or of a grant to somebody else the `target[]` of type User",
+        "session": "`authenticationContext.externalSessionId`; `rootSessionId` is its parent",
+        "credential": "`transaction.detail.requestApiTokenId` (`okta:…`)",
+        "issued": "of the token among `target[]`: `detailEntry.hash`, else `id` (`okta:…`)",
+        "request": "`transaction.id`",
+        "policy": "policy and rule among `target[]`",
+        "address": "`client.ipAddress`",
+    },
+    needs={
+        "credential": "calls made with an API token; people in the web console have a session only",
+        "issued": "`app.oauth2…token.grant.*` and `system.api_token.*`; a grant that failed names no token",
+        "policy": "`policy.evaluate_sign_on` and the like; other events name policies as their objects only",
+    },
+    never={"trace": "Okta does not log trace contexts", "tool_call": "Okta does not see tools"},
+    lost=("which token paid for a grant: an exchange names who, not with what",),
+    ends="Revoked by `system.api_token.revoke`, and by `app.oauth2…token.revoke` that names the token with its hash. "
+    "Grants state their expiry. Revocations of all tokens of a user or a client name none.",
+    known=fields(
+        Entry,
+        "version severity client.geographicalContext request displayMessage authenticationContext.authenticationStep"
+        " authenticationContext.credentialProvider authenticationContext.interface authenticationContext.issuer"
+        " transaction.type securityContext debugContext.debugData",
+    ),
+    mark=rb'"(?:legacyEventType|debugContext|externalSessionId)"|"com\.okta\.event_hook"|aws\.partner/okta\.com',
+    issuing=rb'"(?:app\.oauth2\.(?:as\.)?(?:token\.|authorize)|system\.api_token\.|user\.session\.(?:start|end)")',
+)
 
 
 def recognizes(found: dict[str, Any]) -> bool:

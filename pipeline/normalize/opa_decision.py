@@ -17,6 +17,7 @@ from pipeline.normalize.context import Context
 from pipeline.normalize.delegation import chain_of, delegation
 from pipeline.normalize.documents import identify, mapping, sequence, string, text_of, typed
 from pipeline.normalize.mask import without
+from pipeline.normalize.source import LINKS, Source
 from pipeline.normalize.times import instant
 from schemas.event import Event
 
@@ -54,6 +55,17 @@ class Decision(msgspec.Struct, gc=False):
 
 
 _decode = msgspec.json.Decoder(Decision)
+
+
+SOURCE: Final = Source(
+    name=FORMAT,
+    title="Open Policy Agent decision log",
+    group="Policy decisions",
+    documents=(),
+    enable="",
+    links={link: "TODO" for link in LINKS},
+    mark=rb'"decision_id"\s*:',
+)
 
 
 def recognizes(found: dict[str, Any]) -> bool:

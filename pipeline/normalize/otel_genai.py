@@ -20,11 +20,11 @@ from pipeline.normalize.mask import preview
 from pipeline.normalize.origin import tokens
 from pipeline.normalize.otel_attributes import USER, Attributes, kept, messages, parsed, plain
 from pipeline.normalize.otel_logs import log_event
+from pipeline.normalize.source import LINKS, Source
 from pipeline.normalize.times import epoch
 from schemas.event import Event
 
 FORMAT: Final = "otel.genai"
-IGNORES: Final = "a span or log record that is neither an agent's, a model's nor a tool's"
 _OPENINFERENCE = {
     "TOOL": "execute_tool", "LLM": "chat", "AGENT": "invoke_agent", "RETRIEVER": "retrieval", "EMBEDDING": "embeddings",
     "GUARDRAIL": "guardrail", "CHAIN": "chain",
@@ -35,6 +35,17 @@ _ASKED = ("chat", "generate_content", "text_completion", "invoke_agent", "invoke
 #: Bytes that the spans of one envelope may come to once each carries its resource.
 _UNFOLDED = 256 * 1024 * 1024
 _TRACE_ID, _SPAN_ID = re.compile(r"(?!0{32})[0-9a-fA-F]{32}"), re.compile(r"(?!0{16})[0-9a-fA-F]{16}")
+
+
+SOURCE: Final = Source(
+    name=FORMAT,
+    title="OpenTelemetry GenAI, OpenInference, OpenLLMetry",
+    group="Prompts and tool calls",
+    documents=(),
+    enable="",
+    links={link: "TODO" for link in LINKS},
+    ignores="a span or log record that is neither an agent's, a model's nor a tool's",
+)
 
 
 def recognizes(found: dict[str, Any]) -> bool:

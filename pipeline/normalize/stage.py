@@ -10,7 +10,7 @@ import msgspec
 from pipeline.kit.failures import Invalid, Permanent
 from pipeline.normalize.context import Context
 from pipeline.normalize.documents import check, document, elements, few
-from pipeline.normalize.formats import FORMATS, Format, detect
+from pipeline.normalize.formats import FORMATS, KNOWN, Format, detect
 from pipeline.normalize.mask import harmless, mask_bytes
 from pipeline.normalize.mentions import by_resources
 from pipeline.normalize.tidy import LONG_RECORD, tidy
@@ -63,17 +63,20 @@ def _one(record: Record, form: Format, value: bytes, context: Context) -> Normal
     # the stream. It has a stage of its own, so that it is counted and seen.
     except Exception as error:  # noqa: BLE001
         return Normalized(None, [], _rejected(record, value, error, context))
+    strange = KNOWN[form.name].strange(value) if result and form.name in KNOWN else None
     record_id = hashlib.blake2b(value, digest_size=16).hexdigest()
     # The fields that no normalizer masks by itself can only hold secrets, or be long, if the record does.
     suspicious = context.masking or len(value) > LONG_RECORD
     for event in result:
         event.record_id = record_id
         by_resources(event, context)
+        if strange:
+            event.attributes = {**strange, **event.attributes}
         if suspicious:
             tidy(event, context)
     time = result[0].time if result else context.now
     raw = RawRecord(record_id, form.name, record.topic, record.partition, record.offset, time, masked)
-    return Normalized(raw, result, None, "" if result else form.ignores)
+    return Normalized(raw, result, None, "" if result else form.source.ignores)
 
 
 def _rejected(record: Record, value: bytes, error: Exception, context: Context) -> Rejected:

@@ -20,6 +20,7 @@ from pipeline.normalize.context import Context
 from pipeline.normalize.documents import identify, mapping, sequence, string, text_of, typed
 from pipeline.normalize.mask import label
 from pipeline.normalize.mentions import mentions
+from pipeline.normalize.source import LINKS, Source
 from pipeline.normalize.times import expiry, instant
 from schemas.event import RENEWS, REVOKES, Event
 
@@ -117,6 +118,18 @@ class Entry(msgspec.Struct, gc=False):
 
 
 _decode = msgspec.json.Decoder(Entry)
+
+
+SOURCE: Final = Source(
+    name=FORMAT,
+    title="HashiCorp Vault audit",
+    group="Token issuance",
+    documents=(),
+    enable="",
+    links={link: "TODO" for link in LINKS},
+    mark=rb'"type"\s*:\s*"(?:request|response)".*"mount_(?:type|point|accessor|class)"',
+    issuing=rb'"path"\s*:\s*"(?:auth/(?:[\w-]+/)+login|auth/token/create|[\w/-]+/(?:creds|sts)/)',
+)
 
 
 def recognizes(found: dict[str, Any]) -> bool:

@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.normalize.context import Context
 from pipeline.normalize.stage import process
+from pipeline.run import source_pages
 from schemas.event import RENEWS, RESTORES, REVOKES
 from schemas.rejected import Record
 
@@ -30,6 +31,12 @@ def events(document, name=""):
     results = process(Record(document if isinstance(document, bytes) else json.dumps(document).encode(), name), CONTEXT)
     assert [one.rejected for one in results] == [None] * len(results)
     return [event for one in results for event in one.events]
+
+
+def example(name):
+    """The records of a format's example."""
+    found = json.loads(source_pages.record(name))
+    return found if isinstance(found, list) else [found]
 
 
 def turns(document):

@@ -19,7 +19,7 @@ from tests.normalize import test_kubernetes_audit as kubernetes
 from tests.normalize import test_okta_system_log as okta
 from tests.normalize import test_policy_decisions as decisions
 from tests.normalize import test_vault_audit as vault
-from tests.normalize.common import CONTEXT, NOW, events
+from tests.normalize.common import CONTEXT, NOW, events, example
 from tests.normalize.test_agents import TOOL, line, span
 from tests.normalize.test_aws_cloudtrail import ASSUME, CALL
 
@@ -50,6 +50,9 @@ REAL = {
     "azure.monitor": [azure.ACTIVITY, azure.SIGN_IN, azure.ADDED, azure.AGENT, azure.BLOB],
     "canonical": [{"kind": "tool_call", "time": "2026-01-31T09:00:00Z", "tool_call": "c", "arguments": {"a": [1]}}],
 }  # fmt: skip
+
+for known in FORMATS:
+    REAL[known] = [*REAL.get(known, []), *example(known)]
 
 
 def holds(value, name):
@@ -146,7 +149,7 @@ def test_a_bug_costs_one_record_and_has_a_stage_of_its_own(monkeypatch):
         raise ZeroDivisionError("oops")
 
     form = FORMATS["aws.cloudtrail"]
-    replaced = type(form)(form.name, form.recognizes, form.split, broken)
+    replaced = type(form)(form.source, form.recognizes, form.split, broken, form.conceals)
     monkeypatch.setitem(FORMATS, "aws.cloudtrail", replaced)
     (one,) = process(Record(json.dumps(CALL).encode(), "aws.cloudtrail"), CONTEXT)
     assert (one.rejected.stage, one.rejected.reason) == (stage.BUG, "bug: ZeroDivisionError: oops")
