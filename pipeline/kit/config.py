@@ -93,6 +93,9 @@ class Settings(BaseSettings):
 
     #: Bytes of a prompt, answer, result or argument that are kept in the timeline (the record keeps more).
     text_limit: int = Field(2048, ge=0)
+    #: How much of what was said is kept: `full` (without secrets), `masked` (without personal data too) or `hash`; for
+    #: some formats another way: `full; claude-code=hash; aws.*=masked`.
+    content: str = "full"
     #: Largest message taken; larger ones become dead letters.
     message_limit: int = Field(16 * 1024 * 1024, ge=1024)
     #: Key of the hashes that stand for secrets and values; empty = made once and kept in `data_dir`.

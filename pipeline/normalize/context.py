@@ -22,13 +22,15 @@ class Context:
     message_limit: int = 16 * 1024 * 1024
     #: Microseconds since 1970; None asks the clock.
     fixed_now: int | None = None
+    #: How much of what was said is kept (`pipeline.normalize.content.Modes`).
+    content: str = "full"
     #: Whether texts are searched for secrets; not those of a record that was searched as a whole and holds none.
     masking: bool = True
 
     @classmethod
     def of(cls, settings: Settings) -> Context:
         """The context that settings describe."""
-        return cls(settings.hashing_key[:64], settings.text_limit, settings.message_limit)
+        return cls(settings.hashing_key[:64], settings.text_limit, settings.message_limit, content=settings.content)
 
     @cached_property
     def harmless(self) -> Context:

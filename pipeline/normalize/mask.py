@@ -1,72 +1,88 @@
 """Secrets in texts and raw records become keyed hashes: the same secret stays recognisable, its value is gone.
 
-The shapes that everybody knows. (A full detector library is the sources issue; its place is here.) RE2 takes time that
-is linear in its input, whatever the input: these expressions run on hostile text.
+What they look like is said in `secrets.py`. A record is first searched as bytes for hints of all kinds at once, in one
+pass: few have any, and this runs on every record.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import re2
 
 from pipeline.normalize.context import Context
+from pipeline.normalize.secrets import HINT, NAMES, RECORD_HINT, SHAPES
 
-#: (kind, expression whose group is the secret). No group may take in a bare quote or half of a backslash escape: raw
-#: records are JSON, and must stay so.
-_KINDS: tuple[tuple[str, str], ...] = (
-    (
-        "aws-secret",
-        r"(?i:secret_?access_?key|session_?token|amz-security-token)"
-        r"""(?:\\*["'])?\s*[:=]\s*(?:\\*["'])?((?:[A-Za-z0-9/+=_%-]|\\+/){16,})""",
-    ),
-    ("jwt", r"(eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*)"),
-    ("private-key", r"-----BEGIN [A-Z ]*PRIVATE KEY-----((?:[A-Za-z0-9+/=\s:,]|-[A-Za-z0-9]|\\+[nrt/])+)"),
-    ("github-token", r"((?:gh[posur]_|github_pat_)[A-Za-z0-9_]{20,})"),
-    ("slack-token", r"(xox[abeoprs]-[A-Za-z0-9-]{10,})"),
-    ("api-key", r"\b(sk-[A-Za-z0-9_-]{20,})"),
-    ("vault-token", r"\b(hv[bsr]\.[A-Za-z0-9_-]{20,})"),
-    ("azure-sas", r"[?&]sig=([A-Za-z0-9%+/=_-]{16,})"),
-    ("bearer", r"[Bb]earer ([A-Za-z0-9._~+/=-]{16,})"),
-    ("url-password", r"""\b[a-zA-Z][a-zA-Z0-9+.-]*:(?:\\*/){2}[^\s/:@"'<>\\]*:([^\s/@"'<>\\]{3,})@"""),
-)
-#: What every one of them contains. RE2 looks for all in one pass, and few records have any: this runs on every record.
-_HINT = (
-    r"(?i:secret_?access|session_?token|amz-security-token)"
-    r"""|eyJ|PRIVATE KEY|gh[posur]_|github_pat_|xox|sk-|hv[bsr]\.|sig=|earer """
-    r"""|(?:\\*/){2}[^\s/:@"'<>\\]*:[^\s/@"'<>\\]+@"""
-)
-_TEXT_HINT, _BYTES_HINT = re2.compile(_HINT), re2.compile(_HINT.encode())
-#: An escape can spell any character, and hide what a hint looks for.
-_SUSPICIOUS = re2.compile(_HINT.encode() + rb"|\\u")
-_TEXT = [(kind, re2.compile(shape)) for kind, shape in _KINDS]
-_BYTES = [(kind, re2.compile(shape.encode())) for kind, shape in _KINDS]
+_text_hint = re2.compile(HINT).search
+_record_hint = re2.compile(RECORD_HINT.encode()).search
+#: What stands in a field that must not be taken for a secret: a hash that a vendor made, and one of ours.
+_HASHED = ("hmac-sha256:", "<secret:", "sha256:")
+#: Characters of a text that is a secret by the name of its field.
+_SHORTEST = 6
+_SEPARATORS = str.maketrans("", "", "_- .")
 
 
 def harmless(value: bytes) -> bool:
     """Whether no text in a JSON document can hold a secret, so that none has to be searched."""
-    return not _SUSPICIOUS.search(value)
+    return _record_hint(value) is None
 
 
 def mask_text(text: str, context: Context) -> str:
     """The text with every known secret replaced by its kind and keyed hash."""
-    if not context.masking or not _TEXT_HINT.search(text):
+    if not context.masking or not _text_hint(text):
         return text
-    for kind, shape in _TEXT:
-        text = str(shape.sub(lambda match, kind=kind: _masked(match, kind, context), text))
+    for shape in SHAPES:
+        text = str(shape.found.sub(lambda match, kind=shape.kind: _masked(match, kind, context), text))
     return text
 
 
+def mask_field(name: str, text: str, context: Context) -> str:
+    """The same of a text that has a name, which may say that all of it is a secret."""
+    if not context.masking:
+        return text
+    kind = NAMES.get(name.lower().translate(_SEPARATORS)) if len(name) < _LONGEST_NAME else None
+    if kind is not None and len(text) >= _SHORTEST and not text.startswith(_HASHED):
+        return label(kind, text.encode("utf-8", "replace"), context)
+    return mask_text(text, context)
+
+
+_LONGEST_NAME = 40
+
+
 def mask_bytes(value: bytes, context: Context) -> bytes:
-    """The same for a raw record; JSON stays JSON. Without secrets the very same object is returned."""
-    if not context.masking or not _BYTES_HINT.search(value):
+    """The same for a raw record, JSON or not. Without secrets the very same object is returned."""
+    if not context.masking or harmless(value):
         return value
-    masked = value
-    for kind, shape in _BYTES:
-        masked = bytes(shape.sub(lambda match, kind=kind: _masked_bytes(match, kind, context), masked))
-    return value if masked == value else masked
+    try:
+        return changed(value, lambda name, text: mask_field(name, text, context))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        plain = value.decode("latin-1")
+        masked = mask_text(plain, context)
+        return value if masked == plain else masked.encode("latin-1")
+
+
+def changed(value: bytes, change: Callable[[str, str], str]) -> bytes:
+    """A JSON document in which each text, keys among them, is changed; the very same object if nothing changes.
+
+    `change` is given the name under which a text stands (empty: it is itself a name, or has none) and the text. Raises
+    what decoding raises if it is none.
+    """
+    found = msgspec.json.decode(value)
+    result = _walk(found, "", change)
+    return value if result == found else msgspec.json.encode(result)
+
+
+def _walk(found: Any, name: str, change: Callable[[str, str], str]) -> Any:
+    if isinstance(found, str):
+        return change(name, found)
+    if isinstance(found, list):
+        return [_walk(inner, name, change) for inner in found]
+    if isinstance(found, dict):
+        return {change("", key): _walk(inner, key, change) for key, inner in found.items()}
+    return found
 
 
 def preview(text: str, context: Context) -> str:
@@ -77,15 +93,13 @@ def preview(text: str, context: Context) -> str:
 
 
 def _masked(match: re2._Match[str], kind: str, context: Context) -> str:
-    whole, secret = str(match[0]), str(match[1])
-    at = match.start(1) - match.start(0)
+    whole = str(match[0])
+    group = next((number for number in range(1, match.re.groups + 1) if match[number]), 0)
+    secret = str(match[group]).lstrip(" \n\t\"'=:").rstrip(" \n\t\"'")
+    if not secret or secret.startswith(_HASHED):
+        return whole
+    at = whole.index(secret, match.start(group) - match.start(0))
     return whole[:at] + label(kind, secret.encode("utf-8", "replace"), context) + whole[at + len(secret) :]
-
-
-def _masked_bytes(match: re2._Match[bytes], kind: str, context: Context) -> bytes:
-    whole, secret = bytes(match[0]), bytes(match[1])
-    at = match.start(1) - match.start(0)
-    return whole[:at] + label(kind, secret, context).encode() + whole[at + len(secret) :]
 
 
 def without(value: bytes, names: frozenset[str], context: Context) -> bytes:

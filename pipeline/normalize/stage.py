@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import traceback
+from functools import lru_cache
 
 import msgspec
 
+from pipeline.kit.config import Settings
 from pipeline.kit.failures import Invalid, Permanent
+from pipeline.normalize.content import Modes, reduce, reduced
 from pipeline.normalize.context import Context
 from pipeline.normalize.documents import check, document, elements, few
 from pipeline.normalize.formats import FORMATS, KNOWN, Format, detect
@@ -34,31 +38,39 @@ class Normalized(msgspec.Struct):
 
 
 def process(record: Record, context: Context) -> list[Normalized]:
-    """Split an envelope and normalize each record of it; one bad record costs the others nothing."""
+    """Split an envelope and normalize each record of it; one bad record costs the others nothing.
+
+    Secrets go first: nothing below sees one, and what is hashed or fingerprinted is the same whether a sender masked
+    them or not.
+    """
+    if harmless(record.value):
+        context = context.harmless
+    value = mask_bytes(record.value, context)
     try:
-        form, values = _split(record, context)
+        form, values = _split(record.format, value, context)
     except Exception as error:  # noqa: BLE001  (see _one)
-        return [Normalized(None, [], _rejected(record, record.value, error, context))]
+        return [Normalized(None, [], _rejected(record, value, error, context))]
     return [_one(record, form, value, context) for value in values]
 
 
-def _split(record: Record, context: Context) -> tuple[Format, list[bytes]]:
-    check(record.value, context)
-    name = record.format or detect(document(record.value))
+def _split(stated: str, value: bytes, context: Context) -> tuple[Format, list[bytes]]:
+    check(value, context)
+    name = stated or detect(document(value))
     if name not in FORMATS:
         raise Invalid("format", "one of " + ", ".join(FORMATS), name)
     form = FORMATS[name]
-    if record.value.lstrip()[:1] == b"[":
-        return form, few("value", [part for one in few("value", elements(record.value)) for part in form.split(one)])
-    return form, few("value", form.split(record.value))
+    if value.lstrip()[:1] == b"[":
+        return form, few("value", [part for one in few("value", elements(value)) for part in form.split(one)])
+    return form, few("value", form.split(value))
 
 
 def _one(record: Record, form: Format, value: bytes, context: Context) -> Normalized:
-    if harmless(value):
+    if context.masking and harmless(value):
         context = context.harmless
+    mode = modes(context.content).of(form.name)
     try:
         result = form.normalize(value, context)
-        masked = mask_bytes(form.conceals(value, context), context)
+        kept = reduced(mask_bytes(form.conceals(value, context), context), mode, context)
     # The only place that catches everything: input is hostile, and a bug in one normalizer must cost one record, not
     # the stream. It has a stage of its own, so that it is counted and seen.
     except Exception as error:  # noqa: BLE001
@@ -74,16 +86,35 @@ def _one(record: Record, form: Format, value: bytes, context: Context) -> Normal
             event.attributes = {**strange, **event.attributes}
         if suspicious:
             tidy(event, context)
+        if mode != "full":
+            reduce(event, mode, context)
     time = result[0].time if result else context.now
-    raw = RawRecord(record_id, form.name, record.topic, record.partition, record.offset, time, masked)
+    raw = RawRecord(record_id, form.name, record.topic, record.partition, record.offset, time, kept)
     return Normalized(raw, result, None, "" if result else form.source.ignores)
+
+
+def context_of(settings: Settings) -> Context:
+    """The context that settings describe. Raises Invalid for one that cannot be understood."""
+    context = Context.of(settings)
+    modes(context.content)
+    return context
+
+
+@lru_cache(maxsize=8)
+def modes(stated: str) -> Modes:
+    """How much each format keeps. Raises Invalid for a setting that cannot be understood."""
+    return Modes(stated, list(FORMATS))
 
 
 def _rejected(record: Record, value: bytes, error: Exception, context: Context) -> Rejected:
     if isinstance(error, Permanent):
         return reject(record, value, STAGE, str(error), context)
-    where = f"{record.topic}/{record.partition}/{record.offset}"
-    log.error("bug in normalizing %s", where, exc_info=error)
+    # Not the exception's message: it may hold content, and logs are read by others.
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    log.error(
+        "bug in normalizing %s/%s/%s: %s at %s:%s",
+        record.topic, record.partition, record.offset, type(error).__name__, where.filename, where.lineno,
+    )  # fmt: skip
     return reject(record, value, BUG, f"bug: {type(error).__name__}: {error}", context)
 
 

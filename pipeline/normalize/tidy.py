@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 
 from pipeline.normalize.context import Context
-from pipeline.normalize.mask import mask_text
+from pipeline.normalize.mask import mask_field, mask_text
 from schemas.event import Event
 
 #: Bytes of a record that may hold a field longer than LONGEST characters.
@@ -42,7 +42,10 @@ def tidy(event: Event, context: Context) -> None:
             setattr(event, name, _short(value, context))
     event.event_id = _short(event.event_id, context)
     event.resources = [_short(resource, context) for resource in event.resources]
-    event.attributes = {_short(name, context): _short(value, context) for name, value in event.attributes.items()}
+    event.attributes = {
+        _short(name, context): _cut(mask_field(name.rpartition(".")[2], value, context))
+        for name, value in event.attributes.items()
+    }
 
 
 def _short(text: str, context: Context) -> str:

@@ -19,8 +19,7 @@ from pipeline.correlate.engine import Engine
 from pipeline.correlate.route import route
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Invalid
-from pipeline.normalize.context import Context
-from pipeline.normalize.stage import process
+from pipeline.normalize.stage import context_of, process
 from pipeline.score.drift import Drift, Scored
 from pipeline.sources import files
 from pipeline.sources.streams import Progress
@@ -68,7 +67,7 @@ class Replay:
     """Runs, one after the other, through the stages of the pipeline."""
 
     def __init__(self, settings: Settings, drift: Drift) -> None:
-        self._context = Context.of(settings)
+        self._context = context_of(settings)
         self._engine = Engine(settings.grace, settings.late_window, settings.late_limit)
         self._drift = drift
         self._time = BEGIN

@@ -27,7 +27,7 @@ from pipeline.kit.broker import ApacheKafka, EmbeddedBroker
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Invalid, Transient
 from pipeline.kit.topics import PUBLIC, catalogue, full_name
-from pipeline.normalize.context import Context
+from pipeline.normalize.stage import context_of
 from pipeline.run import proof
 from pipeline.run.disturb import (
     CREW,
@@ -148,7 +148,7 @@ class Chaos:
         sequence = arrivals(story, order.seed)
         outcome.records, outcome.sent = len(story), len(sequence)
         settings = self._settings_of(home)
-        wanted = proof.expected(sequence, Context.of(settings))
+        wanted = proof.expected(sequence, context_of(settings))
         outcome.events = len(wanted.events)
         with self._timed("undisturbed"):
             undisturbed = self._undisturbed(settings, home, sequence)

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from pipeline.correlate.route import route
 from pipeline.correlate.watermark import ENDED
 from pipeline.kit.config import Settings
-from pipeline.normalize.context import Context
-from pipeline.normalize.stage import Normalized, process
+from pipeline.normalize.stage import Normalized, context_of, process
 from pipeline.run.evidence import Deed, Evidence
 from pipeline.run.stages import BATCH, DISORDER, LAG, Scoring, correlator, recalled, steps_of
 from pipeline.store import Store
@@ -59,7 +58,7 @@ class Investigation:
 
     def __init__(self, settings: Settings, store: Store) -> None:
         self._store = store
-        self._context = Context.of(settings)
+        self._context = context_of(settings)
         self._engine = correlator(settings)
         self._scoring = Scoring(settings)
         self.summary = Summary()

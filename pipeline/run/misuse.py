@@ -10,8 +10,7 @@ from typing import NamedTuple, TypeVar
 from pipeline.correlate.engine import Engine
 from pipeline.correlate.route import route
 from pipeline.kit.config import Settings
-from pipeline.normalize.context import Context
-from pipeline.normalize.stage import process
+from pipeline.normalize.stage import context_of, process
 from pipeline.score.misuse import Misuse
 from pipeline.simulate.truth import Told, Truth
 from schemas.batch import Item
@@ -37,7 +36,7 @@ class Watched(NamedTuple):
 
 def watch(told: Iterable[Told], stage: Misuse, settings: Settings) -> Iterator[Watched]:
     """Records in the order of time; findings come as soon as a stream would give them, give or take a batch."""
-    context = Context.of(settings)
+    context = context_of(settings)
     engine = Engine(settings.grace, WINDOW, settings.late_limit)
     items: list[Item] = []
     truths: list[tuple[int, Truth]] = []

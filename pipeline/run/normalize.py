@@ -24,8 +24,7 @@ from pipeline.kit.metrics import Metrics
 from pipeline.kit.outbox import Outbox
 from pipeline.kit.pace import Pace
 from pipeline.kit.topics import PUBLIC, full_name, partition_of
-from pipeline.normalize.context import Context
-from pipeline.normalize.stage import BUG, Normalized, process
+from pipeline.normalize.stage import BUG, Normalized, context_of, process
 from pipeline.run.ending import Ending
 from schemas.batch import Batch, DeadLetters, Mark, Own, Records
 from schemas.rejected import Record, Rejected
@@ -75,7 +74,7 @@ class NormalizeRole:
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self._settings = settings
         self._metrics = metrics
-        self._context = Context.of(settings)
+        self._context = context_of(settings)
         self._producer = Producer(producer_config(settings))
         self._consumer = Consumer(consumer_config(settings, "whodid-normalize"))
         self._outbox: Outbox[Any] = Outbox(self._send)

@@ -14,8 +14,7 @@ from pipeline.correlate.route import route
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Invalid
 from pipeline.kit.state import PartitionState
-from pipeline.normalize.context import Context
-from pipeline.normalize.stage import process
+from pipeline.normalize.stage import context_of, process
 from pipeline.run.misuse import WINDOW
 from pipeline.run.rivals import RIVALS
 from pipeline.score.act import Act
@@ -41,7 +40,7 @@ def labels(file: Path) -> dict[str, str]:
 
 def entries_of(file: Path, settings: Settings, advance: Progress = lambda _: None) -> list[PackedEntry]:
     """The timeline of a file, in the order of time."""
-    context = Context.of(settings)
+    context = context_of(settings)
     engine = Engine(settings.grace, WINDOW, settings.late_limit)
     records: Iterable[Record] = files.read([file], progress=advance)
     events = [event for record in records for normalized in process(record, context) for event in normalized.events]

@@ -1,15 +1,20 @@
 """Secrets are masked before anything is kept; fingerprints are made before that."""
 
 import base64
+import importlib
 import json
+import pkgutil
 
+import detect_secrets.plugins
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.kit.lexicon import PURPOSES
-from pipeline.normalize.mask import mask_bytes, mask_text, preview
+from pipeline.normalize.formats import FORMATS
+from pipeline.normalize.mask import mask_bytes, mask_field, mask_text, preview
 from pipeline.normalize.origin import arguments, tokens
+from pipeline.normalize.secrets import LEFT, TAKEN
 from pipeline.normalize.stage import process
 from schemas.prints import FLAG_BITS, WORD
 from schemas.rejected import Record
@@ -33,7 +38,44 @@ SECRETS = {
     "sas": ("https://acct.blob.core.windows.net/a?sv=1&sig={}", "c2lnbmF0dXJlc2lnbmF0dXJl%3D"),
     "bearer": ("Authorization: Bearer {}", "abcdef0123456789abcdef"),
     "url": ("postgres://app:{}@db.example.com/x", "hunter2hunter2"),
-}
+    "age": ("{}", "AGE-SECRET-KEY-1QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7LQPZRY9X8GF2TVDW0S3JN54KHCE"),
+    "putty": ("PuTTY-User-Key-File-3: ssh-ed25519{}", "AAAAIGexampleexampleexample"),
+    "github fine-grained": ("{}", "github_pat_11ABCDEFG0abcdefghij_abcdefghijklmnopqrstuvwxyz"),
+    "gitlab": ("clone with {}", "glpat-abcdefghij0123456789"),
+    "anthropic": ("{}", "sk-ant-api03-abcdefghijklmnopqrstuvwxyz"),
+    "openai session": ("{}", "sess-abcdefghijklmnopqrstuvwxyz0123"),
+    "bedrock": ("AWS_BEARER_TOKEN_BEDROCK is {}", "ABSKQmVkcm9ja0FQSUtleS1leGFtcGxlZXhhbXBsZWV4YW1wbGU="),
+    "google key": ("?key={}", "AIzaSyA0123456789abcdefghijklmnopqrstuv"),
+    "google access": ("{}", "ya29.a0AfH6SMBexampleexampleexample"),
+    "google client": ("{}", "GOCSPX-abcdefghijklmnopqrstuvwx"),
+    "okta": ("Authorization: SSWS {}", "00abcdefghijklmnopqrstuvwxyz0123456789ABCD"),
+    "azure storage": ("AccountName=a;AccountKey={};", "YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXowMTIzNDU2Nzg5YWJjZGVmZw=="),
+    "azure application": ("{}", "abc8Q~abcdefghijklmnopqrstuvwxyz01234567"),
+    "databricks": ("{}", "dapi0123456789abcdef0123456789abcdef"),
+    "pypi": ("{}", "pypi-AgEIcHlwaS5vcmcabcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnop"),
+    "npm": ("//registry.example.com/:_authToken={}", "npm_abcdefghijklmnopqrstuvwxyz0123456789"),
+    "hugging face": ("{}", "hf_abcdefghijklmnopqrstuvwxyzABCDEFGH"),
+    "digitalocean": ("{}", "dop_v1_" + "0123456789abcdef" * 4),
+    "shopify": ("{}", "shpat_" + "0123456789abcdef" * 2),
+    "stripe": ("{}", "sk_live_abcdefghijklmnopqrstuvwx"),
+    "stripe hook": ("{}", "whsec_abcdefghijklmnopqrstuvwxyz012345"),
+    "telegram": ("bot{}", "1234567890:AAabcdefghijklmnopqrstuvwxyz0123456"),
+    "discord": ("{}", "MTA1NzY5Nzg3OTcyMTk4MzAx.aVW5AA.abcdefghijklmnopqrstuvwxyz0"),
+    "slack hook": ("{}", "https://hooks.slack.com/services/T00000000/B00000000/abcdefghijklmnopqrstuvwx"),
+    "sendgrid": ("{}", "SG.abcdefghijklmnopqrstuv.abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"),
+    "mailchimp": ("{}", "0123456789abcdef0123456789abcdef-us12"),
+    "twilio": ("{}", "SK0123456789abcdef0123456789abcdef"),
+    "artifactory": ("key {}", "AKCp8abcdefghijklmnop"),
+    "basic": ("Authorization: Basic {}", "YW5hOmh1bnRlcjJodW50ZXIy"),
+    "password in a text": ("password: {}", "correcthorse"),
+    "password of a command": ("mysqldump --password={} db", "correcthorse"),
+    "api key of a command": ("tool --api-key {}", "a9b8c7d6e5f4"),
+    "environment": ("DB_PASSWORD={}", "correcthorse"),
+    "cookie": ('{{"cookie": "{}"}}', "session=abcdef0123456789"),
+}  # fmt: skip
+#: What a field says is a secret by its name, whatever it looks like.
+FIELDS = ["password", "clientSecret", "client_secret", "apiKey", "X-Api-Key", "access_token", "refreshToken", "cookie",
+          "Set-Cookie", "authorization", "privateKey", "secretAccessKey"]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", SECRETS)
@@ -44,7 +86,8 @@ def test_a_secret_is_masked_and_stays_recognisable(name):
     assert "<secret:" in masked
     again = mask_text("again: " + template.format(secret), CONTEXT)
     assert masked[masked.index("<secret:") :].split(">")[0] == again[again.index("<secret:") :].split(">")[0]
-    assert secret.encode() not in mask_bytes(template.format(secret).encode(), CONTEXT)
+    assert secret.encode() not in mask_bytes(json.dumps({"a": [template.format(secret)]}).encode(), CONTEXT)
+    assert secret.encode() not in mask_bytes(template.format(secret).encode() + b" \xff", CONTEXT)
 
 
 @pytest.mark.parametrize("name", SECRETS)
@@ -58,6 +101,66 @@ def test_a_secret_in_a_transcript_reaches_neither_event_nor_evidence(name):
     assert secret not in str(one.events)
     assert secret.encode() not in one.record.value
     json.loads(one.record.value)
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_a_field_whose_name_says_secret_is_masked_whatever_it_holds(name):
+    value = {"kind": "tool_call", "time": "2026-01-31T09:00:00Z", "tool": "t", "tool_call": "c", "phase": "start",
+             "arguments": {"outer": {name: "two words"}}, "attributes": {name: "two words"}}  # fmt: skip
+    (one,) = process(Record(json.dumps(value).encode()), CONTEXT)
+    assert "two words" not in str(one.events)
+    assert b"two words" not in one.record.value
+    assert "<secret:" in one.events[0].arguments[0].value
+
+
+@pytest.mark.parametrize("text", ["hmac-sha256:0123456789abcdef", "<secret:vault:0123456789ab>", "short"])
+def test_a_hash_that_a_vendor_made_is_left_as_it_is(text):
+    assert mask_field("client_secret", text, CONTEXT) == text
+
+
+def test_masking_what_is_masked_changes_nothing():
+    for template, secret in SECRETS.values():
+        once = mask_bytes(json.dumps({"a": template.format(secret), "password": secret}).encode(), CONTEXT)
+        assert mask_bytes(once, CONTEXT) == once
+
+
+def test_a_sender_that_masks_before_changes_no_event():
+    for template, secret in SECRETS.values():
+        value = json.dumps(line("user", template.format(secret))).encode()
+        (late,), (early,) = (process(Record(one), CONTEXT) for one in (value, mask_bytes(value, CONTEXT)))
+        assert (late.events, late.record) == (early.events, early.record)
+
+
+def test_a_dead_letter_holds_no_secret_and_neither_do_its_reason_and_the_log(caplog, monkeypatch):
+    def broken(value, _context):
+        raise ZeroDivisionError(value.decode())
+
+    form = FORMATS["aws.cloudtrail"]
+    token = "ghp_abcdefghijklmnopqrstuvwxyz0123456789"
+    (wrong,) = process(Record(json.dumps({**ASSUME, "eventTime": token}).encode()), CONTEXT)
+    assert wrong.rejected.reason.startswith("eventTime: expected a time")
+    (poison,) = process(Record(f'{{"a": "{token}", '.encode()), CONTEXT)
+    monkeypatch.setitem(FORMATS, form.name, type(form)(form.source, form.recognizes, form.split, broken, form.conceals))
+    (bug,) = process(Record(json.dumps({**ASSUME, "x": token, "y": "\u00e9"}).encode()), CONTEXT)
+    for one in (wrong, poison, bug):
+        assert token not in str(one.rejected)
+        assert "secret:github-token" in one.rejected.value.decode()
+    assert token not in caplog.text
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_each_expression_of_the_detector_is_taken_or_left_for_a_reason():
+    known = {
+        f"{module.name}.{name}.{place}"
+        for module in pkgutil.iter_modules(detect_secrets.plugins.__path__)
+        for name, found in vars(importlib.import_module(f"detect_secrets.plugins.{module.name}")).items()
+        if isinstance(found, type) and found.__module__.endswith("." + module.name)
+        and isinstance(getattr(found, "denylist", None), (list, tuple))
+        for place in range(len(found.denylist))
+    }  # fmt: skip
+    taken = {f"{found.__module__.rpartition('.')[2]}.{found.__name__}.{place}" for found, place in TAKEN}
+    assert taken | set(LEFT) == known
+    assert not taken & set(LEFT)
 
 
 def leaves(found, at=()):

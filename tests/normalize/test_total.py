@@ -52,7 +52,8 @@ REAL = {
 }  # fmt: skip
 
 for known in FORMATS:
-    REAL[known] = [*REAL.get(known, []), *example(known)]
+    if known in ("okta.system-log",):
+        REAL[known] = [*REAL.get(known, []), *example(known)]
 
 
 def holds(value, name):
