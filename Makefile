@@ -53,6 +53,9 @@ chaos: install ## Kill, stop and starve the pipeline's processes; its timeline m
 	@if command -v java > /dev/null && command -v mvn > /dev/null; then $(BIN)/whodid chaos --broker kafka $(ARGS); \
 	else echo "not done on Apache Kafka: it needs a JDK 17 and Maven"; fi
 
+fuzz: install ## A million mutated records through every normalizer, guided by coverage (ARGS="--runs 100000")
+	$(BIN)/python -m tests.fuzz $(ARGS)
+
 kafka: ## Run Apache Kafka (one KRaft node on 127.0.0.1:9092); needs Java 17 and Maven
 	docker/kafka/run
 
@@ -76,4 +79,4 @@ lock: ## Write requirements.lock anew from pyproject.toml
 clean: ## Remove what was made here
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
 
-.PHONY: help install demo test lint format bench chaos kafka pictures schemas dashboards lock clean
+.PHONY: help install demo test lint format bench chaos fuzz kafka pictures schemas dashboards lock clean

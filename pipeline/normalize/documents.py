@@ -16,17 +16,22 @@ from pipeline.normalize.context import Context
 #: message must not be much larger than the message.
 DEPTH, PARTS = 64, 100_000
 UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
-_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+#: A text that never ends is one too: were it none, each of its quotation marks would be tried to the end.
+_BRACKETS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
 _array = msgspec.json.Decoder(list[msgspec.Raw])
 _AT = re.compile(r" - at `\$\.?(.*?)`$")
 
 
 def check(value: bytes, context: Context) -> None:
-    """Refuse what must not reach a parser: too large, empty, or nested too deeply."""
+    """Refuse what must not reach a parser: too large, empty, not UTF-8, or nested too deeply."""
     if len(value) > context.message_limit:
         raise Invalid("value", f"at most {context.message_limit} bytes (WHODID_MESSAGE_LIMIT)", len(value))
     if not value or value.isspace():
         raise Invalid("value", "a JSON document", value)
+    try:
+        value.decode()
+    except UnicodeDecodeError as error:
+        raise Invalid("value", "UTF-8", f"{value[error.start : error.start + 4]!r} at byte {error.start}") from error
     if too_deep(value):
         raise Invalid("value", f"at most {DEPTH} levels of nesting")
 
