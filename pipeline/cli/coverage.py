@@ -17,7 +17,7 @@ from pipeline.store.coverage import DAYS, MOST_DAYS
 
 CSV_COLUMNS = (
     "format", "events", "unbound", "unbound_share", "first", "last", "kinds", "links", "reasons", "agent_calls",
-    "unexplained_calls",
+    "unexplained_calls", "stated", "unknown_fields",
 )  # fmt: skip
 
 
@@ -29,6 +29,7 @@ def coverage(
 ) -> None:
     """Print which sources were heard, when, how much of what, how well it is linked, and which logs are missing.
 
+    Of each source it says which links its events state, which they could and do not, and which they cannot, and why.
     CSV has the sources only.
 
     Examples:
@@ -44,11 +45,14 @@ def coverage(
 
 
 def show(found: Shape, format: Format, out: TextIO) -> None:
-    """The whole as one object, or as two tables; as CSV the sources."""
+    """The whole as one object, or as tables; as CSV the sources."""
     if format in ("json", "jsonl"):
         views.whole(found, format, out)
         return
     views.listing(found["sources"], format, out, _SOURCES, CSV_COLUMNS)
+    if format == "table" and found["sources"]:
+        out.write("What ties events to others, and what is blind:\n")
+        views.listing(found["sources"], format, out, _LINKING, ())
     if format == "table" and found["gaps"]:
         out.write("Logs that seem to be missing:\n")
         views.listing(found["gaps"], format, out, _GAPS, ())
@@ -56,6 +60,14 @@ def show(found: Shape, format: Format, out: TextIO) -> None:
 
 def _amounts(counted: Mapping[str, int]) -> str:
     return "\n".join(f"{amount:,} {name}" for name, amount in counted.items())
+
+
+def _stated(row: Shape) -> str:
+    return "\n".join(f"{one['share']:.0%} {one['link']}" for one in row["linking"] if one["state"] == "stated")
+
+
+def _blind(row: Shape, state: str) -> str:
+    return "\n".join(f"{one['link']}: {one['why']}" for one in row["linking"] if one["state"] == state)
 
 
 def _moment(text: str) -> str:
@@ -69,6 +81,12 @@ _SOURCES = (
     Column("Linked by", lambda row: _amounts(row["links"]), weight=2),
     Column("Not bound", lambda row: f"{row['unbound_share']:.1%}", whole=True),
     Column("Why", lambda row: _amounts(row["reasons"]), weight=3),
+)
+_LINKING = (
+    Column("Source", lambda row: row["format"], weight=2),
+    Column("States, of its events", _stated, weight=2),
+    Column("Could state, and does not", lambda row: _blind(row, "missing"), weight=4),
+    Column("Cannot state", lambda row: _blind(row, "never"), weight=4),
 )
 _GAPS = (
     Column("What is missing", lambda row: row["sentence"], weight=3),

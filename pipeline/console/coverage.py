@@ -3,7 +3,10 @@
 * `since`, `until`: the days that it is about; `events`: how many there are
 * `sources`, those with the most events first: `format`, `first` and `last` (of all that the store holds), `events`,
   `kinds`, `links` (method of the link that names the actor) and `reasons` (why nothing was bound), each a number of
-  events by name; `unbound` and `unbound_share`
+  events by name; `unbound` and `unbound_share`; `stated`: events that state a link, by name of the link;
+  `unknown_fields`: fields that the format does not know; `linking`: of each link its `state` (`stated`, `missing`: the
+  source could and did not, `never`: it cannot, `unknown`: nothing is known of this format), its `share` of events, and
+  `why`: what has to be so that it is stated, or why it never is
 * `gaps`, the widest first: `name` (see `GAPS`), `format` (empty: of all sources), `events` that show it `of` how many
   that could, `share`, `sentence`, and `fix`: which log would close it
 
@@ -20,6 +23,7 @@ from fastapi import APIRouter, Request
 from pipeline.console import asked
 from pipeline.console.shapes import iso
 from pipeline.correlate import bindings, links
+from pipeline.normalize.formats import FORMATS
 from pipeline.store import Store
 from pipeline.store.coverage import DAYS, MOST_DAYS, Coverage, Source, coverage
 from pipeline.store.pivots import Rows
@@ -34,9 +38,12 @@ GAPS = {
     "standing-key": "send the day on which these keys were made (`whodid send`), or replace them by ones that expire",
     "tool-call": "connect traces of these agents (OpenTelemetry GenAI, MCP, Claude Code, Langfuse)",
     "prompt": "let the agents' traces hold their prompts: docs/sources.md",
+    "schema-drift": "a vendor has added or renamed fields: what they say is kept as attributes, and is not read",
     "session": "let the agents state a session (`gen_ai.conversation.id`): docs/sources.md",
     "use": "connect the audit logs in which these credentials are used (data events of CloudTrail among them)",
 }
+#: What may be said of a link of a source.
+STATED = ("stated", "missing", "never", "unknown")
 _KINDS = {
     "prompt": "prompts", "tool_call": "tool calls", "token_issuance": "issuances of credentials",
     "cloud_audit": "calls to clouds",
@@ -49,6 +56,18 @@ _REASONS = {
     bindings.NO_SESSION: ("session", "of agents state no session"),
     links.NO_PROMPT: ("prompt", "are tool calls in whose session no prompt was seen"),
 }
+
+
+class Linking(NamedTuple):
+    """One link of one source, and what was seen of it."""
+
+    link: str
+    #: `stated`, `missing` (it could be stated), `never` (it cannot), `unknown` (the format is not one of ours).
+    state: str
+    #: Of the source's events, 0 to 1.
+    share: float
+    #: What has to be so that it is stated, or the fields that would state it; or why it never is.
+    why: str
 
 
 class Gap(NamedTuple):
@@ -106,11 +125,28 @@ def gaps(found: Coverage) -> list[Gap]:
 def _source(one: Source) -> dict[str, Any]:
     return {
         **one._asdict(),
+        "linking": [link._asdict() for link in linking(one)],
         "first": iso(one.first),
         "last": iso(one.last),
         "unbound": one.unbound,
         "unbound_share": round(one.unbound / one.events, 4) if one.events else 0.0,
     }
+
+
+def linking(one: Source) -> list[Linking]:
+    """Of each link: whether events of these days state it; if not, why, by what the format says of itself."""
+    form = FORMATS.get(one.format)
+    found = []
+    for name, amount in one.stated.items():
+        share = round(amount / one.events, 4) if one.events else 0.0
+        if amount or form is None:
+            found.append(Linking(name, "stated" if amount else "unknown", share, ""))
+        elif name in form.source.never:
+            found.append(Linking(name, "never", share, form.source.never[name]))
+        else:
+            why = form.source.needs.get(name) or form.source.links[name]
+            found.append(Linking(name, "missing", share, why))
+    return found
 
 
 def _silent(found: Coverage) -> Iterator[Gap]:
@@ -134,6 +170,10 @@ def _of(source: Source) -> Iterator[Gap]:
     for (name, words), amount in counted.items():
         of = source.kinds.get("tool_call", 0) if name == "prompt" else source.events
         yield Gap(name, source.format, amount, of, f"{amount:,} of {of:,} events of {source.format} {words}")
+    if source.unknown_fields:
+        amount, names = max(source.unknown_fields.values()), ", ".join(list(source.unknown_fields)[:3])
+        words = f"{amount:,} of {source.events:,} events of {source.format} have fields that are not known: {names}"
+        yield Gap("schema-drift", source.format, amount, source.events, words)
     if source.unexplained_calls:
         amount, of = source.unexplained_calls, source.agent_calls
         words = f"{amount:,} of {of:,} calls of agents in {source.format} have no tool call that caused them"

@@ -12,10 +12,12 @@ from typing import NamedTuple
 
 from pipeline.kit.failures import Invalid
 from pipeline.store.pivots import Rows
+from schemas.event import UNKNOWN
 
 #: Days that can be asked for.
 DAYS, MOST_DAYS = 7, 3660
-_DAY = 86_400_000_000
+#: Microseconds.
+DAY = 86_400_000_000
 _SPANS = """
 SELECT toString(format) AS source, toUnixTimestamp64Micro(min(time)), toUnixTimestamp64Micro(max(time))
 FROM entries GROUP BY format
@@ -31,6 +33,24 @@ FROM entries FINAL WHERE {_WITHIN} GROUP BY format, kind, link, unbound
 _CALLS = f"""
 SELECT toString(format) AS source, count(), countIf(tool_call_event = '')
 FROM entries FINAL WHERE {_WITHIN} AND kind = 'cloud_audit' AND actor_kind = 'agent' GROUP BY format
+"""  # noqa: S608
+#: What ties an event to others (`pipeline.normalize.source.LINKS`), and the column that holds what the event stated.
+LINKING = {
+    "actor": "stated_actor", "human": "stated_human", "session": "stated_session", "credential": "credential",
+    "issued": "issued", "request": "request", "trace": "trace", "tool_call": "stated_tool_call", "policy": "policy",
+    "address": "address",
+}  # fmt: skip
+_STATED = f"""
+SELECT toString(format) AS source, {", ".join(f"countIf(notEmpty({column}))" for column in LINKING.values())}
+FROM entries FINAL WHERE {_WITHIN} GROUP BY format
+"""  # noqa: S608  (no input in it)
+#: Fields that the format of an event does not know: those of most events, so many of a source.
+FIELDS = 20
+_STRANGE = f"""
+SELECT toString(format) AS source, name, count() AS events
+FROM entries FINAL ARRAY JOIN splitByChar('\\n', attributes['{UNKNOWN}']) AS name
+WHERE {_WITHIN} AND mapContains(attributes, '{UNKNOWN}')
+GROUP BY format, name ORDER BY source, events DESC, name LIMIT {FIELDS} BY source
 """  # noqa: S608
 #: Credentials that were issued, and those of them that were never used.
 _ISSUED = """
@@ -59,6 +79,10 @@ class Source(NamedTuple):
     #: Calls of agents to a cloud, and those without a tool call that caused them.
     agent_calls: int
     unexplained_calls: int
+    #: Events that state a link, by name of the link.
+    stated: dict[str, int]
+    #: Fields that the format does not know, and how many events have them: a vendor added or renamed them.
+    unknown_fields: dict[str, int]
 
     @property
     def unbound(self) -> int:
@@ -101,18 +125,38 @@ def coverage(store: Rows, days: int = DAYS, now: int | None = None) -> Coverage:
     now = time.time_ns() // 1000 if now is None else now
     spans = {source: (first, last) for source, first, last in store.rows(_SPANS, {})}
     until = min([now, *([max(last for _, last in spans.values())] if spans else [])])
-    given = {"since": until - days * _DAY, "until": until}
+    given = {"since": until - days * DAY, "until": until}
     heard = store.rows(_EVENTS, given)
     calls = {source: (amount, bare) for source, amount, bare in store.rows(_CALLS, given)}
-    sources = [_source(name, spans[name], heard, calls.get(name, (0, 0))) for name in spans]
+    stated = {source: dict(zip(LINKING, amounts, strict=True)) for source, *amounts in store.rows(_STATED, given)}
+    strange = unknown_fields(store, given["since"], given["until"])
+    nothing = dict.fromkeys(LINKING, 0)
+    sources = []
+    for name, (first, last) in spans.items():
+        events, kinds, links, reasons = _counted(name, heard)
+        called = calls.get(name, (0, 0))
+        told = (stated.get(name, nothing), strange.get(name, {}))
+        sources.append(Source(name, first, last, events, kinds, links, reasons, *called, *told))
     issued, unused = store.rows(_ISSUED, given)[0]
     ordered = sorted(sources, key=lambda source: (-source.events, source.format))
     return Coverage(given["since"], until, ordered, issued, unused)
 
 
-def _source(
-    name: str, span: tuple[int, int], heard: list[tuple[str, str, str, str, int]], calls: tuple[int, int]
-) -> Source:
+def unknown_fields(store: Rows, since: int, until: int) -> dict[str, dict[str, int]]:
+    """By source: fields that its format does not know, at most FIELDS, with the number of events that have them.
+
+    Times are microseconds since 1970, the first excluded.
+    """
+    found: dict[str, dict[str, int]] = {}
+    for source, name, events in store.rows(_STRANGE, {"since": since, "until": until}):
+        found.setdefault(source, {})[name] = events
+    return found
+
+
+def _counted(
+    name: str, heard: list[tuple[str, str, str, str, int]]
+) -> tuple[int, dict[str, int], dict[str, int], dict[str, int]]:
+    """Events of a source; by kind, by link, by reason."""
     kinds: Counter[str] = Counter()
     links: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
@@ -122,7 +166,7 @@ def _source(
             links[link or "none"] += amount
             if unbound:
                 reasons[unbound] += amount
-    return Source(name, *span, kinds.total(), _most(kinds), _most(links), _most(reasons), *calls)
+    return kinds.total(), _most(kinds), _most(links), _most(reasons)
 
 
 def _most(counted: Counter[str]) -> dict[str, int]:

@@ -1,6 +1,7 @@
 """What was heard, and which logs are missing: API, both readers, command."""
 
 import json
+import time
 
 import pytest
 from typer.testing import CliRunner
@@ -12,6 +13,8 @@ from pipeline.correlate import bindings, links
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Invalid
 from pipeline.store import connect
+from pipeline.store.coverage import LINKING
+from schemas.event import UNKNOWN
 from tests.store.entries import issuance
 from tests.store.test_coverage import event
 
@@ -27,6 +30,8 @@ ROWS = [
     issuance("b", "a", 20 * 86_400),
 ]
 ROWS[4].actor_kind = "agent"
+ROWS[4].event.attributes = {UNKNOWN: "riskLevel\nclient.os", "riskLevel": "HIGH", "client.os": "x"}
+ROWS[4].event.address = "192.0.2.1"
 
 
 def fill(store):
@@ -45,11 +50,39 @@ def test_gaps_say_which_log_is_missing_and_what_closes_them(browser, filled):
     assert told == {
         ("source-silent", "okta.system-log"): (0, 0), ("kind-absent", ""): (0, 0), ("use", ""): (1, 1),
         ("issuance", "aws.cloudtrail"): (2, 4), ("standing-key", "aws.cloudtrail"): (1, 4),
+        ("schema-drift", "aws.cloudtrail"): (1, 4),
         ("tool-call", "aws.cloudtrail"): (1, 1), ("prompt", "mcp"): (1, 3), ("session", "mcp"): (1, 3),
     }  # fmt: skip
     assert [gap["name"] for gap in found["gaps"]][:3] == ["kind-absent", "kind-absent", "source-silent"]
     assert {gap["name"] for gap in found["gaps"]} == {*GAPS}
     assert all(gap["fix"] and gap["sentence"] for gap in found["gaps"])
+
+
+def test_each_link_of_a_source_is_stated_or_missing_for_a_reason(browser, filled):
+    sources = {one["format"]: one for one in browser.get("/v1/coverage").json()["sources"]}
+    cloud = {link["link"]: link for link in sources["aws.cloudtrail"]["linking"]}
+    assert cloud["address"] == {"link": "address", "state": "stated", "share": 0.25, "why": ""}
+    assert cloud["trace"]["state"] == "never"
+    assert cloud["human"]["state"] == "missing"
+    for source in sources.values():
+        assert [link["link"] for link in source["linking"]] == list(LINKING)
+        assert all(bool(link["why"]) == (link["state"] in ("missing", "never")) for link in source["linking"])
+    assert sources["aws.cloudtrail"]["unknown_fields"] == {"client.os": 1, "riskLevel": 1}
+
+
+def test_of_a_format_that_is_not_ours_nothing_is_said(store, browser):
+    store.write_entries([event("strange", 20, "acme.log")])
+    (source,) = browser.get("/v1/coverage").json()["sources"]
+    assert {link["state"] for link in source["linking"]} <= {"stated", "unknown"}
+
+
+def test_the_status_page_shows_which_fields_are_not_known(store, browser):
+    made = event("now", 0, "okta.system-log")
+    made.event.time, made.event.attributes = time.time_ns() // 1000, {UNKNOWN: "riskLevel", "riskLevel": "HIGH"}
+    store.write_entries([made])
+    page = browser.get("/status").text
+    assert "Fields that no format knows" in page
+    assert "riskLevel" in page
 
 
 def test_sources_are_listed_with_times_and_shares(browser, filled):

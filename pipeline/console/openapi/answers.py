@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.console.coverage import GAPS, Gap
+from pipeline.console.coverage import GAPS, STATED, Gap, Linking
 from pipeline.console.openapi.shape import (
     FLAG,
     MAYBE_TEXT,
@@ -24,7 +24,7 @@ from pipeline.store.access import Key, Read
 from pipeline.store.aliases import Alias, Known
 from pipeline.store.casework import ABOUT, STATES, Case, Note, View
 from pipeline.store.columns import COLUMNS, EVENT_FIELDS
-from pipeline.store.coverage import Source
+from pipeline.store.coverage import LINKING, Source
 from pipeline.store.details import Related
 from pipeline.store.lineage import Issuance
 from pipeline.store.points import Points
@@ -184,7 +184,10 @@ def _casework() -> dict[str, Schema]:
 
 
 def _coverage() -> Schema:
-    source = fields(Source) | {"first": TIME, "last": TIME, "unbound": NUMBER, "unbound_share": {"type": "number"}}
+    link = record(fields(Linking) | {"link": {"enum": list(LINKING)}, "state": {"enum": list(STATED)}})
+    share = {"type": "number"}
+    source = fields(Source) | {"first": TIME, "last": TIME, "unbound": NUMBER, "unbound_share": share}
+    source |= {"linking": listed(link)}
     gap = fields(Gap) | {"name": {"enum": list(GAPS)}, "share": {"type": "number"}, "fix": TEXT}
     return record({
         "since": TIME, "until": TIME, "events": NUMBER, "sources": listed(record(source)), "gaps": listed(record(gap)),

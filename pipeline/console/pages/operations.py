@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,8 +14,9 @@ from pipeline.console.links import with_query
 from pipeline.console.pages.desk import Desk
 from pipeline.console.pages.frame import Page, missing
 from pipeline.kit.config import Settings
+from pipeline.kit.failures import Transient
 from pipeline.store import aliases, queries
-from pipeline.store.coverage import DAYS
+from pipeline.store.coverage import DAY, DAYS, unknown_fields
 from pipeline.store.pivots import MAX_LIMIT
 
 #: Dead letters of a page, and characters of one that are shown.
@@ -32,8 +34,19 @@ def status(desk: Desk, request: Request) -> Page:
     values: dict[str, Any] = {
         "troubles": state.told(report), "lag": lag, "stages": report.get("lag", {}),
         "counts": sorted(report.get("counts", {}).items()), "store": state.holdings(desk.store),
+        "drift": _drift(desk), "drift_days": DAYS,
     }  # fmt: skip
     return Page("status.html", "Status", values)
+
+
+def _drift(desk: Desk) -> list[tuple[str, str, int]]:
+    """Fields that formats do not know, in the last days by this machine's clock; none when the store is away."""
+    now = time.time_ns() // 1000
+    try:
+        found = unknown_fields(desk.store, now - DAYS * DAY, now)
+    except Transient:
+        return []
+    return [(source, field, events) for source, fields in found.items() for field, events in fields.items()]
 
 
 def covered(desk: Desk, request: Request) -> Page:
