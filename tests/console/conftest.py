@@ -26,7 +26,7 @@ def settings():
 
 
 @pytest.fixture
-def store(settings):
+def store(engine, settings):
     with connect(settings) as opened:
         yield opened
 

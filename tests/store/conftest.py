@@ -10,7 +10,7 @@ SERVER = "WHODID_TEST_CLICKHOUSE"
 
 
 @pytest.fixture(params=["chdb", "server"] if SERVER in os.environ else ["chdb"])
-def store(request):
+def store(request, engine):
     """An empty store: embedded, and on a ClickHouse server if WHODID_TEST_CLICKHOUSE=http://user:pw@host:port."""
     if request.param == "chdb":
         with connect(Settings(clickhouse="chdb://memory")) as opened:
