@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from itertools import accumulate
 from typing import Any
 
 import msgspec
@@ -17,7 +18,9 @@ from pipeline.normalize.context import Context
 DEPTH, PARTS = 64, 100_000
 UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
 #: A text that never ends is one too: were it none, each of its quotation marks would be tried to the end.
-_BRACKETS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
+_TEXTS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 _array = msgspec.json.Decoder(list[msgspec.Raw])
 _AT = re.compile(r" - at `\$\.?(.*?)`$")
 
@@ -41,16 +44,8 @@ def too_deep(value: bytes) -> bool:
     # Counting brackets costs; only a document with many of them can be deep.
     if value.count(b"[") + value.count(b"{") <= DEPTH:
         return False
-    depth = 0
-    for match in _BRACKETS.finditer(value):
-        token = match[0]
-        if token in b"[{":
-            depth += 1
-            if depth > DEPTH:
-                return True
-        elif token in b"]}":
-            depth -= 1
-    return False
+    brackets = _TEXTS.sub(b"", value).translate(None, _NO_BRACKETS)
+    return max(accumulate(map(_STEPS.__getitem__, brackets)), default=0) > DEPTH
 
 
 def document(value: bytes) -> Any:
