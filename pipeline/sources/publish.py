@@ -1,4 +1,4 @@
-"""Records become messages that the broker has acknowledged, or are counted as what they are."""
+"""Records become messages, without their secrets, that the broker has acknowledged, or are counted as what they are."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from pipeline.kit.clients import producer_config
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Transient
 from pipeline.kit.topics import full_name
+from pipeline.normalize.context import Context
+from pipeline.normalize.mask import mask_bytes
 from schemas.batch import DeadLetters
 from schemas.rejected import Record, Rejected
 
@@ -28,6 +30,7 @@ class Publisher:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._context = Context.of(settings)
         self._producer = Producer({**producer_config(settings), "message.timeout.ms": int(PATIENCE * 1000)})
         self._failed: list[str] = []
         #: Records that came back because the broker allows less than the settings say.
@@ -38,6 +41,7 @@ class Publisher:
     def send(self, record: Record, topic: str) -> None:
         """Hand one record to the client; too large ones become dead letters. Raises Transient if the broker is away."""
         self._bury()
+        record = msgspec.structs.replace(record, value=mask_bytes(record.value, self._context))
         limit = self._settings.message_limit
         if len(record.value) > limit:
             # A dead letter has to fit into a message too; the rest is where it came from.

@@ -52,12 +52,19 @@ def drained(settings):
 
 
 def tables(settings):
-    """Everything in the store, by table."""
+    """Everything in the store as text, by table."""
+    columns = """
+        SELECT table, groupArray(if(type LIKE 'AggregateFunction%', concat('finalizeAggregation(`', name, '`)'),
+                                    concat('`', name, '`')))
+        FROM system.columns WHERE database = currentDatabase() AND default_kind != 'EPHEMERAL' AND table IN
+            (SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree')
+        GROUP BY table
+    """
     with connect(settings) as store:
-        names = store.rows(
-            "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree'"
-        )
-        return {name: repr(store.rows(f"SELECT * FROM {name}")) for (name,) in names}
+        return {
+            table: "\n".join(row for (row,) in store.rows(f"SELECT toString(tuple({', '.join(names)})) FROM {table}"))
+            for table, names in store.rows(columns)
+        }
 
 
 @pytest.mark.parametrize("way", ["send", "http"])
