@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from pipeline.cli.main import app
 from pipeline.console.app import create
 from pipeline.kit.config import Settings
-from pipeline.run import evidence_api
+from pipeline.run import evidence_api, source_pages
 from pipeline.store import casework, connect
 from pipeline.store.aliases import alias
 from tests import demo
@@ -67,6 +67,7 @@ def named(made, truth):
     def first(*words, field):
         return json.loads(made.run(*words, view="json"))[0][field]
 
+    made.names.update(FORMAT="okta.system-log", FILES=str(source_pages.EXAMPLES / "okta.system-log.json"))
     made.names.update(SESSION=truth.session, CREDENTIAL=truth.clue, RESPONSE="r1", DETECTION="llmjacking")
     made.names["CASE"] = first("cases", "list", field="case_id")
     made.names["IDENTITY"] = first("findings", field="actor")

@@ -29,7 +29,7 @@ OTHERS = {
 
 
 @pytest.fixture
-def logged(tmp_path):
+def logged(engine, tmp_path):
     made = story(Logged(tmp_path))
     yield made
     made.store.close()

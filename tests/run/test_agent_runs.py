@@ -23,12 +23,12 @@ def written(file, told):
 
 
 def test_a_model_is_trained_and_evaluated(tmp_path):
-    learn, test = written(tmp_path / "train.jsonl.gz", runs(30)), written(tmp_path / "test.jsonl", runs(12, seed=3))
+    learn, test = written(tmp_path / "train.jsonl.gz", runs(15)), written(tmp_path / "test.jsonl", runs(8, seed=3))
     model = str(tmp_path / "drift.json.gz")
     made = runner.invoke(app, ["train", "agent-runs", learn, "--out", model, "--summary", "json"])
     assert made.exit_code == 0, made.output
     summary = json.loads(made.stdout)
-    assert summary["data"]["train.jsonl.gz"]["hijacked"] == 90
+    assert summary["data"]["train.jsonl.gz"]["hijacked"] == 45
     told = runner.invoke(app, ["evaluate", "agent-runs", test, "--model", model, "--adaptive"])
     assert told.exit_code == 0, told.output
     report = json.loads(told.stdout)
@@ -36,7 +36,7 @@ def test_a_model_is_trained_and_evaluated(tmp_path):
     assert report["auc"] > 0.95
     assert set(report["tpr"]) == {"0.001", "0.005", "0.01", "0.05"}
     assert set(report["suites"]) == {"office"}
-    assert report["adaptive"]["base64"]["runs"] == report["runs"]["hijacked"] == 36
+    assert report["adaptive"]["base64"]["runs"] == report["runs"]["hijacked"] == 24
     assert report["adaptive"]["by_a_note"]["flagged"] is not None
 
 

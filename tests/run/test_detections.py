@@ -46,7 +46,7 @@ def test_an_organisation_with_attacks_is_measured_and_adds_up(settings):
 
 def test_baselines_are_made_without_labels_and_are_the_same_each_time(settings, tmp_path, monkeypatch):
     monkeypatch.setattr(baselines, "SEQUENCES", 40)
-    made = [baselines.trained([3, 4], 3, settings, nobody) for _ in range(2)]
+    made = [baselines.trained([3, 4], 2, settings, nobody) for _ in range(2)]
     files = [tmp_path / f"{number}.json.gz" for number in range(2)]
     for one, file in zip(made, files, strict=True):
         modelfile.write(one, file)
