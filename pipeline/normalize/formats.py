@@ -92,6 +92,16 @@ FORMATS = {
 KNOWN = {name: Known(form.source.known) for name, form in FORMATS.items() if form.source.known is not None}
 
 
+def respelled(found: object) -> tuple[str, object]:
+    """The format of a document whose fields have lost their capitals, and the document with them; Invalid if none."""
+    for name, known in KNOWN.items():
+        spelled = [known.respelled(one) for one in found] if isinstance(found, list) else known.respelled(found)
+        first = spelled[0] if isinstance(spelled, list) and spelled else spelled
+        if isinstance(first, dict) and FORMATS[name].recognizes(first):
+            return name, spelled
+    return detect(found), found
+
+
 def detect(found: object) -> str:
     """The format of a JSON document; Invalid if it is none that is known."""
     first = found[0] if isinstance(found, list) and found else found

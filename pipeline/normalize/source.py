@@ -71,7 +71,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
 def fields(record: type[msgspec.Struct], unread: str = "") -> frozenset[str]:
     """Dotted paths of what a decoded type reads, and of what is documented but not read (words, dotted too).
 
-    Where a type says Any, or holds a list or a dict, whatever lies below is known.
+    Where a type says Any, or holds a list or a dict, whatever lies below is known; what is read of a list's elements is
+    behind `[]`, for the sake of its spelling.
     """
     return frozenset([*_fields(record), *unread.split()])
 
@@ -79,11 +80,21 @@ def fields(record: type[msgspec.Struct], unread: str = "") -> frozenset[str]:
 def _fields(record: type[msgspec.Struct], before: str = "") -> Iterator[str]:
     types = get_type_hints(record)
     for name, encoded in zip(record.__struct_fields__, record.__struct_encode_fields__, strict=True):
-        inner = _struct(types[name])
+        inner, element = _struct(types[name]), _element(types[name])
         if inner is None:
             yield before + encoded
         else:
             yield from _fields(inner, f"{before}{encoded}.")
+        if element is not None:
+            yield from _fields(element, f"{before}{encoded}[].")
+
+
+def _element(type_: Any) -> type[msgspec.Struct] | None:
+    """The type of a list's elements, if that is what a field holds."""
+    for part in (type_, *get_args(type_)):
+        if get_origin(part) is list:
+            return _struct(get_args(part)[0])
+    return None
 
 
 def _struct(type_: Any) -> type[msgspec.Struct] | None:

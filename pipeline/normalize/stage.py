@@ -14,7 +14,7 @@ from pipeline.kit.failures import Invalid, Permanent
 from pipeline.normalize.content import Modes, reduce, reduced
 from pipeline.normalize.context import Context
 from pipeline.normalize.documents import check, document, elements, few
-from pipeline.normalize.formats import FORMATS, KNOWN, Format, detect
+from pipeline.normalize.formats import FORMATS, KNOWN, Format, detect, respelled
 from pipeline.normalize.mask import harmless, mask_bytes
 from pipeline.normalize.mentions import by_resources
 from pipeline.normalize.tidy import LONG_RECORD, tidy
@@ -55,13 +55,23 @@ def process(record: Record, context: Context) -> list[Normalized]:
 
 def _split(stated: str, value: bytes, context: Context) -> tuple[Format, list[bytes]]:
     check(value, context)
-    name = stated or detect(document(value))
+    name, value = (stated, value) if stated else _named(value)
     if name not in FORMATS:
         raise Invalid("format", "one of " + ", ".join(FORMATS), name)
     form = FORMATS[name]
     if value.lstrip()[:1] == b"[":
         return form, few("value", [part for one in few("value", elements(value)) for part in form.split(one)])
     return form, few("value", form.split(value))
+
+
+def _named(value: bytes) -> tuple[str, bytes]:
+    """The format of a record by its shape; a record that has lost its capitals is given them back."""
+    found = document(value)
+    try:
+        return detect(found), value
+    except Invalid:
+        name, found = respelled(found)
+        return name, msgspec.json.encode(found)
 
 
 def _one(record: Record, form: Format, value: bytes, context: Context) -> Normalized:

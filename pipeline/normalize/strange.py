@@ -7,7 +7,7 @@ unknown fields finds out in about a microsecond.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -17,6 +17,8 @@ from schemas.event import UNKNOWN
 
 #: Unknown fields that an event keeps, characters of their paths and of their values, and levels that are looked at.
 FIELDS, PATH, VALUE, LEVELS = 8, 96, 128, 8
+#: Fields that an object may have to be spelled anew: a vendor's have fewer, and all formats are tried.
+NAMES = 256
 
 
 class Known:
@@ -24,11 +26,8 @@ class Known:
 
     def __init__(self, paths: frozenset[str]) -> None:
         """The dotted paths of `Source.known`; what lies below one of them is known too."""
-        self._tree: dict[str, Any] = {}
-        for path in sorted(paths):
-            node = self._tree
-            for part in path.split("."):
-                node = node.setdefault(part, {})
+        self._tree = _tree(path for path in paths if "[]" not in path)
+        self._spelling = _tree(paths)
         self._plain = msgspec.json.Decoder(_type(self._tree)).decode
 
     def strange(self, value: bytes) -> dict[str, str]:
@@ -38,6 +37,13 @@ class Known:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return self._found(value)
         return {}
+
+    def respelled(self, found: object) -> object:
+        """The same document with its fields spelled as the format has them, where only capitals differ.
+
+        Tables of Athena, Glue and Hive have no capitals in their columns, so a log that went through one has lost them.
+        """
+        return _respelled(found, self._spelling)
 
     def _found(self, value: bytes) -> dict[str, str]:
         try:
@@ -50,6 +56,32 @@ class Known:
             if len(found) == FIELDS:
                 break
         return {**found, UNKNOWN: "\n".join(found)} if found else {}
+
+
+def _tree(paths: Iterable[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for path in sorted(paths):
+        node = found
+        for part in path.split("."):
+            node = node.setdefault(part, {})
+    return found
+
+
+def _respelled(found: object, tree: dict[str, Any]) -> object:
+    if not isinstance(found, dict) or not tree or len(found) > NAMES:
+        return found
+    names = {name.lower(): name for name in tree}
+    result: dict[str, object] = {}
+    for name, inner in found.items():
+        known = name if name in tree else names.get(name, name)
+        result.setdefault(known, _spelled_within(inner, known, tree))
+    return result
+
+
+def _spelled_within(inner: object, name: str, tree: dict[str, Any]) -> object:
+    if isinstance(inner, list):
+        return [_respelled(one, tree.get(f"{name}[]", {})) for one in inner]
+    return _respelled(inner, tree.get(name, {}))
 
 
 def _unknown(record: Any, tree: dict[str, Any], before: str, levels: int) -> Iterator[tuple[str, Any]]:

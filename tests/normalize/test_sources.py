@@ -14,8 +14,8 @@ from pipeline.run import source_pages
 from pipeline.sources.detect import topic_of
 from schemas.event import UNKNOWN
 from schemas.rejected import Record
-from tests.normalize.common import CONTEXT, events, example
-from tests.normalize.test_okta_system_log import LOGIN
+from tests.normalize.common import CONTEXT, events, example, reason
+from tests.normalize.test_okta_system_log import GRANT, LOGIN
 
 NAMES = sorted(FORMATS)
 TOPICS = {
@@ -114,3 +114,20 @@ def test_fields_of_a_decoded_type_are_its_names_in_json_down_to_where_anything_m
     found = fields(Entry, "version")
     assert {"uuid", "client.ipAddress", "debugContext.debugData", "target", "version"} <= found
     assert "client" not in found
+
+
+def test_a_record_that_lost_its_capitals_is_understood_all_the_same():
+    def lowered(part):
+        if isinstance(part, dict):
+            return {name.lower(): lowered(inner) for name, inner in part.items()}
+        return [lowered(one) for one in part] if isinstance(part, list) else part
+
+    (event,), (low,) = events(GRANT), events({**lowered(GRANT), "p_log_type": "Okta.SystemLog"})
+    for field in ("kind", "action", "time", "actor", "human", "request", "address", "session", "resources"):
+        assert getattr(low, field) == getattr(event, field), field
+    assert low.attributes[UNKNOWN] == "p_log_type"
+    assert [one.action for one in events([lowered(GRANT), lowered(LOGIN)])] == [event.action, "okta:user.session.start"]
+
+
+def test_a_record_of_no_format_is_rejected_as_it_came():
+    assert reason({"nobody": 1, "Knows": [2]}).startswith("format: expected a header")
