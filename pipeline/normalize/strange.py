@@ -70,10 +70,10 @@ def _tree(paths: Iterable[str]) -> dict[str, Any]:
 def _respelled(found: object, tree: dict[str, Any]) -> object:
     if not isinstance(found, dict) or not tree or len(found) > NAMES:
         return found
-    names = {name.lower(): name for name in tree}
+    names = {name.lower(): name for name in tree} | {name: name for name in tree}
     result: dict[str, object] = {}
     for name, inner in found.items():
-        known = name if name in tree else names.get(name, name)
+        known = str(names.get(name, name))
         result.setdefault(known, _spelled_within(inner, known, tree))
     return result
 
