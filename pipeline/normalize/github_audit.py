@@ -88,8 +88,8 @@ SOURCE: Final = Source(
     "requests where they matter. Token data is there for enterprises only.",
     links={
         "actor": "`actor`",
-        "human": "`user` of an agent's session; `actor` where `actor_is_bot` is false and no token was used, or a GitHub "
-        "App acted with a user-to-server token",
+        "human": "`user` of an agent's session; `actor` where `actor_is_bot` is false and no token was used, or a "
+        "GitHub App acted with a user-to-server token",
         "session": "`agent_session_id`; else the run of a workflow, `workflow_run_id` (`github:run/…`)",
         "credential": "`hashed_token`, the base64 SHA-256 of the token, else `token_id` (`github:…`)",
         "request": "`request_id`",
