@@ -92,7 +92,7 @@ SOURCE: Final = Source(
     "off, Amazon EventBridge's too), or fetch `/api/v2/logs` and send the pages.",
     links={
         "actor": "`agent_id`, else `external_agent_id`, else the first `details.actor`, else `client_id` of token "
-        "exchanges and revocations; of logins and people in the dashboard `user_name`, `details.request.auth.user.email` or `user_id`",
+        "exchanges and revocations; of logins and people in the dashboard the person",
         "human": "`user_name`, else `details.request.auth.user.email`, else `user_id`",
         "session": "`details.session_id`, `details.refresh_token.session_id`, `details.prompts[].session_id`: the "
         "`sid` of its tokens",
@@ -198,10 +198,10 @@ def _operation(log: Log) -> str:
 
 
 def _outcome(code: str, status: object) -> str:
-    """By the answer's status, else by the code: s… and f…, or words that say so."""
+    """Of the Management API by its answer's status, else by the code: s… and f…, or words that say so."""
     if "pwd_leak" in code or code.startswith("limit_") or code == "api_limit":
         return "denied"
-    if isinstance(status, int) and not isinstance(status, bool):
+    if code in _API and isinstance(status, int) and not isinstance(status, bool):
         return "denied" if status in (401, 403) else "success" if status < 400 else "failure"
     words = set(code.split("_"))
     if words & {"success", "succeeded", "succeed"} or (code.isalpha() and code[0] == "s"):

@@ -1,10 +1,10 @@
 """Keycloak events: logins, tokens, refreshes, logouts and revocations become token issuance, all else cloud audit.
 
 Source: Keycloak's Server Administration Guide (Auditing) and its sources (EventRepresentation, Details,
-AdminEventRepresentation, the jboss-logging listener). Links: `sessionId` is the `sid` of the tokens,
-`details.token_id` and `refresh_token_id` are their `jti`; a refresh names the refresh token that paid for it. An access token and a refresh
-token that come together are two events. A client acts for the user whose token it takes; who takes part in an exchange
-is a chain. The server's own log in JSON holds an event as text: it is read as well as the REST API's and listeners'.
+AdminEventRepresentation, the jboss-logging listener). Links: `sessionId` is the `sid` of the tokens, and
+`details.token_id` and `refresh_token_id` are their `jti`; a refresh names the refresh token that paid for it. An access
+token and a refresh token that come together are two events. A client acts for the user whose token it takes; who takes
+part in an exchange is a chain. The server's own log in JSON holds an event as text, which is read too.
 """
 
 from __future__ import annotations
@@ -105,8 +105,8 @@ SOURCE: Final = Source(
     "logger `org.keycloak.events`. Or save events per realm (user events and admin events, expiry as you need) and "
     "fetch `/admin/realms/REALM/events` and `…/admin-events`; or any listener that writes these objects as JSON.",
     links={
-        "actor": "`clientId` where a client takes, revokes or asks about tokens; else `details.username`, else `userId`; of "
-        "admin events `authDetails.userId`",
+        "actor": "`clientId` where a client takes, revokes or asks about tokens; else `details.username`, else "
+        "`userId`; of admin events `authDetails.userId`",
         "human": "`details.username`, else `userId`; never a client's service account",
         "session": "`sessionId`, the `sid` of the tokens",
         "credential": "`details.refresh_token_id` of a refresh, `details.token_id` of a token that is asked about "

@@ -86,9 +86,9 @@ SOURCE: Final = Source(
         "Kubernetes: Managing Service Accounts (projected tokens)",
     ),
     enable="Have the token service, or whoever takes its tokens, write a line of JSON for each act: "
-    '`{"event": "issued", "time": …, "claims": {…}}`. `event` is one of issued, exchanged, refreshed, used, introspected, '
-    "revoked, logout; "
-    "`claims` are those of the token that it is about, an answer of introspection as it is; `subject_claims` and "
+    '`{"event": "issued", "time": …, "claims": {…}}`. `event` is one of issued, exchanged, refreshed, used, '
+    "introspected, revoked, logout; `claims` are those of the token that it is about, an answer of "
+    "introspection as it is; `subject_claims` and "
     "`actor_claims`, or `subject_token_id` and `actor_token_id`, those that it was made from. Beside them `client_id`, "
     "`grant_type`, `address`, `request_id`, `trace_id`, `outcome`, `error`, `policy`, `resource`. In a job of GitHub "
     "Actions or GitLab send the claims of its ID token. Security event tokens are taken as they are, decoded.",
