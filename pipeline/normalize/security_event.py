@@ -33,14 +33,16 @@ def told(claims: dict[str, Any], value: bytes, format_: str, time: int, context:
     if not stated:
         raise Invalid("events", "an object of events by their URI (RFC 8417)", claims.get("events") or "nothing")
     found = list(islice(stated.items(), _EVENTS))
-    events = [_event(uri, mapping(what), claims, value, time, context) for uri, what in found]
+    events = [_event(uri, mapping(what), claims, time, context) for uri, what in found]
+    name = identify(claims.get("jti"), value)
     for number, event in enumerate(events):
         event.format = format_
-        event.event_id = f"{event.event_id}#{number}" if number else event.event_id
+        event.event_id = f"{name}#{number}" if number else name
     return events
 
 
-def _event(uri: str, what: dict[str, Any], claims: dict[str, Any], value: bytes, time: int, context: Context) -> Event:
+def _event(uri: str, what: dict[str, Any], claims: dict[str, Any], time: int, context: Context) -> Event:
+    """What one of its events says, as yet without a name."""
     name = uri.rstrip("/").rpartition("/")[2][:96]
     subject = mapping(claims.get("sub_id")) or mapping(what.get("subject"))
     user = _named(subject) or string(claims.get("sub"))
@@ -53,7 +55,7 @@ def _event(uri: str, what: dict[str, Any], claims: dict[str, Any], value: bytes,
         REVOKES: "\n".join(_tokens(subject)) if name in (*_ENDING, "token-revoked") else "",
     }
     return Event(
-        event_id=identify(claims.get("jti"), value),
+        event_id="",
         kind="token_issuance",
         time=_time(what, claims, time, context),
         format="",
