@@ -61,6 +61,7 @@ class Log(msgspec.Struct, gc=False):
     hostname: str | None = None
     audience: Any = None
     scope: Any = None
+    session_connection: Any = None
     references: dict[str, Any] | None = None
     details: Any = None
 
@@ -125,7 +126,7 @@ SOURCE: Final = Source(
         Log,
         "_id $event_schema auth0_client client_ip connection_id environment_name identity_user_id impersonator"
         " isMobile is_mobile location_info mtls_thumbprint_sha256 organization_name references security_context"
-        " session_connection strategy strategy_type tracking_id",
+        " strategy strategy_type tracking_id",
     ),
     mark=rb'"log_id"\s*:\s*"90\d{40}',
     issuing=rb'"type"\s*:\s*"(?:[sf]|f[pu]|[sf]sa|[sf]coa|[sf]lo|oidc_backchannel_logout_[a-z]+|[sf]e[a-z]+|[sf]d|[sf]rrt'
@@ -253,6 +254,7 @@ def _attributes(log: Log, details: dict[str, Any], request: dict[str, Any]) -> d
         "externalAgentId": log.external_agent_id or "",
         "connection": log.connection or "",
         "organization": log.organization_id or "",
+        "sessionConnection": text_of(log.session_connection),
         "audience": text_of(log.audience),
         "scope": text_of(log.scope),
         "method": string(request.get("method")),

@@ -28,8 +28,11 @@ _ACTION = re.compile(r"[a-z0-9_]+\.[a-z0-9_.]+")
 _DOCUMENT = re.compile(r"[A-Za-z0-9_-]{22}")
 _ISSUING = re.compile(
     r"(?:personal_access_token|user_programmatic_access|oauth_access|oauth_authorization|org_credential_authorization"
-    r"|public_key)\."
+    r"|public_key)\.|(?:integration|oauth_application)\.(?:(?:generate|remove)_client_secret|reset_secret"
+    r"|revoke_(?:all_)?tokens)$"
 )
+#: What such an action does if it grants nothing.
+_TAKES = re.compile(r"revoke|remove|destroy|delete|deauthori[sz]|denied|cancel")
 _MARKS = frozenset({"_document_id", "@timestamp", "created_at", "org", "business", "repo"})
 _KEPT = (
     "actor_id", "programmatic_access_type", "token_id", "token_scopes", "operation_type", "transport_protocol_name",
@@ -114,10 +117,12 @@ SOURCE: Final = Source(
         "`token.claims`; the run is their session",
         "how most acts ended: the log holds what was done",
     ),
-    ends="Nothing says which token it revoked: see `issued`.",
+    ends="`personal_access_token.access_revoked`, `oauth_access.destroy`, `integration.revoke_tokens` and the like are "
+    "told, but none says which token it ended: see `issued`.",
     # No list of fields: each of the hundreds of actions has its own, and GitHub's document of them changes every week.
     mark=rb'"action"\s*:\s*"[a-z0-9_]+\.[a-z0-9_.]+"',
-    issuing=rb'"(?:personal_access_token|oauth_access|oauth_authorization|org_credential_authorization|public_key)\.',
+    issuing=rb'"(?:personal_access_token|oauth_access|oauth_authorization|org_credential_authorization|public_key)\.'
+    rb'|"(?:integration|oauth_application)\.(?:(?:generate|remove)_client_secret|reset_secret|revoke_(?:all_)?tokens)"',
 )
 
 
@@ -162,7 +167,7 @@ def normalize(value: bytes, context: Context) -> list[Event]:
         attributes=_attributes(_fields.decode(value)),
     )
     if event.kind == "token_issuance":
-        event.issued_kind = "access-key"
+        event.issued_kind = "" if _TAKES.search(entry.action.rpartition(".")[2]) else "access-key"
     if kind == "agent":
         event.attributes.update(delegation([actor, human]))
     return [event]
