@@ -22,6 +22,7 @@ from pipeline.normalize.times import EARLIEST, LATEST, expiry, instant
 from schemas.event import Event
 
 FORMAT: Final = "spire.audit"
+_ACCESSED: Final = "API accessed"
 _SIGNED = {"Signed X509 SVID": "X.509", "Signed X509 CA SVID": "X.509 CA"}
 _ISSUING = frozenset({"MintX509SVID", "MintJWTSVID", "MintWITSVID", "BatchNewX509SVID", "NewJWTSVID", "BatchNewWITSVID",
                       "NewDownstreamX509CA", "AttestAgent", "RenewAgent", "CreateJoinToken"})  # fmt: skip
@@ -118,7 +119,7 @@ def recognizes(found: dict[str, Any]) -> bool:
     """Whether a JSON object looks like a line of SPIRE's log: of an API's call, or another one of a subsystem."""
     if not {"msg", "level", "time"} <= found.keys():
         return False
-    return "subsystem_name" in found or found.get("type") == "audit" or found.get("msg") in _SIGNED
+    return "subsystem_name" in found or found.get("msg") in (_ACCESSED, *_SIGNED)
 
 
 def split(value: bytes) -> list[bytes]:

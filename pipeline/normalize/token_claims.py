@@ -27,6 +27,7 @@ FORMAT: Final = "token.claims"
 _GRANTS = ("issued", "exchanged", "refreshed")
 _USES = ("used", "introspected")
 _EVENTS = (*_GRANTS, *_USES, "revoked", "logout")
+_KINDS = ("human", "agent", "service", "workload", "ci")
 _OUTCOMES = ("success", "failure", "denied")
 _TOKENS = frozenset({"claims", "subject_claims", "token_id", "subject_token_id", "token", "subject_token"})
 #: Where tokens and secrets stand, of requests and answers as RFC 6749, 7523 and 8693 name them.
@@ -166,13 +167,10 @@ def _event(found: Told, claims: dict[str, Any], value: bytes, context: Context) 
         time=_time(found, claims, context, needed=True),
         format=FORMAT,
         action=f"token:{found.event}",
-        outcome=found.outcome
-        or ("denied" if claims.get("active") is False else "failure" if found.error else "success"),
+        outcome=_outcome(found, claims),
         error=(found.error or "")[: context.text_limit],
         actor=who.actor,
-        actor_kind=found.actor_kind
-        if found.actor_kind in ("human", "agent", "service", "workload", "ci")
-        else who.kind,
+        actor_kind=found.actor_kind if found.actor_kind in _KINDS else who.kind,
         human=who.human,
         account=found.tenant or string(claims.get("tid")),
         session=session(claims) or found.session_id or session(subject),
@@ -194,6 +192,13 @@ def _event(found: Told, claims: dict[str, Any], value: bytes, context: Context) 
     }
     event.attributes.update({name: text for name, text in kept.items() if text})
     return event
+
+
+def _outcome(found: Told, claims: dict[str, Any]) -> str:
+    """As it is said; else a token that is not active is one that is not let in."""
+    if found.outcome:
+        return found.outcome
+    return "denied" if claims.get("active") is False else "failure" if found.error else "success"
 
 
 def _resources(found: Told) -> list[str]:

@@ -88,6 +88,13 @@ def test_lines_that_tell_of_no_call_give_no_event():
     assert (one.events, one.ignored) == ([], SOURCE.ignores)
 
 
+def test_other_programs_lines_are_not_taken_for_spires():
+    told = {"level": "info", "time": CALL["time"], "type": "audit", "msg": "user created"}
+    assert not recognizes(told)
+    assert not recognizes({**told, "msg": []})
+    assert recognizes({**told, "msg": "API accessed"})
+
+
 def test_a_join_token_reaches_neither_event_nor_evidence():
     told = {**CALL, "method": "CreateJoinToken", "token": "plain-join-token"}
     (one,) = process(Record(json.dumps(told).encode()), CONTEXT)
