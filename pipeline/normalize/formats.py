@@ -9,6 +9,7 @@ import msgspec
 
 from pipeline.kit.failures import Invalid
 from pipeline.normalize import (
+    auth0_log,
     aws_cloudtrail,
     azure_monitor,
     canonical,
@@ -16,12 +17,16 @@ from pipeline.normalize import (
     claude_code,
     gcp_audit,
     github_audit,
+    keycloak_event,
     kubernetes_audit,
     langfuse,
     mcp,
     okta_system_log,
+    onelogin_event,
     opa_decision,
     otel_genai,
+    spire_audit,
+    token_claims,
     vault_audit,
 )
 from pipeline.normalize.context import Context
@@ -77,6 +82,11 @@ MODULES: tuple[Normalizer, ...] = (
     mcp,
     claude_code,
     langfuse,
+    auth0_log,
+    onelogin_event,
+    keycloak_event,
+    spire_audit,
+    token_claims,
 )
 FORMATS = {
     module.SOURCE.name: Format(

@@ -2,8 +2,9 @@
 
 Source: GitHub documentation, Audit log events for your enterprise, Token data in the audit log, Audit log events for
 agents. Links: `hashed_token` (base64 SHA-256 of the token), else `token_id`, is the credential used; acts in the web
-interface have none. `agent_session_id` is an agent's session, whose `user` is the person that started it. A GitHub
-App's user-to-server token acts for the actor. The log names no token that Actions' OIDC provider issues.
+interface have none. `agent_session_id` is an agent's session, whose `user` is the person that started it; a run of a
+workflow is one too. A GitHub App's user-to-server token acts for the actor. The log names no token that Actions' OIDC
+provider issues, nor the making of an installation's token.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pipeline.normalize.context import Context
 from pipeline.normalize.delegation import delegation
 from pipeline.normalize.documents import content_id, mapping, sequence, string, text_of, typed
 from pipeline.normalize.mentions import mentions
-from pipeline.normalize.source import LINKS, Source
+from pipeline.normalize.source import Source
 from pipeline.normalize.times import epoch, instant
 from schemas.event import Event
 
@@ -27,8 +28,11 @@ _ACTION = re.compile(r"[a-z0-9_]+\.[a-z0-9_.]+")
 _DOCUMENT = re.compile(r"[A-Za-z0-9_-]{22}")
 _ISSUING = re.compile(
     r"(?:personal_access_token|user_programmatic_access|oauth_access|oauth_authorization|org_credential_authorization"
-    r"|public_key)\."
+    r"|public_key)\.|(?:integration|oauth_application)\.(?:(?:generate|remove)_client_secret|reset_secret"
+    r"|revoke_(?:all_)?tokens)$"
 )
+#: What such an action does if it grants nothing.
+_TAKES = re.compile(r"revoke|remove|destroy|delete|deauthori[sz]|denied|cancel")
 _MARKS = frozenset({"_document_id", "@timestamp", "created_at", "org", "business", "repo"})
 _KEPT = (
     "actor_id", "programmatic_access_type", "token_id", "token_scopes", "operation_type", "transport_protocol_name",
@@ -56,6 +60,7 @@ class Entry(msgspec.Struct, gc=False):
     user_agent: str | None = None
     hashed_token: str | None = None
     token_id: int | str | None = None
+    workflow_run_id: int | str | None = None
     programmatic_access_type: str | None = None
     request_id: str | None = None
     status_code: int | None = None
@@ -75,11 +80,49 @@ SOURCE: Final = Source(
     name=FORMAT,
     title="GitHub audit log",
     group="Cloud audit",
-    documents=(),
-    enable="",
-    links={link: "TODO" for link in LINKS},
+    documents=(
+        "GitHub: Audit log events for your enterprise",
+        "GitHub: About token data in the audit log for an enterprise",
+        "GitHub: Streaming the audit log for your enterprise",
+        "GitHub: Audit log events for agents",
+    ),
+    enable="Stream the enterprise's audit log, or fetch `/enterprises/ENTERPRISE/audit-log?include=all` (an "
+    "organisation's under `/orgs/`), which Git events need. Switch on the disclosure of IP addresses, and of API "
+    "requests where they matter. Token data is there for enterprises only.",
+    links={
+        "actor": "`actor`",
+        "human": "`user` of an agent's session; `actor` where `actor_is_bot` is false and no token was used, or a "
+        "GitHub App acted with a user-to-server token",
+        "session": "`agent_session_id`; else the run of a workflow, `workflow_run_id` (`github:run/…`)",
+        "credential": "`hashed_token`, the base64 SHA-256 of the token, else `token_id` (`github:…`)",
+        "request": "`request_id`",
+        "policy": "`reasons[].code` of `protected_branch.rejected_ref_update`",
+        "address": "`actor_ip`",
+    },
+    needs={
+        "credential": "acts outside of the web interface: personal access tokens, OAuth tokens, tokens of GitHub Apps "
+        "(as an installation or for a user), SSH and deploy keys",
+        "request": "events of API requests",
+        "address": "disclosure of IP addresses is switched on",
+        "session": "acts of agents and events of workflows",
+    },
+    never={
+        "issued": "`hashed_token` is documented as the token that authenticated, so an event that grants a token does "
+        "not name it. Making an installation's token is no audit event at all; it first shows when it is used",
+        "trace": "GitHub does not log trace contexts",
+        "tool_call": "GitHub does not see tools",
+    },
+    lost=(
+        "tokens that the OIDC provider of Actions issues: have the workflow or whoever takes them send their claims as "
+        "`token.claims`; the run is their session",
+        "how most acts ended: the log holds what was done",
+    ),
+    ends="`personal_access_token.access_revoked`, `oauth_access.destroy`, `integration.revoke_tokens` and the like are "
+    "told, but none says which token it ended: see `issued`.",
+    # No list of fields: each of the hundreds of actions has its own, and GitHub's document of them changes every week.
     mark=rb'"action"\s*:\s*"[a-z0-9_]+\.[a-z0-9_.]+"',
-    issuing=rb'"(?:personal_access_token|oauth_access|oauth_authorization|org_credential_authorization|public_key)\.',
+    issuing=rb'"(?:personal_access_token|oauth_access|oauth_authorization|org_credential_authorization|public_key)\.'
+    rb'|"(?:integration|oauth_application)\.(?:(?:generate|remove)_client_secret|reset_secret|revoke_(?:all_)?tokens)"',
 )
 
 
@@ -113,7 +156,7 @@ def normalize(value: bytes, context: Context) -> list[Event]:
         actor_kind=kind,
         human=human,
         account=next(iter(_names(entry.org) or _names(entry.business)), ""),
-        session=entry.agent_session_id or "",
+        session=_session(entry),
         credential=_credential(entry),
         request=entry.request_id or "",
         resources=resources,
@@ -124,7 +167,7 @@ def normalize(value: bytes, context: Context) -> list[Event]:
         attributes=_attributes(_fields.decode(value)),
     )
     if event.kind == "token_issuance":
-        event.issued_kind = "access-key"
+        event.issued_kind = "" if _TAKES.search(entry.action.rpartition(".")[2]) else "access-key"
     if kind == "agent":
         event.attributes.update(delegation([actor, human]))
     return [event]
@@ -174,6 +217,12 @@ def _credential(entry: Entry) -> str:
     if entry.hashed_token:
         return f"github:{entry.hashed_token}"
     return f"github:token/{entry.token_id}" if entry.token_id not in (None, "", 0, "0") else ""
+
+
+def _session(entry: Entry) -> str:
+    """An agent's, else the run of a workflow, as the claims of its tokens name it too (`claim_parties`)."""
+    run = entry.workflow_run_id
+    return entry.agent_session_id or (f"github:run/{run}" if run not in (None, "", 0, "0") else "")
 
 
 def _names(stated: _Names) -> list[str]:

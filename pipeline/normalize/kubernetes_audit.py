@@ -20,7 +20,7 @@ from pipeline.normalize.delegation import delegation
 from pipeline.normalize.documents import few, identify, mapping, sequence, string, text_of, too_deep, typed
 from pipeline.normalize.mask import label
 from pipeline.normalize.mentions import mentions
-from pipeline.normalize.source import LINKS, Source
+from pipeline.normalize.source import Source, fields
 from pipeline.normalize.times import expiry, instant
 from schemas.event import Event
 
@@ -102,9 +102,46 @@ SOURCE: Final = Source(
     name=FORMAT,
     title="Kubernetes audit",
     group="Cloud audit",
-    documents=(),
-    enable="",
-    links={link: "TODO" for link in LINKS},
+    documents=(
+        "Kubernetes: Auditing",
+        "Kubernetes: kube-apiserver Audit Configuration (audit.k8s.io/v1)",
+        "Kubernetes: Audit Annotations",
+        "Kubernetes enhancement 4193: Bound service account token improvements",
+        "Amazon EKS: Control plane logs; AWS IAM Authenticator",
+        "Azure Kubernetes Service: Monitoring data reference",
+    ),
+    enable="An audit policy with level `Metadata` or more for all requests, and `RequestResponse` for "
+    "`serviceaccounts/token` (its answer states the expiry; the token is not kept). On EKS switch on the log type "
+    "`audit`, on AKS the diagnostic setting `kube-audit`, whose envelope is unwrapped. GKE sends `gcp.audit`.",
+    links={
+        "actor": "`user.username`",
+        "credential": '`user.extra["authentication.kubernetes.io/credential-id"]` (`kubernetes:JTI=…`, '
+        "`kubernetes:X509SHA256=…`); on EKS `user.extra.accessKeyId` (`aws:…`)",
+        "issued": "annotation `authentication.kubernetes.io/issued-credential-id` of `create serviceaccounts/token`",
+        "request": "`auditID`, the same in all stages of a request",
+        "policy": "annotation `authorization.k8s.io/reason`: the binding, the role and the subject",
+        "address": "`sourceIPs[0]`",
+    },
+    needs={
+        "credential": "Kubernetes 1.30 or newer (feature gate `ServiceAccountTokenJTI`); certificates from 1.32",
+        "issued": "Kubernetes 1.30 or newer",
+        "policy": "RBAC; other authorizers give other reasons, or none",
+    },
+    never={
+        "human": "the name of a user may be anybody's: Kubernetes keeps no accounts of people",
+        "session": "requests are authenticated one by one",
+        "trace": "audit events carry no trace context",
+        "tool_call": "the API server does not see tools",
+    },
+    lost=("which cluster: name the topic or the file after it", "tokens that were issued before Kubernetes 1.30"),
+    ends="TokenRequests state their expiry. A bound token ends with its pod or account, whose deletion does not name "
+    "it, so nothing revokes.",
+    known=fields(
+        Audit,
+        "kind apiVersion metadata objectRef.uid objectRef.apiVersion objectRef.resourceVersion"
+        " responseStatus.metadata responseStatus.status responseStatus.details responseStatus.kind"
+        " responseStatus.apiVersion authenticationMetadata",
+    ),
     mark=rb'"audit\.k8s\.io/',
     issuing=rb'"subresource\\*"\s*:\s*\\*"token',
 )

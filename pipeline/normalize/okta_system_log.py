@@ -5,7 +5,8 @@ Source: Okta developer documentation, System Log API (LogEvent) and Event Types;
 used; of a grant, the hash, else the id, of the token among `target` is the credential issued, to `detailEntry.subject`;
 of a revocation, the one revoked.
 Along an exchange for an agent (ID-JAG) the actor changes from the person to the agent, and the person is a target: both
-are stated as a chain. Okta writes `unknown` and `-` for what it does not know. Event hooks, EventBridge are unwrapped.
+are stated as a chain. Okta writes `unknown` and `-` for what it does not know. Event hooks, EventBridge are unwrapped;
+events out of a data warehouse, whose columns have no capitals, are read as well.
 """
 
 from __future__ import annotations
@@ -125,6 +126,10 @@ class Envelope(msgspec.Struct, gc=False):
 
 
 _decode = msgspec.json.Decoder(Entry)
+_columns = msgspec.json.Decoder(dict[str, msgspec.Raw])
+#: Fields of an event with capitals in their names, by the names of a warehouse's columns.
+_COLUMNS = {name.lower(): name for name in ("eventType", "legacyEventType", "displayMessage", "authenticationContext",
+                                            "debugContext", "securityContext")}  # fmt: skip
 _envelope = msgspec.json.Decoder(Envelope)
 
 
@@ -158,7 +163,7 @@ SOURCE: Final = Source(
         Entry,
         "version severity client.geographicalContext request displayMessage authenticationContext.authenticationStep"
         " authenticationContext.credentialProvider authenticationContext.interface authenticationContext.issuer"
-        " transaction.type securityContext debugContext.debugData",
+        " transaction.type securityContext debugContext.debugData " + " ".join(_COLUMNS),
     ),
     mark=rb'"(?:legacyEventType|debugContext|externalSessionId)"|"com\.okta\.event_hook"|aws\.partner/okta\.com',
     issuing=rb'"(?:app\.oauth2\.(?:as\.)?(?:token\.|authorize)|system\.api_token\.|user\.session\.(?:start|end)")',
@@ -171,6 +176,8 @@ def recognizes(found: dict[str, Any]) -> bool:
         string(found.get("source")).startswith("aws.partner/okta.com")
         or found.get("eventType") == "com.okta.event_hook"
     ):
+        return True
+    if "eventtype" in found and {"published", "actor"} <= found.keys():
         return True
     return "eventType" in found and bool({"published", "legacyEventType", "debugContext", "outcome"} & found.keys())
 
@@ -187,7 +194,7 @@ def split(value: bytes) -> list[bytes]:
 
 def normalize(value: bytes, context: Context) -> list[Event]:
     """One event. Raises Invalid."""
-    entry: Entry = typed(_decode, value)
+    entry: Entry = typed(_decode, _capitalized(value))
     if not entry.eventType:
         raise Invalid("eventType", "the type of the event, e.g. user.session.start", "nothing")
     actor, client = entry.actor or Party(), entry.client or Client()
@@ -229,6 +236,15 @@ def normalize(value: bytes, context: Context) -> list[Event]:
 def conceals(value: bytes, context: Context) -> bytes:
     """The event without a client's secret, which Okta notes among the debug data of some grants."""
     return without(value, _SECRETS, context)
+
+
+def _capitalized(value: bytes) -> bytes:
+    """An event out of a data warehouse with the names that Okta gives its fields; any other as it is."""
+    if b'"eventtype"' not in value:
+        return value
+    found = typed(_columns, value)
+    renamed = {_COLUMNS.get(name, name): inner for name, inner in found.items()}
+    return msgspec.json.encode({**renamed, **{name: found[name] for name in _COLUMNS.values() if name in found}})
 
 
 def _known(text: str | None) -> str:

@@ -20,7 +20,7 @@ from pipeline.normalize.context import Context
 from pipeline.normalize.documents import identify, mapping, sequence, string, text_of, typed
 from pipeline.normalize.mask import label
 from pipeline.normalize.mentions import mentions
-from pipeline.normalize.source import LINKS, Source
+from pipeline.normalize.source import Source, fields
 from pipeline.normalize.times import expiry, instant
 from schemas.event import RENEWS, REVOKES, Event
 
@@ -124,11 +124,63 @@ SOURCE: Final = Source(
     name=FORMAT,
     title="HashiCorp Vault audit",
     group="Token issuance",
-    documents=(),
-    enable="",
-    links={link: "TODO" for link in LINKS},
+    documents=(
+        "HashiCorp Vault: Audit devices",
+        "HashiCorp Vault: Audit log entry schema",
+        "HashiCorp Vault: Leases, Renewal and Revocation",
+        "OpenBao: Audit devices",
+    ),
+    enable="`vault audit enable file file_path=…` (or `socket`, `syslog`) with `log_raw=false`; send the lines. Keep "
+    "`hmac_accessor` as it is: what is compared is the hash. For AWS keys that link to CloudTrail, exempt their id: "
+    "`vault secrets tune -audit-non-hmac-response-keys=access_key aws/`; for revocations by lease, `lease_id` of "
+    "requests to `sys/`.",
+    links={
+        "actor": "`auth.entity_id`, else `auth.display_name`",
+        "credential": "`request.client_token_accessor`, else `request.client_token` (`vault:hmac-sha256:…`)",
+        "issued": "`response.auth.accessor`, `response.secret.lease_id`, `response.wrap_info.accessor` (`vault:…`); "
+        "`response.data.access_key` (`aws:…`)",
+        "request": "`request.id`, the same in request and response",
+        "policy": "`auth.policy_results.granting_policies[]`",
+        "address": "`request.remote_address`",
+    },
+    needs={
+        "actor": "a token that belongs to an entity or has a display name; root tokens of old may have neither",
+        "issued": "an AWS key only where `access_key` is exempt from hashing; batch tokens have no accessor and link "
+        "by the hash of themselves",
+        "policy": "Vault 1.9 or newer",
+    },
+    never={
+        "human": "an entity is a person or a workload; Vault does not say which",
+        "session": "a token is the session: follow the credential",
+        "trace": "Vault does not log trace contexts",
+        "tool_call": "Vault does not see tools",
+    },
+    lost=(
+        "links across audit devices, and across an audit device that was disabled and enabled again: each has a salt "
+        "of its own",
+        "which token was revoked, if by itself (`auth/token/revoke`) and not by its accessor; what a revocation by "
+        "prefix or of a parent took along; tokens that are tidied",
+        "the id of a dynamic secret's credential at its service, where the response is hashed",
+    ),
+    ends="Revoked by `auth/token/revoke-accessor`, `auth/token/revoke-self`, `auth/token/revoke` of the token that "
+    "asks, and `sys/leases/revoke` where the lease's id is in clear. Renewed by `auth/token/renew-self` and the like, "
+    "which answer with the very token that asked. Tokens and wrappings state their expiry.",
+    known=fields(
+        Entry,
+        "forwarded_from auth.entity_created auth.external_namespace_policies auth.identity_policies"
+        " auth.no_default_policy auth.num_uses auth.remaining_uses auth.token_policies request.replication_cluster"
+        " request.client_certificate_serial_number request.mount_point request.mount_accessor"
+        " request.mount_running_version request.mount_running_sha256 request.mount_class"
+        " request.mount_is_external_plugin request.remote_port request.wrap_ttl request.request_uri"
+        " response.auth.entity_created response.auth.external_namespace_policies response.auth.identity_policies"
+        " response.auth.no_default_policy response.auth.num_uses response.auth.remaining_uses"
+        " response.auth.token_policies response.headers response.mount_accessor response.mount_class"
+        " response.mount_is_external_plugin response.mount_point response.mount_running_sha256"
+        " response.mount_running_plugin_version response.mount_type response.redirect response.warnings",
+    ),
     mark=rb'"type"\s*:\s*"(?:request|response)".*"mount_(?:type|point|accessor|class)"',
-    issuing=rb'"path"\s*:\s*"(?:auth/(?:[\w-]+/)+login|auth/token/create|[\w/-]+/(?:creds|sts)/)',
+    issuing=rb'"path"\s*:\s*"(?:auth/(?:[\w-]+/)+login|auth/token/(?:create|renew|revoke)|sys/leases/re(?:new|voke)'
+    rb"|sys/wrapping/unwrap|[\w/-]+/(?:creds|sts)/)",
 )
 
 

@@ -71,6 +71,26 @@ def test_grants_are_issuance(action):
     assert (event.kind, event.issued_kind, event.issued) == ("token_issuance", "access-key", "")
 
 
+@pytest.mark.parametrize(
+    ("action", "kind"),
+    [
+        ("personal_access_token.access_revoked", ""), ("oauth_access.destroy", ""), ("integration.revoke_tokens", ""),
+        ("oauth_application.reset_secret", "access-key"), ("integration.remove_client_secret", ""),
+    ],
+)  # fmt: skip
+def test_ends_of_tokens_are_issuance_too_and_grant_nothing(action, kind):
+    (event,) = events({**CLONE, "action": action})
+    assert (event.kind, event.issued_kind, event.issued) == ("token_issuance", kind, "")
+    assert events({**CLONE, "action": "integration.create"})[0].kind == "cloud_audit"
+
+
+def test_a_run_of_a_workflow_is_a_session_unless_an_agent_has_one():
+    run = {**CLONE, "action": "workflows.created_workflow_run", "workflow_run_id": 77}
+    assert events(run)[0].session == "github:run/77"
+    assert events({**run, "agent_session_id": "a-1"})[0].session == "a-1"
+    assert events({**run, "workflow_run_id": 0})[0].session == ""
+
+
 def test_protections_that_refuse_are_the_policy_and_nothing_else_is():
     (event,) = events(REJECTED)
     assert (event.outcome, event.policy) == ("denied", "branch protection: review_policy_not_satisfied, signed")

@@ -131,6 +131,15 @@ def test_envelopes_are_taken_event_by_event(envelope, number):
     assert [event.event_id for event in events(envelope)] == [LOGIN["uuid"], GRANT["uuid"]][:number]
 
 
+def test_events_out_of_a_warehouse_have_no_capitals_in_their_names_and_mean_the_same():
+    lower = {name.lower(): inner for name, inner in LOGIN.items()}
+    (one,), (other,) = events(lower), events(LOGIN)
+    for name in ("event_id", "action", "actor", "session", "credential", "address", "attributes"):
+        assert getattr(one, name) == getattr(other, name)
+    forged = {**LOGIN, "eventtype": "user.session.end"}
+    assert events(forged)[0].action == other.action
+
+
 @pytest.mark.parametrize("escaped", ["clientSecret", "client\\u0053ecret"])
 def test_a_clients_secret_reaches_neither_event_nor_evidence(escaped):
     value = json.dumps(GRANT).replace("clientSecret", escaped).encode()
