@@ -1,7 +1,7 @@
-"""CloudTrail Insights: unusual rates of calls or errors become cloud audit events, from their start to their end.
+"""CloudTrail Insights: unusual rates of calls or errors become cloud audit events.
 
-Source: AWS CloudTrail User Guide, Insights events. They are no calls and state no caller, but statistics of callers: who
-is named there is kept among the attributes. Start and end share a `sharedEventID`.
+Source: AWS CloudTrail User Guide, Insights events. They state no caller but statistics of callers, and are no calls:
+who is named there is kept among the attributes. Start and end share a `sharedEventID`.
 """
 
 from __future__ import annotations

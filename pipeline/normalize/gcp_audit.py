@@ -20,13 +20,13 @@ from pipeline.kit.failures import Invalid
 from pipeline.normalize.context import Context
 from pipeline.normalize.delegation import delegation
 from pipeline.normalize.documents import content_id, mapping, sequence, string, text_of, typed
+from pipeline.normalize.gcp_source import FORMAT, SOURCE
 from pipeline.normalize.mask import without
 from pipeline.normalize.mentions import mentions
-from pipeline.normalize.source import LINKS, Source
 from pipeline.normalize.times import expiry, instant
 from schemas.event import RESTORES, REVOKES, Event
 
-FORMAT: Final = "gcp.audit"
+__all__ = ["FORMAT", "SOURCE", "conceals", "normalize", "recognizes", "split"]
 #: Methods that issue a credential, with its kind.
 _ISSUING = {
     "GenerateAccessToken": "session", "GenerateIdToken": "session", "SignJwt": "session", "SignBlob": "session",
@@ -111,18 +111,6 @@ class Entry(msgspec.Struct, gc=False):
 
 
 _decode = msgspec.json.Decoder(Entry)
-
-
-SOURCE: Final = Source(
-    name=FORMAT,
-    title="Google Cloud audit logs",
-    group="Cloud audit",
-    documents=(),
-    enable="",
-    links={link: "TODO" for link in LINKS},
-    mark=rb'"protoPayload"',
-    issuing=rb'"methodName"\s*:\s*"(?:[\w.]+\.)?(?:Generate(?:Access|Id)Token|Sign(?:Jwt|Blob)|ExchangeToken|\w*Key"|serviceaccounts\.token)',
-)
 
 
 def recognizes(found: dict[str, Any]) -> bool:
