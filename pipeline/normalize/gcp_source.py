@@ -17,7 +17,8 @@ _PAYLOAD = """
     authenticationInfo.principalEmail authenticationInfo.principalSubject authenticationInfo.authoritySelector
     authenticationInfo.thirdPartyPrincipal authenticationInfo.serviceAccountKeyName
     authenticationInfo.serviceAccountDelegationInfo authenticationInfo.oauthInfo
-    authenticationInfo.loggableShortLivedCredential authorizationInfo policyViolationInfo requestMetadata request response metadata serviceData
+    authenticationInfo.loggableShortLivedCredential authorizationInfo policyViolationInfo requestMetadata request
+    response metadata serviceData
 """
 
 SOURCE: Final = Source(
