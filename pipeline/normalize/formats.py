@@ -9,18 +9,23 @@ import msgspec
 
 from pipeline.kit.failures import Invalid
 from pipeline.normalize import (
+    anthropic_activity,
     aws_cloudtrail,
     azure_monitor,
+    bedrock_invocation,
     canonical,
     cedar_decision,
     claude_code,
+    databricks_audit,
     gcp_audit,
     github_audit,
+    google_workspace,
     kubernetes_audit,
     langfuse,
     mcp,
     okta_system_log,
     opa_decision,
+    openai_audit,
     otel_genai,
     vault_audit,
 )
@@ -64,18 +69,23 @@ class Normalizer(Protocol):
 #: In the order in which they are asked whether they recognize a record.
 MODULES: tuple[Normalizer, ...] = (
     canonical,
+    anthropic_activity,
     aws_cloudtrail,
+    bedrock_invocation,
     kubernetes_audit,
     vault_audit,
     okta_system_log,
+    openai_audit,
     github_audit,
     gcp_audit,
+    google_workspace,
     opa_decision,
     cedar_decision,
     azure_monitor,
     otel_genai,
     mcp,
     claude_code,
+    databricks_audit,
     langfuse,
 )
 FORMATS = {
