@@ -203,7 +203,8 @@ def _turn(about: dict[str, Any]) -> str:
 
 
 def _resources(about: dict[str, Any]) -> list[str]:
-    named = [string(value) for name, value in about.items() if name.endswith("_id")]
+    named = [string(value) for name, value in about.items() if name.endswith("_id") and name != "request_id"]
+    named += [string(mapping(one).get("id")) for one in sequence(about.get("resources"))[:_NAMED]]
     return [name for name in named if name][:_NAMED]
 
 

@@ -16,7 +16,7 @@ from pipeline.kit.failures import Invalid
 from pipeline.normalize.arguments import take_arguments
 from pipeline.normalize.bedrock_messages import Block, answered, asked
 from pipeline.normalize.context import Context
-from pipeline.normalize.documents import content_id, mapping, string, text_of, typed
+from pipeline.normalize.documents import content_id, few, mapping, string, text_of, typed
 from pipeline.normalize.mask import preview
 from pipeline.normalize.origin import tokens
 from pipeline.normalize.source import Source, fields
@@ -107,7 +107,6 @@ SOURCE: Final = Source(
         "messages of earlier requests, which each request repeats, are not made events again",
         "bodies of models other than Converse's, Anthropic's, OpenAI's, Titan's and Llama's shapes",
     ),
-    ignores="an invocation without anything new to the model, whose body is not in the record",
     known=fields(Invocation, "schemaVersion performanceConfig guardrailConfig serviceTier"),
     topic="prompts",
     mark=rb'"ModelInvocationLog"|"inputBodyJson"|"inputBodyS3Path"',
@@ -147,7 +146,7 @@ def _blocks(record: Invocation) -> Iterator[Block]:
         *asked((record.input or Input()).inputBodyJson),
         *answered((record.output or Output()).outputBodyJson),
     ]
-    yield from found or [Block("", "text")]
+    yield from few("input.inputBodyJson", found) or [Block("", "text")]
 
 
 def _event(record: Invocation, time: int) -> Event:

@@ -25,7 +25,7 @@ FORMAT: Final = "google.workspace"
 _LOGINS = ("login_success", "login_failure", "logout")
 #: Parameters that name a thing; of them and others, those that are kept.
 _NAMES = (
-    "doc_id", "target_user", "USER_EMAIL", "GROUP_EMAIL", "ROLE_NAME", "API_CLIENT_NAME", "client_id", "app_name",
+    "doc_id", "target_user", "USER_EMAIL", "GROUP_EMAIL", "ROLE_NAME", "API_CLIENT_NAME", "client_id",
     "APPLICATION_NAME", "SETTING_NAME", "ORG_UNIT_NAME", "resource_id", "device_id", "DOMAIN_NAME",
 )  # fmt: skip
 _POLICIES = ("rule_name", "CAA_ACCESS_LEVEL_APPLIED")

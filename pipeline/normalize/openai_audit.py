@@ -185,8 +185,17 @@ def _resources(about: dict[str, Any]) -> list[str]:
     return [name for name in named if name][:_NAMED]
 
 
+def _flat(about: dict[str, Any]) -> list[tuple[str, Any]]:
+    """What an event is about, with what was set or asked to be changed one by one."""
+    found: list[tuple[str, Any]] = []
+    for name, value in list(about.items())[:_KEPT]:
+        inner = value if name in ("data", "changes_requested") and isinstance(value, dict) else None
+        found += [(name, value)] if inner is None else [(f"{name}.{part}", inner[part]) for part in list(inner)[:_KEPT]]
+    return [(name, value) for name, value in found if name != "id"]
+
+
 def _attributes(entry: Entry, session: Session, about: dict[str, Any]) -> dict[str, str]:
-    kept = {name: text_of(value) for name, value in list(about.items())[:_KEPT] if name != "id"}
+    kept = {name: text_of(value) for name, value in _flat(about)[:_KEPT]}
     kept |= {
         "id": entry.id or "",
         "project": text_of(mapping(entry.project).get("name")),
