@@ -46,7 +46,8 @@ def test_what_a_request_repeats_is_no_event_again():
 
 
 ANTHROPIC = {"role": "assistant", "content": [
-    {"type": "text", "text": "I pay."}, {"type": "tool_use", "id": "t1", "name": "pay", "input": {"a": 1}}]}  # fmt: skip
+    {"type": "text", "text": "I pay."},
+    {"type": "tool_use", "id": "t1", "name": "pay", "input": {"a": 1}}]}  # fmt: skip
 STREAM = [
     {"type": "message_start", "message": {"id": "m"}},
     {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
@@ -102,8 +103,8 @@ def test_bodies_may_be_anything(body):
 
 @pytest.mark.parametrize(
     ("change", "field"),
-    [({"timestamp": None}, "timestamp: "), ({"modelId": None, "operation": None}, "modelId: "), ({"input": 5}, "input: "),
-     ({"identity": {"arn": 5}}, "identity.arn: ")],
+    [({"timestamp": None}, "timestamp: "), ({"modelId": None, "operation": None}, "modelId: "),
+     ({"input": 5}, "input: "), ({"identity": {"arn": 5}}, "identity.arn: ")],
 )  # fmt: skip
 def test_a_reason_names_the_field_at_fault(change, field):
     assert reason({**FIRST, **change}, "aws.bedrock-invocation").startswith(field)
