@@ -38,6 +38,8 @@ _NAMES = (
 )  # fmt: skip
 _MARKS = frozenset({"time", "eventTimestamp", "resourceId", "callerIpAddress", "properties"})
 _SUBSCRIPTION = re.compile(r"(?i)/subscriptions/([^/]+)")
+#: Characters of a path whose parts are looked at.
+_PATH = 4096
 _PORT = re.compile(r"(?:(\d+\.\d+\.\d+\.\d+)|\[([^\]]+)\])(?::\d+)?")
 
 
@@ -224,8 +226,8 @@ def _resources(monitor: Monitor) -> list[str]:
 
 def _named(monitor: Monitor) -> list[str]:
     """The names in `/subscriptions/S/resourceGroups/G/providers/P/TYPE/NAME`, and the path of a blob."""
-    ids = (monitor.resourceId or "").strip("/").split("/")[1::2]
-    key = string(mapping(monitor.properties).get("objectKey"))
+    ids = (monitor.resourceId or "")[:_PATH].strip("/").split("/")[1::2]
+    key = string(mapping(monitor.properties).get("objectKey"))[:_PATH]
     return [key, *key.strip("/").split("/", 1), *(name for name in ids if not name.lower().startswith("microsoft."))]
 
 

@@ -8,6 +8,7 @@ table's columns are the fields of delivered JSON files in snake case: both are r
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -161,7 +162,7 @@ def normalize(value: bytes, context: Context) -> list[Event]:
         resources=[string(asked.get(name)) for name in _NAMES if string(asked.get(name))][:16],
         address=row.source_ip_address or row.sourceIPAddress or "",
         user_agent=(row.user_agent or row.userAgent or "")[:512],
-        mentions=mentions([text for text, _ in zip(strings(asked), range(LEAVES), strict=False)], context),
+        mentions=mentions(islice(strings(asked), LEAVES), context),
         attributes=_attributes(row, asked, ran),
     )
     event.attributes.update(delegation([actor, runner]))

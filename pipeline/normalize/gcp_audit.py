@@ -49,6 +49,8 @@ _SECRETS = frozenset({
     "signedBlob", "subjectToken", "subject_token",
 })  # fmt: skip
 _KUBERNETES: Final = "authentication.kubernetes.io/"
+#: Characters of a resource's name whose parts are looked at.
+_PATH = 4096
 #: PERMISSION_DENIED and UNAUTHENTICATED of google.rpc.Code.
 _DENIED = (7, 16)
 
@@ -253,7 +255,7 @@ def _resources(payload: Payload) -> list[str]:
 def _named(resource: str) -> list[str]:
     """A resource's whole name and the names in it: `projects/P/buckets/B/objects/O`, where only O may have slashes."""
     parents, _, thing = resource.partition("/objects/")
-    return [resource, thing, *parents.removeprefix("//").split("/")[1::2]]
+    return [resource, thing, *parents[:_PATH].removeprefix("//").split("/")[1::2]]
 
 
 def _region(payload: Payload, labels: dict[str, Any]) -> str:

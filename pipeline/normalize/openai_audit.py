@@ -7,6 +7,7 @@ that is its type, with dots or underscores. Links: `actor.api_key.id` is the tra
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -14,7 +15,7 @@ import msgspec
 from pipeline.kit.failures import Invalid
 from pipeline.normalize.context import Context
 from pipeline.normalize.documents import content_id, few, mapping, string, text_of, typed
-from pipeline.normalize.mentions import mentions, strings
+from pipeline.normalize.mentions import LEAVES, mentions, strings
 from pipeline.normalize.source import Source
 from pipeline.normalize.times import epoch
 from schemas.event import REVOKES, Event
@@ -161,7 +162,7 @@ def normalize(value: bytes, context: Context) -> list[Event]:
         resources=_resources(about),
         address=session.ip_address or "",
         user_agent=(session.user_agent or "")[:512],
-        mentions=mentions(strings(about), context),
+        mentions=mentions(islice(strings(about), LEAVES), context),
         attributes=_attributes(entry, session, about),
     )
     _issue(event, entry.type, about)
