@@ -22,12 +22,13 @@ from pipeline.normalize.aws_bedrock import SECRETS, is_agents, person_of, sessio
 from pipeline.normalize.aws_issuance import ISSUING, REVOKING, Issued, issued_by, revoked_by
 from pipeline.normalize.aws_policy import denied_by, session_policy
 from pipeline.normalize.aws_record import Envelope, Identity, SessionContext, Trail
-from pipeline.normalize.aws_source import FORMAT, SOURCE
+from pipeline.normalize.aws_source import CASES, FORMAT, SOURCE
 from pipeline.normalize.context import Context
 from pipeline.normalize.delegation import delegation
 from pipeline.normalize.documents import identify, mapping, string, typed
 from pipeline.normalize.mask import without
 from pipeline.normalize.mentions import LEAVES, mentions, strings
+from pipeline.normalize.recase import Cases
 from pipeline.normalize.times import instant
 from schemas.event import Event
 
@@ -38,6 +39,8 @@ _NAMES = (
     "roleArn", "roleName", "userName", "secretId", "functionName", "tableName", "keyId", "modelId", "instanceId",
     "policyArn", "groupName", "name", "accessKeyId",
 )  # fmt: skip
+#: Of a data lake's records: what is read, with its capital letters.
+_CASES = Cases([*(SOURCE.known or ()), *_NAMES, *CASES])
 _RANKS = {name: rank for rank, name in enumerate(_NAMES)}
 
 
@@ -49,9 +52,11 @@ def recognizes(found: dict[str, Any]) -> bool:
     """Whether a JSON object looks like a record, a log file or an EventBridge event of CloudTrail."""
     if isinstance(found.get("Records"), list) or "CloudTrail" in string(found.get("detail-type")):
         return True
-    if "insightDetails" in found:
+    if "insightDetails" in found or ("eventName" in found and bool({"eventSource", "awsRegion"} & found.keys())):
         return True
-    return ("eventSource" in found and "eventName" in found) or ("userIdentity" in found and "awsRegion" in found)
+    if "userIdentity" in found and "awsRegion" in found:
+        return True
+    return {"eventname", "eventsource", "awsregion"} <= found.keys()
 
 
 def split(value: bytes) -> list[bytes]:
@@ -68,6 +73,8 @@ def split(value: bytes) -> list[bytes]:
 def normalize(value: bytes, context: Context) -> list[Event]:
     """One event. Raises Invalid."""
     trail: Trail = typed(_decode, value)
+    if not trail.eventTime and b'"eventtime"' in value:
+        trail = typed(_decode, _CASES.restored(value))
     if not trail.eventName and not trail.eventType:
         raise Invalid("eventName", "the name of the API call", "nothing")
     identity = trail.userIdentity or Identity()
@@ -197,7 +204,7 @@ def _assumed(identity: Identity) -> str:
 
 
 def _resources(trail: Trail, asked: dict[str, Any]) -> list[str]:
-    found = [resource.ARN for resource in trail.resources or () if resource.ARN]
+    found = [name for resource in trail.resources or () if (name := resource.ARN or resource.arn)]
     bucket = asked.get("bucketName")
     if isinstance(bucket, str) and not any(":s3:::" in arn for arn in found):
         key = asked.get("key")

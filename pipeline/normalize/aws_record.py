@@ -38,9 +38,10 @@ class Identity(msgspec.Struct, gc=False):
 
 
 class Resource(msgspec.Struct, gc=False):
-    """One of resources."""
+    """One of resources; a data lake makes its name small."""
 
     ARN: str | None = None
+    arn: str | None = None
 
 
 class Trail(msgspec.Struct, gc=False):

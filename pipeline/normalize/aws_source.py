@@ -23,6 +23,13 @@ _KNOWN = """
     userIdentity.sessionContext.webIdFederationData userIdentity.sessionContext.sourceIdentity
     userIdentity.sessionContext.ec2RoleDelivery userIdentity.sessionContext.assumedRoot
 """
+#: Names within parameters and answers that are read.
+CASES: Final = (
+    "mfaAuthenticated", "creationDate", "federatedProvider", "originalEventID", "callWithBearerToken", "ConsoleLogin",
+    "accessKey", "assumedRoleUser", "federatedUser", "serviceSpecificCredential", "serviceSpecificCredentialId",
+    "roleCredentials", "roleSessionName", "sourceIdentity", "bucketName", "policyArns", "MFAUsed",
+    "runtimeSessionId", "runtimeUserId", "sessionId", "workloadName", "userId",
+)  # fmt: skip
 
 SOURCE: Final = Source(
     name=FORMAT,
@@ -63,6 +70,7 @@ SOURCE: Final = Source(
         "tool_call": "AWS does not see tools; a tool's call is found by its request id, credential or names",
     },
     lost=(
+        "capital letters in names that a data lake made small: what is read is restored, parameters are not",
         "times are of one second, and records come 5 to 15 minutes late",
         "which policy allowed a call",
         "temporary keys are not revoked one by one: a policy denies those of before a time",
@@ -75,6 +83,6 @@ SOURCE: Final = Source(
     ends="Revoked by `DeleteAccessKey`, `UpdateAccessKey` to Inactive and the same of service-specific credentials; "
     "restored by `UpdateAccessKey` to Active. Sessions state their expiry.",
     known=frozenset(_KNOWN.split()),
-    mark=rb'"eventSource"|"Records"|"insightDetails"',
-    issuing=rb'"eventName"\s*:\s*"(?:' + "|".join(sorted(ISSUING)).encode() + rb')"',
+    mark=rb'"eventSource"|"eventsource"|"Records"|"insightDetails"',
+    issuing=rb'"event[nN]ame"\s*:\s*"(?:' + "|".join(sorted(ISSUING)).encode() + rb')"',
 )

@@ -60,7 +60,7 @@ SOURCE: Final = Source(
     ends="Keys are revoked by `DeleteServiceAccountKey`, `DisableServiceAccountKey` and `DeleteKey`, and restored by "
     "`EnableServiceAccountKey` and `UndeleteKey`. Access tokens have no id.",
     known=frozenset([*_ENTRY.split(), *(f"protoPayload.{name}" for name in _PAYLOAD.split())]),
-    mark=rb'"protoPayload"',
-    issuing=rb'"methodName"\s*:\s*"(?:[\w.]+\.)?(?:Generate(?:Access|Id)Token|Sign(?:Jwt|Blob)|ExchangeToken'
+    mark=rb'"proto[pP]ayload"',
+    issuing=rb'"method[nN]ame"\s*:\s*"(?:[\w.]+\.)?(?:Generate(?:Access|Id)Token|Sign(?:Jwt|Blob)|ExchangeToken'
     rb"|(?:Create|Upload)ServiceAccountKey|CreateKey|serviceaccounts\.token)",
 )
