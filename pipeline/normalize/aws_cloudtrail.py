@@ -37,7 +37,8 @@ _DENIED = ("AccessDenied", "Unauthorized", "NotAuthorized", "Forbidden", "Client
 #: What identifies a thing in request parameters, across services.
 _NAMES = (
     "roleArn", "roleName", "userName", "secretId", "functionName", "tableName", "keyId", "modelId", "instanceId",
-    "policyArn", "groupName", "name", "accessKeyId",
+    "policyArn", "groupName", "name", "accessKeyId", "agentRuntimeArn", "workloadName",
+    "resourceCredentialProviderName",
 )  # fmt: skip
 #: Of a data lake's records: what is read, with its capital letters.
 _CASES = Cases([*(SOURCE.known or ()), *_NAMES, *CASES])

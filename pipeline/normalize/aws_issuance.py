@@ -64,8 +64,8 @@ ISSUING = {
     "GetWorkloadAccessToken": Issuing(_AGENTCORE, "session", (), (), subject_asked="workloadName"),
     "GetWorkloadAccessTokenForJWT": Issuing(_AGENTCORE, "session", (), (), subject_asked="workloadName"),
     "GetWorkloadAccessTokenForUserId": Issuing(_AGENTCORE, "session", (), (), subject_asked="workloadName"),
-    "GetResourceOauth2Token": Issuing(_AGENTCORE, "session", (), (), subject_asked="resourceCredentialProviderName"),
-    "GetResourceApiKey": Issuing(_AGENTCORE, "api-key", (), (), subject_asked="resourceCredentialProviderName"),
+    "GetResourceOauth2Token": Issuing(_AGENTCORE, "session", (), ()),
+    "GetResourceApiKey": Issuing(_AGENTCORE, "api-key", (), ()),
     "GetRoleCredentials": Issuing(
         ("sso.amazonaws.com",), "session", ("roleCredentials", "accessKeyId"), (), subject_asked="roleName"
     ),

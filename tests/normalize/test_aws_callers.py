@@ -52,14 +52,15 @@ def test_a_sandbox_is_no_conversation(source, parameters, answer, session):
         ("GetWorkloadAccessToken", {"workloadName": "pay"}, "session", "pay", ""),
         ("GetWorkloadAccessTokenForJWT", {"workloadName": "pay"}, "session", "pay", ""),
         ("GetWorkloadAccessTokenForUserId", {"workloadName": "pay", "userId": "ana"}, "session", "pay", "ana"),
-        ("GetResourceOauth2Token", {"resourceCredentialProviderName": "crm"}, "session", "crm", ""),
-        ("GetResourceApiKey", {"resourceCredentialProviderName": "crm"}, "api-key", "crm", ""),
+        ("GetResourceOauth2Token", {"resourceCredentialProviderName": "crm"}, "session", "", ""),
+        ("GetResourceApiKey", {"resourceCredentialProviderName": "crm"}, "api-key", "", ""),
     ],
 )
 def test_agentcore_issues_tokens_without_an_id(name, parameters, kind, subject, human):
     (event,) = events(asked(name, parameters))
     assert (event.kind, event.issued, event.issued_kind) == ("token_issuance", "", kind)
     assert (event.issued_subject, event.human) == (subject, human)
+    assert event.resources == [next(iter(parameters.values()))]
     assert events({**asked(name, parameters), "errorCode": "AccessDeniedException"})[0].issued_kind == ""
 
 
