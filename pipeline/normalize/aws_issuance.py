@@ -1,6 +1,6 @@
 """Which AWS calls issue credentials and revoke them, and where the record says which.
 
-Source: AWS STS, IAM, IAM Identity Center and Cognito API references.
+Source: AWS STS, IAM, IAM Identity Center, Cognito, EKS Auth, IAM Roles Anywhere and Bedrock AgentCore API references.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ class Issued(msgspec.Struct, frozen=True):
 
 _STS = ("sts.amazonaws.com",)
 _IAM = ("iam.amazonaws.com",)
+_AGENTCORE = ("bedrock-agentcore.amazonaws.com",)
 ISSUING = {
     "AssumeRole": Issuing(_STS, "session", subject_asked="roleArn"),
     "AssumeRoleWithSAML": Issuing(_STS, "session", subject_asked="roleArn"),
@@ -53,6 +54,18 @@ ISSUING = {
         _IAM, "service-credential", ("serviceSpecificCredential", "serviceSpecificCredentialId"),
         ("serviceSpecificCredential", "userName"), subject_asked="userName",
     ),
+    "GetDelegatedAccessToken": Issuing(_STS, "session", subject=("assumedPrincipal",)),
+    "GetWebIdentityToken": Issuing(_STS, "session", (), ()),
+    "AssumeRoleForPodIdentity": Issuing(("eks-auth.amazonaws.com",), "session"),
+    "CreateSession": Issuing(
+        ("rolesanywhere.amazonaws.com",), "session", ("credentialSet", "credentials", "accessKeyId"),
+        ("credentialSet", "assumedRoleUser", "arn"), subject_asked="roleArn",
+    ),
+    "GetWorkloadAccessToken": Issuing(_AGENTCORE, "session", (), (), subject_asked="workloadName"),
+    "GetWorkloadAccessTokenForJWT": Issuing(_AGENTCORE, "session", (), (), subject_asked="workloadName"),
+    "GetWorkloadAccessTokenForUserId": Issuing(_AGENTCORE, "session", (), (), subject_asked="workloadName"),
+    "GetResourceOauth2Token": Issuing(_AGENTCORE, "session", (), ()),
+    "GetResourceApiKey": Issuing(_AGENTCORE, "api-key", (), ()),
     "GetRoleCredentials": Issuing(
         ("sso.amazonaws.com",), "session", ("roleCredentials", "accessKeyId"), (), subject_asked="roleName"
     ),
@@ -82,16 +95,18 @@ def revoked_by(name: str, source: str, asked: dict[str, Any]) -> dict[str, str]:
 def issued_by(call: Issuing, asked: dict[str, Any], answered: dict[str, Any]) -> Issued:
     """What a successful call issued, from its request and its answer."""
     credential = _at(answered, call.credential)
-    if not credential:
-        return Issued()
     subject = _at(answered, call.subject) or string(asked.get(call.subject_asked))
-    expires = _at(answered, (*call.credential[:-1], "expiration"))
+    if not credential:
+        return Issued() if call.credential else Issued(kind=call.kind, subject=subject)
+    around = call.credential[:-1]
+    expires = _at(answered, (*around, "expiration")) or _at(answered, (*around, "expirationDate"))
     return Issued(f"aws:{credential}", call.kind, _moment(expires), subject)
 
 
 def _at(found: Any, path: tuple[str, ...]) -> str:
     for name in path:
-        found = mapping(found).get(name)
+        # Roles Anywhere answers with a list of one.
+        found = mapping(found[0] if isinstance(found, list) and found else found).get(name)
     return string(found) if path else ""
 
 

@@ -4,7 +4,8 @@ Source: Microsoft documentation, Azure Monitor resource log schema, Activity log
 Azure Storage monitoring data reference. Links: the claim `uti` of the token used is the identifier that Entra's
 sign-in log gives the token; a storage request with a key or SAS is known by `identity.tokenHash`. `authorization` names
 the role assignment that granted a request. Sign-ins and directory audits in the same envelope are read by
-`pipeline.normalize.entra`, audit events of AKS by `pipeline.normalize.kubernetes_audit`.
+`pipeline.normalize.entra`, requests to Microsoft Graph by `graph_activity`, audit events of AKS by `kubernetes_audit`,
+rows of Log Analytics by `azure_tables`.
 """
 
 from __future__ import annotations
@@ -15,15 +16,15 @@ from typing import Any, Final
 import msgspec
 
 from pipeline.kit.failures import Invalid
-from pipeline.normalize import entra, kubernetes_audit
+from pipeline.normalize import azure_tables, entra, graph_activity, kubernetes_audit
+from pipeline.normalize.azure_source import FORMAT, SOURCE
 from pipeline.normalize.context import Context
-from pipeline.normalize.documents import few, identify, mapping, sequence, string, text_of, typed
+from pipeline.normalize.documents import document, few, identify, mapping, sequence, string, text_of, typed
 from pipeline.normalize.mentions import mentions
-from pipeline.normalize.source import LINKS, Source
 from pipeline.normalize.times import instant
 from schemas.event import Event
 
-FORMAT: Final = "azure.monitor"
+__all__ = ["FORMAT", "SOURCE", "conceals", "normalize", "recognizes", "split"]
 _ISSUING = re.compile(
     r"(?i)/(?:listkeys|regeneratekeys?|listaccountsas|listservicesas|generateuserdelegationkey|listconnectionstrings)/action$"
 )
@@ -37,6 +38,8 @@ _NAMES = (
 )  # fmt: skip
 _MARKS = frozenset({"time", "eventTimestamp", "resourceId", "callerIpAddress", "properties"})
 _SUBSCRIPTION = re.compile(r"(?i)/subscriptions/([^/]+)")
+#: Characters of a path whose parts are looked at.
+_PATH = 4096
 _PORT = re.compile(r"(?:(\d+\.\d+\.\d+\.\d+)|\[([^\]]+)\])(?::\d+)?")
 
 
@@ -77,22 +80,12 @@ _decode = msgspec.json.Decoder(Monitor)
 _envelope = msgspec.json.Decoder(Envelope)
 
 
-SOURCE: Final = Source(
-    name=FORMAT,
-    title="Azure Monitor and Microsoft Entra",
-    group="Cloud audit",
-    documents=(),
-    enable="",
-    links={link: "TODO" for link in LINKS},
-    mark=rb'"operationName"\s*:.*"(?:resourceId|callerIpAddress|properties|httpRequest)"|"createdDateTime".*"userId"',
-    issuing=rb'SignInLogs"|"uniqueTokenIdentifier"|KeyIdentifier=|(?i:/(?:listkeys|regeneratekeys?)/action)',
-)
-
-
 def recognizes(found: dict[str, Any]) -> bool:
     """Whether a JSON object looks like a record, or a list of records, of Azure Monitor or Entra."""
     first = mapping(next(iter(sequence(found.get("records"))), None)) or found
-    return entra.recognizes(first) or ("operationName" in first and bool(_MARKS & first.keys()))
+    if azure_tables.is_row(first) or entra.recognizes(first):
+        return True
+    return "operationName" in first and bool(_MARKS & first.keys())
 
 
 def split(value: bytes) -> list[bytes]:
@@ -106,7 +99,11 @@ def split(value: bytes) -> list[bytes]:
 
 def normalize(value: bytes, context: Context) -> list[Event]:
     """One event. Raises Invalid."""
+    if b'"TimeGenerated"' in value and azure_tables.is_row(row := mapping(document(value))):
+        return _of_row(azure_tables.as_record(row), value, context)
     monitor: Monitor = typed(_decode, value)
+    if string(monitor.category) in graph_activity.CATEGORIES:
+        return [graph_activity.normalize(mapping(document(value)), value, FORMAT, context)]
     if entra.is_entra(monitor.category, monitor.properties):
         return entra.normalize(value, FORMAT, context)
     operation = _value(monitor.operationName)
@@ -150,6 +147,12 @@ def conceals(value: bytes, context: Context) -> bytes:
     return kubernetes_audit.conceals(value, context) if b'"audit.k8s.io/' in value else value
 
 
+def _of_row(record: dict[str, Any], value: bytes, context: Context) -> list[Event]:
+    if record["category"] in graph_activity.CATEGORIES:
+        return [graph_activity.normalize(record, value, FORMAT, context)]
+    return entra.normalize(msgspec.json.encode(record), FORMAT, context)
+
+
 def _other(value: bytes, context: Context) -> list[Event]:
     """What the envelope of AKS held, or a sign-in as Microsoft Graph has it, without an envelope."""
     found = msgspec.json.decode(value)
@@ -186,7 +189,7 @@ def _kind(signed: dict[str, Any]) -> str:
 
 def _credential(identity: dict[str, Any], signed: dict[str, Any]) -> str:
     if token := string(signed.get("uti")):
-        return f"entra:{token}"
+        return entra.token_name(token)
     hashed = string(identity.get("tokenHash"))
     return f"azure:{hashed}" if hashed else ""
 
@@ -223,8 +226,8 @@ def _resources(monitor: Monitor) -> list[str]:
 
 def _named(monitor: Monitor) -> list[str]:
     """The names in `/subscriptions/S/resourceGroups/G/providers/P/TYPE/NAME`, and the path of a blob."""
-    ids = (monitor.resourceId or "").strip("/").split("/")[1::2]
-    key = string(mapping(monitor.properties).get("objectKey"))
+    ids = (monitor.resourceId or "")[:_PATH].strip("/").split("/")[1::2]
+    key = string(mapping(monitor.properties).get("objectKey"))[:_PATH]
     return [key, *key.strip("/").split("/", 1), *(name for name in ids if not name.lower().startswith("microsoft."))]
 
 

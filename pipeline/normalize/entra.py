@@ -4,7 +4,8 @@ Source: Microsoft Graph documentation, resource types signIn (also of service pr
 and directoryAudit; the same in Azure Monitor's envelope under `properties`. Links: `uniqueTokenIdentifier` is the token
 issued, the claim `uti` of whoever uses it, and case-sensitive; `sessionId` the login session. A key added to an
 application (`KeyIdentifier`) is the credential that `servicePrincipalCredentialKeyId` names at its sign-ins; one that
-is not among the new value of a change is revoked.
+is not among the new value of a change is revoked. `initiatedBy.linkableIdentifiers` (beta) names the session and the
+token that a change was made with.
 """
 
 from __future__ import annotations
@@ -62,6 +63,7 @@ class SignIn(msgspec.Struct, gc=False):
     result: str | None = None
     resultReason: str | None = None
     homeTenantId: str | None = None
+    correlationId: str | None = None
 
 
 class Record(msgspec.Struct, gc=False):
@@ -86,6 +88,11 @@ def recognizes(found: dict[str, Any]) -> bool:
     return audited or (
         "createdDateTime" in stated and bool({"userPrincipalName", "servicePrincipalId"} & stated.keys())
     )
+
+
+def token_name(identifier: str) -> str:
+    """A token as all logs of Microsoft have it: some pad the identifier, which is base64."""
+    return f"entra:{identifier.rstrip('=')}"
 
 
 def is_entra(category: Any, properties: Any) -> bool:
@@ -150,7 +157,7 @@ def _sign_in(record: Record, stated: SignIn, context: Context) -> Event:
     if code is not None and outcome != "success":
         event.attributes["resultType"] = text_of(code)
     if outcome == "success" and stated.uniqueTokenIdentifier:
-        event.issued, event.issued_subject = f"entra:{stated.uniqueTokenIdentifier}", person or client
+        event.issued, event.issued_subject = token_name(stated.uniqueTokenIdentifier), person or client
     if kind == "agent":
         agent = {f"agent.{name}"[:128]: text_of(text) for name, text in list((stated.agent or {}).items())[:8]}
         event.attributes.update({**agent, **delegation([actor, event.human])})
@@ -160,6 +167,8 @@ def _sign_in(record: Record, stated: SignIn, context: Context) -> Event:
 def _audit(record: Record, stated: SignIn, context: Context) -> Event:
     """A change in the directory. A key that was added is issued for its application."""
     by = mapping(stated.initiatedBy)
+    linked = mapping(by.get("linkableIdentifiers"))
+    token = string(mapping(linked.get("tokenDetails")).get("uniqueTokenIdentifier"))
     user, app = mapping(by.get("user")), mapping(by.get("app"))
     person = string(user.get("userPrincipalName")) or string(user.get("id"))
     client = string(app.get("servicePrincipalId")) or string(app.get("appId")) or string(app.get("displayName"))
@@ -181,6 +190,9 @@ def _audit(record: Record, stated: SignIn, context: Context) -> Event:
         actor_name=string(user.get("displayName")) or string(app.get("displayName")),
         human=person,
         account=record.tenantId or "",
+        session=string(linked.get("sessionId")),
+        credential=token_name(token) if token else "",
+        request=stated.correlationId or "",
         resources=[text for text in map(_target, targets) if text][:16],
         address=string(user.get("ipAddress")) or record.callerIpAddress or "",
     )

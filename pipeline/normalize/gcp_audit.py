@@ -20,13 +20,14 @@ from pipeline.kit.failures import Invalid
 from pipeline.normalize.context import Context
 from pipeline.normalize.delegation import delegation
 from pipeline.normalize.documents import content_id, mapping, sequence, string, text_of, typed
+from pipeline.normalize.gcp_source import FORMAT, SOURCE
 from pipeline.normalize.mask import without
 from pipeline.normalize.mentions import mentions
-from pipeline.normalize.source import LINKS, Source
+from pipeline.normalize.recase import Cases
 from pipeline.normalize.times import expiry, instant
 from schemas.event import RESTORES, REVOKES, Event
 
-FORMAT: Final = "gcp.audit"
+__all__ = ["FORMAT", "SOURCE", "conceals", "normalize", "recognizes", "split"]
 #: Methods that issue a credential, with its kind.
 _ISSUING = {
     "GenerateAccessToken": "session", "GenerateIdToken": "session", "SignJwt": "session", "SignBlob": "session",
@@ -49,6 +50,8 @@ _SECRETS = frozenset({
     "signedBlob", "subjectToken", "subject_token",
 })  # fmt: skip
 _KUBERNETES: Final = "authentication.kubernetes.io/"
+#: Characters of a resource's name whose parts are looked at.
+_PATH = 4096
 #: PERMISSION_DENIED and UNAUTHENTICATED of google.rpc.Code.
 _DENIED = (7, 16)
 
@@ -111,23 +114,16 @@ class Entry(msgspec.Struct, gc=False):
 
 
 _decode = msgspec.json.Decoder(Entry)
-
-
-SOURCE: Final = Source(
-    name=FORMAT,
-    title="Google Cloud audit logs",
-    group="Cloud audit",
-    documents=(),
-    enable="",
-    links={link: "TODO" for link in LINKS},
-    mark=rb'"protoPayload"',
-    issuing=rb'"methodName"\s*:\s*"(?:[\w.]+\.)?(?:Generate(?:Access|Id)Token|Sign(?:Jwt|Blob)|ExchangeToken|\w*Key"|serviceaccounts\.token)',
-)
+#: Of a data lake's entries: what is read, with its capital letters.
+_CASES = Cases([
+    *(SOURCE.known or ()), "callerIp", "callerSuppliedUserAgent", "requestAttributes", "currentLocations", "expireTime",
+    "firstPartyPrincipal", "oauthClientId",
+])  # fmt: skip
 
 
 def recognizes(found: dict[str, Any]) -> bool:
     """Whether a JSON object looks like an audit log's LogEntry."""
-    return isinstance(found.get("protoPayload"), dict)
+    return isinstance(found.get("protoPayload"), dict) or isinstance(found.get("protopayload"), dict)
 
 
 def split(value: bytes) -> list[bytes]:
@@ -138,6 +134,8 @@ def split(value: bytes) -> list[bytes]:
 def normalize(value: bytes, context: Context) -> list[Event]:
     """One event. Raises Invalid."""
     entry: Entry = typed(_decode, value)
+    if b'"protopayload"' in value or b'"insertid"' in value:
+        entry = typed(_decode, _CASES.restored(value))
     payload = entry.protoPayload
     if payload is None:
         raise Invalid("protoPayload", "an AuditLog", "nothing")
@@ -265,7 +263,7 @@ def _resources(payload: Payload) -> list[str]:
 def _named(resource: str) -> list[str]:
     """A resource's whole name and the names in it: `projects/P/buckets/B/objects/O`, where only O may have slashes."""
     parents, _, thing = resource.partition("/objects/")
-    return [resource, thing, *parents.removeprefix("//").split("/")[1::2]]
+    return [resource, thing, *parents[:_PATH].removeprefix("//").split("/")[1::2]]
 
 
 def _region(payload: Payload, labels: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ from pipeline.normalize.gcp_audit import recognizes
 from pipeline.normalize.stage import process
 from schemas.rejected import Record
 from tests.normalize.common import CONTEXT, events, outcomes, reason, turns, vendor_rows
+from tests.normalize.test_aws_cloudtrail import small
 
 SA, OTHER = "pay@proj-1.iam.gserviceaccount.com", "deploy@proj-1.iam.gserviceaccount.com"
 KEY = "0a1b2c3d4e5f60718293a4b5c6d7e8f901234567"
@@ -187,7 +188,26 @@ def test_vendors_samples_are_accepted_unless_they_lack_what_an_event_needs():
     rows = vendor_rows(recognizes)
     _, faults = outcomes(rows, "gcp.audit")
     assert set(faults) <= {"timestamp", "protoPayload.methodName"}
-    timed = [{"timestamp": "2026-01-31T09:00:00Z", **row} for row in rows if row["protoPayload"].get("methodName")]
+    payloads = [(row, small(row)["protopayload"]) for row in rows]
+    timed = [{"timestamp": "2026-01-31T09:00:00Z", **row} for row, payload in payloads if payload.get("methodname")]
     found, faults = outcomes(timed, "gcp.audit")
     assert len(found) > 50
     assert not faults
+
+
+@pytest.mark.parametrize("record", [GET, NEW_KEY])
+def test_a_data_lakes_entry_says_the_same(record):
+    (event,), (lake,) = events(record), events(small(record))
+    for name in (
+        "event_id",
+        "kind",
+        "action",
+        "outcome",
+        "actor",
+        "human",
+        "credential",
+        "issued",
+        "address",
+        "policy",
+    ):
+        assert getattr(lake, name) == getattr(event, name), name
