@@ -9,18 +9,24 @@ import msgspec
 
 from pipeline.kit.failures import Invalid
 from pipeline.normalize import (
+    authz_decision,
+    aws_bedrock_agent,
     aws_cloudtrail,
     azure_monitor,
     canonical,
     cedar_decision,
     claude_code,
+    claude_code_hook,
+    codex,
     gcp_audit,
     github_audit,
     kubernetes_audit,
     langfuse,
+    langsmith_run,
     mcp,
     okta_system_log,
     opa_decision,
+    openai_trace,
     otel_genai,
     vault_audit,
 )
@@ -72,11 +78,17 @@ MODULES: tuple[Normalizer, ...] = (
     gcp_audit,
     opa_decision,
     cedar_decision,
+    authz_decision,
     azure_monitor,
     otel_genai,
     mcp,
     claude_code,
+    claude_code_hook,
+    codex,
     langfuse,
+    langsmith_run,
+    openai_trace,
+    aws_bedrock_agent,
 )
 FORMATS = {
     module.SOURCE.name: Format(
