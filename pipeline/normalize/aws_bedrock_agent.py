@@ -155,7 +155,7 @@ def _event(part: Part, value: bytes, context: Context) -> Event:
         format=FORMAT,
         actor=actor,
         actor_kind="agent" if actor else "",
-        actor_name=part.agentName or part.collaboratorName or "",
+        actor_name=part.collaboratorName or part.agentName or "",
         human=part.user or "",
         session=part.sessionId or "",
         account=where[4] if len(where) > 5 else "",

@@ -105,7 +105,7 @@ def fill(event: Event, name: str, attributes: Attributes, context: Context) -> N
 def nest(event: Event, attributes: Attributes) -> None:
     """A sub-agent of Claude Code works in a session of its own, below its parent's: as in the transcripts."""
     agent, session = attributes.text("agent_id"), event.session
-    event.actor, event.actor_kind, event.actor_name = event.actor or "claude-code", "agent", event.actor_name
+    event.actor, event.actor_kind = event.actor or "claude-code", "agent"
     if not agent or not session:
         return
     parent = attributes.text("parent_agent_id")

@@ -202,9 +202,10 @@ def _tool(event: Event, run: Run, context: Context) -> None:
     inputs, outputs = mapping(run.inputs), mapping(run.outputs)
     output = _kwargs(outputs.get("output", run.outputs))
     event.tool_call = string(mapping(output).get("tool_call_id")) or string(inputs.get("id")) or event.span
-    # LangChain gives a tool its arguments as a text that may be JSON, or as a structure of their own.
+    # LangChain writes arguments as a text, which is JSON or Python's notation; the latter stays one argument.
     asked = inputs.get("args", inputs.get("input", run.inputs))
-    take_arguments(event, parsed(asked) if isinstance(asked, str) else asked, context)
+    found = parsed(asked) if isinstance(asked, str) else asked
+    take_arguments(event, {"input": found} if isinstance(found, str) else found, context)
     text = content(output) or _plain(output)
     event.text, event.tokens = preview(text, context), tokens(text, context)
 
@@ -239,9 +240,10 @@ def _role(message: Any) -> str:
 def _words(message: Any) -> str:
     inner = _kwargs(message)
     said = mapping(inner)
-    return content(inner) or content(_kwargs(said.get("message"))) or string(said.get("text")) or (
-        "" if "content" in said else _plain(inner)
-    )  # fmt: skip
+    if "message" in said:
+        # A generation: its text, and the message that it is in.
+        return string(said.get("text")) or content(_kwargs(said["message"]))
+    return content(inner) or string(said.get("text")) or ("" if "content" in said else _plain(inner))
 
 
 def _plain(found: Any) -> str:
