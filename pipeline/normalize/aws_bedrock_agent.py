@@ -73,7 +73,8 @@ SOURCE: Final = Source(
         "Amazon Bedrock: User guide, Track agent's step-by-step reasoning process using trace",
     ),
     enable="Call InvokeAgent with `enableTrace=True` and log the `trace` of each event of the stream as JSON (times in "
-    'ISO 8601), and beside them the call: `{"agentId": …, "sessionId": …, "inputText": …, "eventTime": …, "user": …}`. '
+    "ISO 8601), and beside them the call: `agentId`, `agentAliasId`, `sessionId`, `inputText`, `eventTime`, `user` and "
+    "`callerChain` (the alias' ARN). "
     "Bedrock writes traces nowhere by itself. The agent's requests to AWS are in CloudTrail, its models' in the model "
     "invocation log.",
     links={

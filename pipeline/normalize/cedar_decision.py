@@ -139,7 +139,7 @@ def normalize(value: bytes, context: Context) -> list[Event]:
         request=found.request_id or "",
         resources=[name for name in [_entity(found.resource)] if name],
         policy=_policy(found, diagnostics),
-        attributes={name: text for name, text in _attributes(found, principals).items() if text},
+        attributes={name: text[:256] for name, text in _attributes(found, principals).items() if text},
     )
     event.attributes.update(delegation([workload, person]))
     return [event]

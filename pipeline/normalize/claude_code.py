@@ -142,7 +142,7 @@ def _event(line: dict[str, Any], session: str, event_id: str, time: int) -> Even
     agent = string(line.get("agentId"))
     attributes = {name: text_of(line[name]) for name in _KEPT if line.get(name)}
     if parent := string(line.get("parentUuid")):
-        attributes["parent"] = parent
+        attributes["parent"] = parent[:256]
     return Event(
         event_id=event_id,
         kind="prompt",
@@ -190,7 +190,7 @@ def _said(line: dict[str, Any], role: str, text: str) -> str:
 
 def _usage(event: Event, message: dict[str, Any]) -> None:
     if model := string(message.get("model")):
-        event.attributes["model"] = model
+        event.attributes["model"] = model[:256]
     for name in ("input_tokens", "output_tokens"):
         if (count := mapping(message.get("usage")).get(name)) is not None:
             event.attributes[name] = text_of(count)

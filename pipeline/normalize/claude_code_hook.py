@@ -13,7 +13,7 @@ import msgspec
 from pipeline.kit.failures import Invalid
 from pipeline.normalize.arguments import take_arguments
 from pipeline.normalize.context import Context
-from pipeline.normalize.documents import content_id, document, mapping, string, text_of, typed
+from pipeline.normalize.documents import content_id, mapping, string, text_of, typed
 from pipeline.normalize.mask import preview
 from pipeline.normalize.origin import tokens
 from pipeline.normalize.otel_messages import content
@@ -61,6 +61,10 @@ class Hook(msgspec.Struct, gc=False):
     is_interrupt: Any = None
     stop_hook_active: Any = None
     effort: Any = None
+    #: Not Claude Code's: whoever forwards the input says when it was.
+    timestamp: Any = None
+    time: Any = None
+    ts: Any = None
     #: Not Claude Code's: whoever forwards the input may say whose machine it is.
     user: str | None = None
 
@@ -105,7 +109,7 @@ SOURCE: Final = Source(
     ignores="a hook about housekeeping (compaction, notifications, configuration, tasks, worktrees), no act",
     known=fields(
         Hook,
-        " ".join(STAMPS) + " scratchpad_dir background_tasks session_crons permission_suggestions message title"
+        "scratchpad_dir background_tasks session_crons permission_suggestions message title"
         " notification_type trigger custom_instructions command_name command_source expansion_type file_path"
         " load_reason memory_type task_id tool_calls session_title last_message denial_reason",
     ),
@@ -148,7 +152,7 @@ def _event(hook: Hook, agent: str, value: bytes, context: Context) -> Event:
     return Event(
         event_id=content_id(value),
         kind="prompt",
-        time=_time(value, context),
+        time=_time(hook, context),
         format=FORMAT,
         actor=f"claude-code/{agent}" if agent else "claude-code",
         actor_kind="agent",
@@ -160,9 +164,9 @@ def _event(hook: Hook, agent: str, value: bytes, context: Context) -> Event:
     )
 
 
-def _time(value: bytes, context: Context) -> int:
-    found = mapping(document(value))
-    if all(found.get(name) is None for name in STAMPS):
+def _time(hook: Hook, context: Context) -> int:
+    found = {name: getattr(hook, name, None) for name in STAMPS}
+    if all(stamp is None for stamp in found.values()):
         raise Invalid("timestamp", "a time that the hook's command adds (docs/sources/claude-code.hook.md)", "nothing")
     return stamped(found, context)
 

@@ -15,7 +15,7 @@ import msgspec
 from pipeline.kit.failures import Invalid
 from pipeline.normalize.arguments import take_arguments
 from pipeline.normalize.context import Context
-from pipeline.normalize.documents import content_id, mapping, sequence, string, text_of, typed
+from pipeline.normalize.documents import content_id, mapping, string, text_of, typed
 from pipeline.normalize.mask import preview
 from pipeline.normalize.origin import tokens
 from pipeline.normalize.otel_attributes import parsed
@@ -184,4 +184,4 @@ def _result(event: Event, payload: dict[str, Any], context: Context) -> None:
 
 def _text(output: Any) -> str:
     said = content({"content": output}) if isinstance(output, list) else string(mapping(output).get("content"))
-    return said or ("" if output is None else msgspec.json.encode(sequence(output) or output).decode()[:200_000])
+    return said or ("" if output in (None, [], {}) else msgspec.json.encode(output).decode()[:200_000])

@@ -188,7 +188,7 @@ def _event(run: Run, context: Context) -> Event:
         trace=trace,
         span=identifier,
         parent_span=(run.parent_run_id or "").lower(),
-        attributes={name: text for name, text in kept.items() if text},
+        attributes={name: text[:256] for name, text in kept.items() if text},
     )
 
 

@@ -198,4 +198,4 @@ def _policy(decision: Decision) -> str:
 def _attributes(decision: Decision, field: str) -> dict[str, str]:
     kept = {f"label.{name}"[:128]: text_of(text) for name, text in list((decision.labels or {}).items())[:16]}
     kept |= {"actorField": field, "requestedBy": decision.requested_by or "", "result": text_of(decision.result)}
-    return {name: text for name, text in kept.items() if text}
+    return {name: text[:256] for name, text in kept.items() if text}
