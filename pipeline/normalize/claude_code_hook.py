@@ -80,7 +80,8 @@ SOURCE: Final = Source(
     enable="In `settings.json` (managed settings, so that nobody leaves it out) give the events UserPromptSubmit, "
     "PreToolUse, PostToolUse, PostToolUseFailure, PermissionRequest, PermissionDenied, SubagentStart, SubagentStop, "
     "Stop, SessionStart and SessionEnd a hook of type `command` that adds the time, which a hook's input lacks, and "
-    "the user: `jq -c --arg user \"$USER\" '. + {timestamp: (now * 1000 | floor), user: $user}' | curl -s --json @- "
+    'the user (as other logs write the login): `jq -c --arg user "$USER" '
+    "'. + {timestamp: (now * 1000 | floor), user: $user}' | curl -s --json @- "
     "'http://127.0.0.1:8470/v1/events/tool-calls?format=claude-code.hook' >/dev/null`. Give PreToolUse and PostToolUse "
     "both: only the first has the time at which a call began.",
     links={

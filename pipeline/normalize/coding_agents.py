@@ -102,6 +102,14 @@ def fill(event: Event, name: str, attributes: Attributes, context: Context) -> N
         event.resources = [f"mcp:{server}"]
 
 
+def deepen(event: Event, attributes: Attributes) -> None:
+    """What a span of Claude Code says beyond the conventions: its session, the request to the model, a permission."""
+    nest(event, attributes)
+    event.request = _first(attributes.raw, _REQUEST)[:2048]
+    if event.action == "tool_decision":
+        _decide(event, "claude-code", attributes.raw)
+
+
 def nest(event: Event, attributes: Attributes) -> None:
     """A sub-agent of Claude Code works in a session of its own, below its parent's: as in the transcripts."""
     agent, session = attributes.text("agent_id"), event.session
@@ -133,20 +141,26 @@ def _tool(event: Event, agent: str, raw: dict[str, Any], context: Context) -> No
     event.tool = _first(raw, _TOOL)
     # Gemini CLI states no id of a call.
     event.tool_call = _first(raw, _CALL) or event.event_id
-    decided, source = _first(raw, _DECISION).lower(), _first(raw, _SOURCE) or _first(raw, ("decision",))
-    event.policy = f"{agent}:{source}" if source else ""
+    _decide(event, agent, raw)
     asked = _first(raw, _ARGUMENTS)
     if event.action == "tool_decision":
-        event.outcome = "denied" if decided in _REFUSED else "success" if decided else ""
         event.text = preview(asked, context)
         return
     event.action = event.tool or "tool_result"
-    if decided in _REFUSED:
-        event.outcome = "denied"
     if asked:
         take_arguments(event, parsed(asked), context)
     took = _duration(raw.get("duration_ms"))
     event.attributes["end_time"], event.time = str(event.time), event.time - took
+
+
+def _decide(event: Event, agent: str, raw: dict[str, Any]) -> None:
+    """Who let a call happen, or did not. That a call ran says no more than that it was allowed."""
+    decided, source = _first(raw, _DECISION).lower(), _first(raw, _SOURCE) or _first(raw, ("decision",))
+    event.policy = f"{agent}:{source}"[:512] if source else ""
+    if decided in _REFUSED:
+        event.outcome = "denied"
+    elif event.action == "tool_decision":
+        event.outcome = "success" if decided else ""
 
 
 def _duration(milliseconds: Any) -> int:

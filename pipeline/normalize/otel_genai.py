@@ -42,7 +42,8 @@ SOURCE: Final = Source(
     enable="Point the exporter at `/v1/traces` and `/v1/logs` (OTLP/HTTP, protobuf or JSON). Contents are off by "
     "default: `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true` (GenAI), `TRACELOOP_TRACE_CONTENT=true`. "
     "Claude Code: `CLAUDE_CODE_ENABLE_TELEMETRY=1`, `OTEL_LOGS_EXPORTER=otlp`, `OTEL_LOG_USER_PROMPTS=1`, "
-    "`OTEL_LOG_TOOL_DETAILS=1`. Codex: `[otel]` in `config.toml` with `log_user_prompt = true`. Gemini CLI: "
+    "`OTEL_LOG_TOOL_DETAILS=1`, for spans `CLAUDE_CODE_ENHANCED_TELEMETRY_BETA=1`. Codex: `[otel]` in "
+    "`config.toml` with `log_user_prompt = true`. Gemini CLI: "
     "`telemetry` in `settings.json`. AutoGen, CrewAI and LangGraph: their own spans, or those of OpenInference or "
     "OpenLLMetry. Have the AWS SDK instrumented too: its spans carry the ids that CloudTrail logs.",
     links={

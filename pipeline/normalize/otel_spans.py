@@ -11,7 +11,7 @@ from typing import Any
 
 from pipeline.kit.failures import Invalid
 from pipeline.normalize.arguments import take_arguments
-from pipeline.normalize.coding_agents import nest
+from pipeline.normalize.coding_agents import deepen
 from pipeline.normalize.context import Context
 from pipeline.normalize.documents import content_id, mapping, sequence, string
 from pipeline.normalize.mask import preview
@@ -22,13 +22,25 @@ from pipeline.normalize.otel_messages import model_call
 from pipeline.normalize.times import epoch
 from schemas.event import Event
 
-_OPENINFERENCE = {
-    "TOOL": "execute_tool", "LLM": "chat", "AGENT": "invoke_agent", "RETRIEVER": "retrieval", "EMBEDDING": "embeddings",
-    "GUARDRAIL": "guardrail", "CHAIN": "chain", "RERANKER": "rerank", "EVALUATOR": "evaluation", "PROMPT": "prompt",
+#: What each convention says of what a span is, and what that is here.
+_KINDS = {
+    "openinference.span.kind": {
+        "tool": "execute_tool", "llm": "chat", "agent": "invoke_agent", "retriever": "retrieval",
+        "embedding": "embeddings", "guardrail": "guardrail", "chain": "chain", "reranker": "rerank",
+        "evaluator": "evaluation", "prompt": "prompt",
+    },
+    "traceloop.span.kind": {
+        "tool": "execute_tool", "agent": "invoke_agent", "workflow": "invoke_workflow", "task": "task",
+    },
+    "langsmith.span.kind": {
+        "tool": "execute_tool", "llm": "chat", "retriever": "retrieval", "embedding": "embeddings", "chain": "chain",
+    },
 }  # fmt: skip
-_TRACELOOP = {"tool": "execute_tool", "agent": "invoke_agent", "workflow": "invoke_workflow", "task": "task"}
 #: Claude Code's `span.type`; its other spans are steps, kept since spans below them name them as parents.
-_CLAUDE = {"interaction": "invoke_agent", "llm_request": "chat", "tool": "execute_tool"}
+_CLAUDE = {
+    "interaction": "invoke_agent", "llm_request": "chat", "tool": "execute_tool",
+    "tool.blocked_on_user": "tool_decision",
+}  # fmt: skip
 #: Older conventions put a span's texts into its events.
 _IN_EVENTS = ("gen_ai.content.prompt", "gen_ai.content.completion", "gen_ai.client.inference.operation.details")
 _DENIED = ("deny", "block")
@@ -59,8 +71,13 @@ def span_events(span: dict[str, Any], resource: dict[str, Any], value: bytes, co
 def _attributes(span: dict[str, Any]) -> dict[str, Any]:
     found = plain(span.get("attributes"))
     for happening in sequence(span.get("events")):
-        if mapping(happening).get("name") in _IN_EVENTS:
+        name = mapping(happening).get("name")
+        if name in _IN_EVENTS:
             found = {**plain(mapping(happening).get("attributes")), **found}
+        elif name == "tool.output":
+            # Claude Code's: what came out of a tool.
+            said = plain(mapping(happening).get("attributes"))
+            found = {"output.value": said.get("content") or said.get("output"), **found}
     return found
 
 
@@ -69,10 +86,9 @@ def _operation(attributes: Attributes, span: dict[str, Any]) -> str:
     method = attributes.text("mcp.method.name")
     if stated or method:
         return stated or ("execute_tool" if method == "tools/call" else method)
-    inference = attributes.text("openinference.span.kind").upper()
-    loop = _TRACELOOP.get(attributes.text("traceloop.span.kind"))
-    if inference in _OPENINFERENCE or loop:
-        return _OPENINFERENCE.get(inference) or loop or ""
+    kinds = (known.get(attributes.text(name).lower(), "") for name, known in _KINDS.items())
+    if kind := next(filter(None, kinds), ""):
+        return kind
     if string(span.get("name")).startswith("claude_code."):
         kind = attributes.text("span.type")
         return _CLAUDE.get(kind, kind)
@@ -115,9 +131,9 @@ def _event(
         attributes=kept(attributes),
     )
     event.actor_kind = "agent" if event.actor else ""
-    if string(span.get("name")).startswith("claude_code."):
-        nest(event, attributes)
     _outcome(event, span, attributes)
+    if string(span.get("name")).startswith("claude_code."):
+        deepen(event, attributes)
     if span.get("endTimeUnixNano"):
         end = epoch("span.endTimeUnixNano", span["endTimeUnixNano"], 1_000_000_000, context)
         event.attributes["end_time"] = str(end)

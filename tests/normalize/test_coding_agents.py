@@ -126,6 +126,14 @@ def test_claude_codes_spans_are_turns_calls_and_steps():
     message, turn = events(span({"span.type": "interaction", "session.id": "s", "user_prompt": "pay it"},
                                 name="claude_code.interaction"))  # fmt: skip
     assert (message.text, turn.action) == ("pay it", "invoke_agent")
+    output = [{"name": "tool.output", "attributes": [attribute("output", "all good")]}]
+    (call,) = events(span({**tool, "full_command": "pytest -q"}, name="claude_code.tool", events=output))
+    assert (call.arguments[0].value, call.text, bool(call.tokens)) == ("pytest -q", "all good", True)
+    waited = {"span.type": "tool.blocked_on_user", "session.id": "s", "decision": "reject", "source": "user_reject"}
+    (decided,) = events(span(waited, name="claude_code.tool.blocked_on_user"))
+    assert (decided.action, decided.outcome, decided.policy) == ("tool_decision", "denied", "claude-code:user_reject")
+    asked = {"span.type": "llm_request", "session.id": "s", "request_id": "req_1", "gen_ai.system": "anthropic"}
+    assert events(span(asked, name="claude_code.llm_request"))[0].request == "req_1"
     (step,) = events(span({"span.type": "tool.execution", "session.id": "s"}, name="claude_code.tool.execution"))
     assert step.action == "tool.execution", "spans below it name it as their parent"
 

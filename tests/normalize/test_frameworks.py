@@ -78,6 +78,16 @@ def test_langgraph_in_openinference_is_nodes_turns_and_tools_of_a_thread():
     assert (call.tool, call.session, call.tool_call, call.text) == ("pay", "thread-1", call.span, DONE)
 
 
+def test_langgraph_in_langsmiths_own_spans_is_tools_and_turns_of_a_thread():
+    thread = {"langsmith.metadata.thread_id": "thread-1"}
+    tool = {"langsmith.span.kind": "tool", "gen_ai.tool.call.id": "call_1", **thread}
+    (call,) = events(span(tool, name="pay"))
+    assert (call.kind, call.tool, call.tool_call, call.session) == ("tool_call", "pay", "call_1", "thread-1")
+    turn = {"langsmith.span.kind": "llm", "gen_ai.prompt": ASKED, "gen_ai.completion": DONE, **thread}
+    message, model = events(span(turn, name="ChatOpenAI"))
+    assert (message.text, model.text, model.action) == (ASKED, DONE, "chat")
+
+
 def test_langgraph_in_openllmetry_has_its_thread_among_the_associated_properties():
     told = {"traceloop.span.kind": "tool", "traceloop.entity.name": "pay", "traceloop.workflow.name": "invoices",
             "traceloop.entity.input": '{"inputs": {"invoice": "4711"}}', "traceloop.entity.output": DONE,
