@@ -93,7 +93,10 @@ SOURCE: Final = Source(
         "policy": "`claude-code:` and what decided: `permission_prompt` of a PermissionRequest, `auto` of a "
         "PermissionDenied",
     },
-    needs={"human": "the command adds it", "tool_call": "Claude Code 2.0 or later"},
+    needs={
+        "human": "the command adds it",
+        "tool_call": "a version of Claude Code that passes `tool_use_id` (those of 2026 do)",
+    },
     never={
         "credential": "hooks are not told of any",
         "issued": "agents do not issue credentials",

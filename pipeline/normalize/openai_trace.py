@@ -103,9 +103,9 @@ def split(value: bytes) -> list[bytes]:
         return [value]
     ones = [mapping(one) for one in few("data", data)]
     traces = {string(one.get("id")): one for one in ones if one.get("object") == "trace"}
-    return [_record(one, traces) for one in ones if one.get("object") != "trace"] or [
-        msgspec.json.encode(ones[:1])[1:-1]
-    ]
+    others = [one for one in ones if one.get("object") != "trace"]
+    # Traces alone say nothing, so one of them is enough.
+    return [_record(one, traces) for one in others] or [msgspec.json.encode(one) for one in ones[:1]] or [value]
 
 
 def _record(one: dict[str, Any], traces: dict[str, dict[str, Any]]) -> bytes:

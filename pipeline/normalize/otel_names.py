@@ -69,7 +69,7 @@ _NUMBER = re.compile(r"\.\d+(?=\.|$)")
 
 def known(name: str) -> bool:
     """Whether a registry lists the name, or it is in no namespace of theirs."""
-    return not name.startswith(_NAMESPACES) or name in _KNOWN or name.startswith(_OPEN)
+    return name in _KNOWN or not name.startswith(_NAMESPACES) or name.startswith(_OPEN)
 
 
 def strange(attributes: dict[str, Any]) -> dict[str, str]:

@@ -54,6 +54,9 @@ def span_events(span: dict[str, Any], resource: dict[str, Any], value: bytes, co
     if not operation:
         return []
     event = _event(span, attributes, resource, operation, value, context)
+    if span.get("endTimeUnixNano"):
+        end = epoch("span.endTimeUnixNano", span["endTimeUnixNano"], 1_000_000_000, context)
+        event.attributes["end_time"] = str(end)
     method = attributes.text("mcp.method.name")
     if operation == "execute_tool":
         _tool_call(event, span, attributes, context)
@@ -134,9 +137,6 @@ def _event(
     _outcome(event, span, attributes)
     if string(span.get("name")).startswith("claude_code."):
         deepen(event, attributes)
-    if span.get("endTimeUnixNano"):
-        end = epoch("span.endTimeUnixNano", span["endTimeUnixNano"], 1_000_000_000, context)
-        event.attributes["end_time"] = str(end)
     return event
 
 
