@@ -14,7 +14,7 @@ from pipeline.normalize.delegation import delegation
 from pipeline.normalize.documents import content_id, document, string
 from pipeline.normalize.mask import preview
 from pipeline.normalize.origin import tokens
-from pipeline.normalize.source import LINKS, Source
+from pipeline.normalize.source import Source
 from pipeline.normalize.times import checked
 from schemas.canonical import Canonical, CanonicalEvent, TokenIssuanceEvent, ToolCallEvent
 from schemas.event import REVOKES, Event
@@ -29,9 +29,24 @@ SOURCE: Final = Source(
     name=FORMAT,
     title="Canonical events",
     group="Anything else",
-    documents=(),
-    enable="",
-    links={link: "TODO" for link in LINKS},
+    documents=("whodid: JSON Schemas of the public topics (`schemas/json/`)",),
+    enable="Send it to the topic of its kind, by Kafka or `POST /v1/events/TOPIC`. For logs that whodid has no format "
+    "for, and for home-grown agents. The schemas say what each field means; a wrong field is named in the answer.",
+    links={
+        "actor": "`actor.id`",
+        "human": "`human`, else the last of `on_behalf_of`",
+        "session": "`session`, with `parent_session`; a tool call's `parent_tool_call` says which call spawned it",
+        "credential": "`credential`",
+        "issued": "`issued`, until `expires`, for `subject`",
+        "request": "`request`",
+        "trace": "`trace`, `span`, `parent_span`",
+        "tool_call": "`tool_call`: call and result share it",
+        "policy": "`policy`",
+        "address": "`address`",
+    },
+    ends="The attributes `revokes` (`revoked` is understood too), `restores` and `renews` name the credential; a "
+    "renewal says until when with `expires`.",
+    lost=("what its producer leaves out: nothing is guessed",),
 )
 
 

@@ -15,7 +15,7 @@ from pipeline.kit.failures import Invalid
 from pipeline.normalize.context import Context
 from pipeline.normalize.delegation import delegation
 from pipeline.normalize.documents import identify, mapping, sequence, string, text_of, typed
-from pipeline.normalize.source import LINKS, Source
+from pipeline.normalize.source import Source, fields
 from pipeline.normalize.times import instant
 from schemas.event import Event
 
@@ -58,12 +58,43 @@ _decode = msgspec.json.Decoder(Decision)
 
 SOURCE: Final = Source(
     name=FORMAT,
-    title="Cedar and Amazon Verified Permissions",
+    title="Cedar and Cedarling decisions",
     group="Policy decisions",
-    documents=(),
-    enable="",
-    links={link: "TODO" for link in LINKS},
+    documents=(
+        "Cedar: Authorization, response with decision and diagnostics",
+        "Janssen: Cedarling, logs (decision log entries)",
+    ),
+    enable="Have the application log Cedar's request and response as one JSON object with a `timestamp`; Cedarling "
+    "does with `CEDARLING_LOG_TYPE=std_out`, `CEDARLING_LOG_LEVEL=INFO`. Decisions of Amazon Verified Permissions "
+    "are data events of CloudTrail (`aws.cloudtrail`).",
+    links={
+        "actor": "`Workload.client_id`, else the person, else `principal`",
+        "human": "`User.email`, `User.username` or `User.sub`",
+        "credential": "`tokens.access_token.jti` (`jti:…`)",
+        "request": "`request_id`",
+        "policy": "`diagnostics.reason` with `policystore_id` and version",
+    },
+    needs={
+        "human": "Cedarling is told which claims to log (`CEDARLING_DECISION_LOG_USER_CLAIMS`)",
+        "credential": "Cedarling is told to log the token's `jti` (`CEDARLING_DECISION_LOG_DEFAULT_JWT_ID`)",
+        "request": "Cedarling; Cedar itself has none",
+        "policy": "a policy decided: a denial by default has none",
+    },
+    never={
+        "session": "decisions have no session",
+        "issued": "Cedar issues no credentials",
+        "trace": "not logged",
+        "tool_call": "a request has no place for it",
+        "address": "not logged",
+    },
+    lost=("the context that was asked about", "policies of a denial by default"),
     ignores="a record of the engine about itself (start, metrics), no decision",
+    known=fields(
+        Decision,
+        "level msg error_msg log_level application_version lock_client_id policystore_name pdp_version"
+        " decision_time_ms decision_time_micro_sec cedar_lang_version cedar_sdk_version pushed_data context entities"
+        " authz_info principals errors determiningPolicies application_name trace_id",
+    ),
     mark=rb'"log_kind"\s*:\s*"Decision"|"decision"\s*:.*"diagnostics"',
 )
 
@@ -108,7 +139,7 @@ def normalize(value: bytes, context: Context) -> list[Event]:
         request=found.request_id or "",
         resources=[name for name in [_entity(found.resource)] if name],
         policy=_policy(found, diagnostics),
-        attributes={name: text for name, text in _attributes(found, principals).items() if text},
+        attributes={name: text[:256] for name, text in _attributes(found, principals).items() if text},
     )
     event.attributes.update(delegation([workload, person]))
     return [event]

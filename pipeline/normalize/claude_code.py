@@ -14,8 +14,8 @@ from pipeline.normalize.context import Context
 from pipeline.normalize.documents import document, few, identify, mapping, sequence, string, text_of
 from pipeline.normalize.mask import preview
 from pipeline.normalize.origin import tokens
-from pipeline.normalize.otel_attributes import content
-from pipeline.normalize.source import LINKS, Source
+from pipeline.normalize.otel_messages import content
+from pipeline.normalize.source import Source
 from pipeline.normalize.times import instant
 from schemas.event import Event
 
@@ -28,15 +28,45 @@ _BOOKKEEPING = (
 #: What the client writes in the user's place. (`<command-…` is a slash command, which the user typed.)
 _CLIENT = ("<local-command", "<bash-std", "<system-reminder", "<task-notification", "Caveat: ", "[Request interrupted")
 
+_FIELDS = """
+        type uuid parentUuid logicalParentUuid sessionId agentId timestamp message isMeta isCompactSummary isSidechain
+        isVisibleInTranscriptOnly isApiErrorMessage userType entrypoint cwd version gitBranch slug requestId
+        sourceToolAssistantUUID sourceToolUseID toolUseResult toolUseID parentToolUseID data thinkingMetadata todos
+        permissionMode promptId error apiErrorStatus attributionSkill mcpMeta origin teamName agentName forkedFrom
+        summary leafUuid operation content subtype level durationMs customTitle snapshot messageId isSnapshotUpdate
+        attachment imagePasteIds planContent sessionKind effort
+    """
 
 SOURCE: Final = Source(
     name=FORMAT,
     title="Claude Code transcripts",
     group="Prompts and tool calls",
-    documents=(),
-    enable="",
-    links={link: "TODO" for link in LINKS},
+    documents=(
+        "Anthropic: Claude Code, Manage sessions (where transcripts are stored)",
+        "none of the lines themselves: their form is internal to Claude Code; read from transcripts of 2.0 and 2.1",
+    ),
+    enable="Transcripts are always written: `~/.claude/projects/*/*.jsonl`, sub-agents' in folders beside. Send them "
+    "line by line. They hold prompts, arguments and results in full, without who the person is; send the telemetry "
+    "(`otel.genai`) or hooks (`claude-code.hook`) too, for decisions and people. All name sessions and calls alike.",
+    links={
+        "actor": "`claude-code`, of a sub-agent `claude-code/` and its `agentId`",
+        "session": "`sessionId`, of a sub-agent `sessionId/agentId` below it",
+        "request": "`requestId` of the model's API",
+        "tool_call": "`message.content[].id` and `tool_use_id`; a sub-agent names the call that spawned it "
+        "(`parentToolUseID`, or `toolUseResult.agentId` of the call's result)",
+    },
+    needs={"request": "lines of the assistant"},
+    never={
+        "human": "the person is the owner of the file: transcripts do not say who",
+        "credential": "transcripts hold none",
+        "issued": "agents do not issue credentials",
+        "trace": "transcripts hold no trace context",
+        "policy": "decisions of permission are in the telemetry and in hooks",
+        "address": "transcripts hold none",
+    },
+    lost=("a call that the person refused, beyond its result that says so", "what was deleted: old transcripts are"),
     ignores="the client's own bookkeeping (progress, snapshots, queue, system notes), no act of user or agent",
+    known=frozenset(_FIELDS.split()),
 )
 
 
@@ -75,10 +105,22 @@ def normalize(value: bytes, context: Context) -> list[Event]:
     for number, block in enumerate(blocks):
         event = _event(line, session, base if number == 0 else f"{base}#{number}", time)
         _fill(event, line, kind, mapping(block), context)
+        event.request = string(line.get("requestId"))
         if number == 0:
             _usage(event, message)
         events.append(event)
-    return events
+    return events + _spawned(line, blocks, session, base, time)
+
+
+def _spawned(line: dict[str, Any], blocks: list[Any], session: str, base: str, time: int) -> list[Event]:
+    """The result of a call that started a sub-agent names it, where no line of progress does."""
+    agent = string(mapping(line.get("toolUseResult")).get("agentId"))
+    result = next((block for block in map(mapping, blocks) if block.get("type") == "tool_result"), {})
+    if not agent or not result:
+        return []
+    event = _event({**line, "agentId": agent}, session, f"{base}#spawn", time)
+    event.action, event.parent_tool_call = "spawn", string(result.get("tool_use_id"))
+    return [event]
 
 
 def _spawn(line: dict[str, Any], value: bytes, context: Context) -> list[Event]:
@@ -100,7 +142,7 @@ def _event(line: dict[str, Any], session: str, event_id: str, time: int) -> Even
     agent = string(line.get("agentId"))
     attributes = {name: text_of(line[name]) for name in _KEPT if line.get(name)}
     if parent := string(line.get("parentUuid")):
-        attributes["parent"] = parent
+        attributes["parent"] = parent[:256]
     return Event(
         event_id=event_id,
         kind="prompt",
@@ -148,7 +190,7 @@ def _said(line: dict[str, Any], role: str, text: str) -> str:
 
 def _usage(event: Event, message: dict[str, Any]) -> None:
     if model := string(message.get("model")):
-        event.attributes["model"] = model
+        event.attributes["model"] = model[:256]
     for name in ("input_tokens", "output_tokens"):
         if (count := mapping(message.get("usage")).get(name)) is not None:
             event.attributes[name] = text_of(count)

@@ -14,8 +14,9 @@ from pipeline.normalize.context import Context
 from pipeline.normalize.documents import document, few, mapping, sequence, string, text_of
 from pipeline.normalize.mask import preview
 from pipeline.normalize.origin import tokens
-from pipeline.normalize.otel_attributes import USER, content, parsed, role_of
-from pipeline.normalize.source import LINKS, Source
+from pipeline.normalize.otel_attributes import parsed
+from pipeline.normalize.otel_messages import USER, content, role_of
+from pipeline.normalize.source import Source
 from pipeline.normalize.times import instant
 from schemas.event import Event
 
@@ -24,15 +25,44 @@ _MODEL = ("GENERATION", "EMBEDDING")
 _AGENT = ("AGENT", "CHAIN", "RETRIEVER", "EVALUATOR", "GUARDRAIL")
 _KEPT = ("model", "level", "version", "environment", "release", "promptName", "promptVersion")
 
+_FIELDS = """
+        trace.id trace.timestamp trace.name trace.input trace.output trace.sessionId trace.userId trace.projectId
+        trace.release trace.version trace.metadata trace.tags trace.public trace.environment trace.bookmarked
+        trace.createdAt trace.updatedAt trace.externalId trace.latency trace.totalCost trace.htmlPath trace.scores
+        trace.observations trace.corrections observations id timestamp name input output sessionId userId projectId
+        release version metadata tags public environment bookmarked createdAt updatedAt externalId latency totalCost
+        htmlPath scores corrections
+    """
 
 SOURCE: Final = Source(
     name=FORMAT,
     title="Langfuse traces",
     group="Prompts and tool calls",
-    documents=(),
-    enable="",
-    links={link: "TODO" for link in LINKS},
+    documents=("Langfuse: Public API, traces and observations", "Langfuse: Data model", "Langfuse: Observation types"),
+    enable="Export traces with their observations: `GET /api/public/traces/{id}`, or a blob storage export, and send "
+    "one trace a line. An application that already sends OpenTelemetry to Langfuse can send the same spans here "
+    "(`otel.genai`), sooner.",
+    links={
+        "actor": "the `name` of the observation of type AGENT, else of the trace, else `projectId`",
+        "human": "`trace.userId`",
+        "session": "`trace.sessionId`, else the trace itself",
+        "trace": "`trace.id`, with `observations[].id` and `parentObservationId`",
+        "tool_call": "the `id` of an observation of type TOOL",
+    },
+    needs={
+        "human": "the application sets the user",
+        "tool_call": "the framework's integration makes observations of type TOOL, or spans named `execute_tool …`",
+    },
+    never={
+        "credential": "traces hold none",
+        "issued": "traces hold none",
+        "request": "model providers' request ids are not kept",
+        "policy": "guardrails are observations without the name of a policy",
+        "address": "Langfuse does not see it",
+    },
+    lost=("ids of the model's tool calls: an observation has an id of its own", "what happens after the export"),
     ignores="a trace without input and without observations that act",
+    known=frozenset(_FIELDS.split()),
 )
 
 

@@ -2,39 +2,72 @@
 
 Taken bare or wrapped: `{"timestamp": …, "session": …, "client": …, "server": …, "message": {"jsonrpc": "2.0", …}}`.
 Sessions were removed from the protocol on 2026-07-28; where none is logged, client and server name the conversation.
+A request may carry a trace context in `_meta` (W3C, as the GenAI conventions have it).
 """
 
 from __future__ import annotations
 
-import hashlib
+import re
 from typing import Any, Final
 
-import msgspec
-
 from pipeline.kit.failures import Invalid
-from pipeline.normalize.arguments import take_arguments
 from pipeline.normalize.context import Context
-from pipeline.normalize.documents import content_id, document, mapping, sequence, string, text_of
-from pipeline.normalize.mask import preview
-from pipeline.normalize.origin import tokens
-from pipeline.normalize.otel_attributes import content
-from pipeline.normalize.source import LINKS, Source
-from pipeline.normalize.times import epoch, instant
+from pipeline.normalize.documents import content_id, document, mapping, string, text_of
+from pipeline.normalize.mcp_messages import METHODS, answer, ask, by_server
+from pipeline.normalize.source import Source
+from pipeline.normalize.times import STAMPS, stamped
 from schemas.event import Event
 
 FORMAT: Final = "mcp"
 _KEPT = ("direction", "protocolVersion", "transport")
-_TIMES = ("timestamp", "time", "ts", "@timestamp")
+#: In `_meta` of each request, since there is no initialization any more.
+_CLIENT_INFO = "io.modelcontextprotocol/clientInfo"
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
+_WRAPPER = (*STAMPS, *_KEPT, "session", "sessionId", "client", "agent", "user", "server", "address", "credential")
+_MESSAGE = ("jsonrpc", "id", "method", "params", "result", "error")
 
 
 SOURCE: Final = Source(
     name=FORMAT,
     title="Model Context Protocol messages",
     group="Prompts and tool calls",
-    documents=(),
-    enable="",
-    links={link: "TODO" for link in LINKS},
-    ignores="a protocol message that neither calls, lists nor answers a tool",
+    documents=(
+        "Model Context Protocol: Specification, 2024-11-05 to 2026-07-28",
+        "OpenTelemetry: Semantic conventions for Model Context Protocol (trace context in `_meta`)",
+    ),
+    enable="Have the gateway, proxy or server write each JSON-RPC message as it passes, requests and answers, with the "
+    'time beside it: `{"timestamp": …, "session": …, "client": …, "server": …, "message": {…}}`. `agent`, `user`, '
+    "`address`, `credential` (an id or hash of the token presented, never the token), `direction`, `transport` and "
+    "`protocolVersion` are understood too.",
+    links={
+        "actor": "`agent`, else `client`, else the client's name in `clientInfo`",
+        "human": "`user`",
+        "session": "`session`, `sessionId`, or `params._meta.sessionId`",
+        "credential": "`credential`",
+        "trace": "`params._meta.traceparent`",
+        "tool_call": "session, server and `id`: request and answer share it",
+        "address": "`address`",
+    },
+    needs={
+        "human": "the proxy knows the person and writes it",
+        "session": "up to protocol 2025-11-25, or where the proxy has sessions of its own; without one, client and "
+        "server stand for it",
+        "credential": "the proxy authenticates clients and writes an id or a hash of the token",
+        "trace": "the client propagates its trace",
+        "address": "the proxy writes it",
+    },
+    never={
+        "issued": "MCP issues no credentials: its authorization server does",
+        "request": "ids of JSON-RPC are counters of one connection",
+        "policy": "a refusal says that, not why; a gateway's decisions are logs of their own (`authz.decision`)",
+    },
+    lost=(
+        "which method an answer answers, unless its request is logged too: told by the answer's shape",
+        "the model's turn around the calls: that is in the agent's telemetry",
+    ),
+    ignores="a protocol message that neither calls, reads, asks, introduces, lists nor answers anything (pings, "
+    "progress, lists of resources and prompts)",
+    known=frozenset((*_WRAPPER, *_MESSAGE, *(f"message.{name}" for name in _MESSAGE))),
     mark=rb'"jsonrpc"',
     topic="tool-calls",
 )
@@ -51,42 +84,41 @@ def split(value: bytes) -> list[bytes]:
 
 
 def normalize(value: bytes, context: Context) -> list[Event]:
-    """The event of one message; none for other methods than tools'. Raises Invalid."""
+    """The event of one message; none for what does not act. Raises Invalid."""
     found = document(value)
     if not isinstance(found, dict):
         raise Invalid("value", "a JSON object", found)
     message = mapping(found.get("message")) if "jsonrpc" not in found else found
-    method, parameters = string(message.get("method")), mapping(message.get("params"))
-    result = message.get("result")
-    if method and method not in ("tools/call", "tools/list", "notifications/tools/list_changed"):
+    method = string(message.get("method"))
+    if method and method not in METHODS:
         return []
-    if not method and result is None and "error" not in message:
+    if not method and message.get("result") is None and "error" not in message:
         raise Invalid("method", "a JSON-RPC method, or a result or an error", message)
-    event = _event(found, value, context)
+    event = _event(found, message, value, context)
     event.tool_call = _call_id(event, message)
-    if method == "tools/call":
-        event.phase, event.tool = "start", string(parameters.get("name"))
-        event.action = event.tool
-        take_arguments(event, parameters.get("arguments"), context)
-    elif method:
-        event.action, event.tool_call = method, ""
-    else:
-        _answer(event, mapping(result), message, context)
-    return [event]
+    if method:
+        ask(event, method, mapping(message.get("params")), context)
+        return [event]
+    return [event] if answer(event, message, context) else []
 
 
-def _event(found: dict[str, Any], value: bytes, context: Context) -> Event:
+def _event(found: dict[str, Any], message: dict[str, Any], value: bytes, context: Context) -> Event:
     client, server = string(found.get("client")), string(found.get("server"))
-    meta = mapping(mapping(mapping(found.get("message", found)).get("params")).get("_meta"))
+    meta = mapping(mapping(message.get("params")).get("_meta"))
+    actor = string(found.get("agent")) or client or string(mapping(meta.get(_CLIENT_INFO)).get("name"))
+    traced = _TRACEPARENT.fullmatch(string(meta.get("traceparent")))
     return Event(
         event_id=content_id(value),
         kind="tool_call",
-        time=_time(found, context),
+        time=stamped(found, context),
         format=FORMAT,
-        actor=string(found.get("agent")) or client,
-        actor_kind="agent" if found.get("agent") or client else "",
+        actor=actor,
+        actor_kind="agent" if actor else "",
         human=string(found.get("user")),
         session=string(found.get("session")) or string(found.get("sessionId")) or string(meta.get("sessionId")),
+        credential=string(found.get("credential")),
+        trace=traced[1] if traced else "",
+        parent_span=traced[2] if traced else "",
         address=string(found.get("address")),
         resources=[f"mcp:{server}"] if server else [],
         attributes={name: text_of(found[name]) for name in _KEPT if name in found},
@@ -97,31 +129,5 @@ def _call_id(event: Event, message: dict[str, Any]) -> str:
     """Request ids are small numbers that every client counts from one, so they are told apart by session."""
     identifier = text_of(message.get("id"))
     server = event.resources[0] if event.resources else ""
-    return f"{event.session or event.actor}|{server}|{identifier}" if identifier else ""
-
-
-def _answer(event: Event, result: dict[str, Any], message: dict[str, Any], context: Context) -> None:
-    event.phase = "end"
-    tools = result.get("tools")
-    if isinstance(tools, list):
-        event.phase, event.action, event.tool_call = "", "tools/list", ""
-        for tool in sequence(tools)[:200]:
-            encoded = msgspec.json.encode(tool, order="sorted")
-            name = string(mapping(tool).get("name"))[:128]
-            event.attributes[f"definition.{name}"] = hashlib.sha256(encoded).hexdigest()
-        return
-    text = content(result) or (text_of(result.get("structuredContent"), 100_000) if result else "")
-    event.text, event.tokens = preview(text, context), tokens(text, context)
-    error = mapping(message.get("error"))
-    event.outcome = "failure" if error or result.get("isError") is True else "success"
-    event.error = text_of(error.get("message"))
-
-
-def _time(found: dict[str, Any], context: Context) -> int:
-    for name in _TIMES:
-        value = found.get(name)
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            return epoch(name, value, 1 if value < 1e11 else 1000 if value < 1e14 else 1_000_000, context)
-        if value is not None:
-            return instant(name, value, context)
-    raise Invalid("timestamp", "a time in ISO 8601 beside or in the message", "nothing")
+    asker = "|server" if by_server(message) else ""
+    return f"{event.session or event.actor}|{server}|{identifier}{asker}" if identifier else ""

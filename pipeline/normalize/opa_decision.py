@@ -17,7 +17,7 @@ from pipeline.normalize.context import Context
 from pipeline.normalize.delegation import chain_of, delegation
 from pipeline.normalize.documents import identify, mapping, sequence, string, text_of, typed
 from pipeline.normalize.mask import without
-from pipeline.normalize.source import LINKS, Source
+from pipeline.normalize.source import Source, fields
 from pipeline.normalize.times import instant
 from schemas.event import Event
 
@@ -61,9 +61,39 @@ SOURCE: Final = Source(
     name=FORMAT,
     title="Open Policy Agent decision log",
     group="Policy decisions",
-    documents=(),
-    enable="",
-    links={link: "TODO" for link in LINKS},
+    documents=(
+        "Open Policy Agent: Decision Logs",
+        "Open Policy Agent: Management, Bundles (revisions)",
+        "Open Policy Agent: Envoy plugin, input; Kubernetes AdmissionReview",
+    ),
+    enable="Set `decision_logs.console: true` and collect OPA's standard output, or `decision_logs.service` with an "
+    "endpoint that forwards the batches. Mask what is secret in an input with `system.log.mask`; what has a secret's "
+    "usual name is replaced here too. Pass the trace context to OPA so that `trace_id` is logged.",
+    links={
+        "actor": "the outermost `act` of the token in `input`, else `input.attributes.source.principal` (Envoy), "
+        "`input.request.userInfo.username`, `input.user`, `input.subject`, `input.principal`",
+        "trace": "`trace_id`, `span_id`",
+        "policy": "`path` with the revisions of `bundles`",
+        "address": "`input.attributes.source.address`, else `requested_by`: whoever asked OPA",
+    },
+    needs={
+        "actor": "the policy's author names it under a usual name",
+        "trace": "OPA's distributed tracing is configured",
+    },
+    never={
+        "human": "an input says who asks under names of its author's choice; a chain of `act` is an attribute",
+        "session": "decisions have no session",
+        "credential": "tokens in an input are replaced, and their ids have no usual place",
+        "issued": "OPA issues no credentials",
+        "request": "`decision_id` is the decision's own id",
+        "tool_call": "an input has no usual place for it",
+    },
+    lost=("who asks, where the input says it under a name of its own", "which rule of the policy decided"),
+    known=fields(
+        Decision,
+        "metrics nd_builtin_cache erased masked rule_labels req_id batch_decision_id intermediate_results"
+        " custom mapped_result type level msg",
+    ),
     mark=rb'"decision_id"\s*:',
 )
 
@@ -168,4 +198,4 @@ def _policy(decision: Decision) -> str:
 def _attributes(decision: Decision, field: str) -> dict[str, str]:
     kept = {f"label.{name}"[:128]: text_of(text) for name, text in list((decision.labels or {}).items())[:16]}
     kept |= {"actorField": field, "requestedBy": decision.requested_by or "", "result": text_of(decision.result)}
-    return {name: text for name, text in kept.items() if text}
+    return {name: text[:256] for name, text in kept.items() if text}

@@ -1,15 +1,21 @@
-"""OpenTelemetry log records of agents: one message or one tool call each."""
+"""OpenTelemetry log records of agents: one message, one model call or one tool call each.
+
+The GenAI conventions' events, current (`gen_ai.client.inference.operation.details`) and those per message that it
+replaced; those of coding agents are in `coding_agents.py`.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from pipeline.normalize.arguments import take_arguments
+from pipeline.normalize.coding_agents import fill, name_of
 from pipeline.normalize.context import Context
 from pipeline.normalize.documents import content_id, mapping, string, text_of
 from pipeline.normalize.mask import preview
 from pipeline.normalize.origin import tokens
-from pipeline.normalize.otel_attributes import Attributes, content, kept, messages, parsed, plain, role_of
+from pipeline.normalize.otel_attributes import Attributes, kept, parsed, plain
+from pipeline.normalize.otel_messages import content, messages, model_call, role_of
 from pipeline.normalize.times import epoch
 from schemas.event import Event
 
@@ -21,52 +27,67 @@ _EVENTS = {
     "gen_ai.choice": ("prompt", "answer", ""),
     "gen_ai.tool.message": ("tool_call", "", "end"),
     "gen_ai.client.inference.operation.details": ("prompt", "chat", ""),
-    "claude_code.user_prompt": ("prompt", "user_message", ""),
-    "claude_code.api_request": ("prompt", "chat", ""),
-    "claude_code.tool_result": ("tool_call", "", ""),
-    "claude_code.tool_decision": ("prompt", "tool_decision", ""),
+    "gen_ai.client.operation.exception": ("prompt", "chat", ""),
+    "gen_ai.evaluation.result": ("prompt", "evaluation", ""),
 }
 
 
-def log_event(
-    record: dict[str, Any], resource: dict[str, Any], value: bytes, context: Context, form: str
-) -> list[Event]:
-    """The event of a log record; none if its name is not an agent's. Raises Invalid."""
+def log_event(record: dict[str, Any], resource: dict[str, Any], value: bytes, context: Context) -> list[Event]:
+    """The events of a log record; none if its name is not an agent's. Raises Invalid."""
     attributes = Attributes(plain(record.get("attributes")))
-    name = string(record.get("eventName")) or attributes.text("event.name")
-    known = _EVENTS.get(name) or _EVENTS.get(f"claude_code.{name}")
-    if known is None:
+    service = string(resource.get("service.name"))
+    coding = name_of(record, attributes, service)
+    name = string(record.get("eventName"))
+    known = _EVENTS.get(name) or _EVENTS.get(attributes.text("event.name"))
+    if known is None and not coding:
         return []
-    kind, action, phase = known
-    stamp = record.get("timeUnixNano") or record.get("observedTimeUnixNano")
-    time = epoch("logRecord.timeUnixNano", stamp, 1_000_000_000, context)
+    event = _event(record, attributes, service, value, context)
+    if coding or known is None:
+        fill(event, coding, attributes, context)
+        return [event]
+    event.kind, event.action, event.phase = known
+    if event.action == "chat":
+        return _details(event, attributes, context)
     body = _body(record.get("body"))
-    if action == "user_message" and role_of({"role": "user", **mapping(body)}) != "user":
-        action = "context"
-    text = content(body) or attributes.text("prompt") or attributes.named("result")
+    if event.action == "user_message" and role_of({"role": "user", **mapping(body)}) != "user":
+        event.action = "context"
+    said = body if isinstance(body, str) else mapping(mapping(body).get("message")) or body
+    text = content(said) or attributes.text("gen_ai.event.content") or attributes.named("result")
     text = text or "\n".join(said for _, said in messages(attributes, "output"))
-    agent = attributes.named("agent") or string(resource.get("service.name"))
+    event.text, event.tokens = preview(text, context), tokens(text, context)
+    if event.kind == "tool_call":
+        _tool(event, mapping(body), attributes, context)
+    return [event]
+
+
+def _event(record: dict[str, Any], attributes: Attributes, service: str, value: bytes, context: Context) -> Event:
+    stamp = record.get("timeUnixNano") or record.get("observedTimeUnixNano")
+    # Zero means unknown.
+    if stamp in (0, "0"):
+        stamp = record.get("observedTimeUnixNano")
+    agent = attributes.named("agent") or service
     event = Event(
         event_id=content_id(value),
-        kind=kind,
-        time=time,
-        format=form,
-        action=action,
-        phase=phase,
+        kind="prompt",
+        time=epoch("logRecord.timeUnixNano", stamp, 1_000_000_000, context),
+        format="otel.genai",
         actor="" if agent.startswith("unknown_service") else agent,
         actor_name=attributes.named("agent_name"),
         human=attributes.named("human"),
         session=attributes.named("session"),
+        parent_session=attributes.named("parent_session"),
         trace=string(record.get("traceId")),
         parent_span=string(record.get("spanId")),
-        text=preview(text, context),
-        tokens=tokens(text, context),
         attributes=kept(attributes),
     )
     event.actor_kind = "agent" if event.actor else ""
-    if kind == "tool_call":
-        _tool(event, mapping(body), attributes, context)
-    return [event]
+    return event
+
+
+def _details(event: Event, attributes: Attributes, context: Context) -> list[Event]:
+    error = attributes.text("error.type") or attributes.text("exception.type")
+    event.outcome, event.error = ("failure", error) if error else ("success", "")
+    return model_call(event, attributes, context)
 
 
 def _body(body: Any) -> Any:

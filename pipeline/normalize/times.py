@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import Any
 
 from pipeline.kit.failures import Invalid
 from pipeline.normalize.context import DAY, Context
@@ -12,6 +13,8 @@ EARLIEST = 946_684_800_000_000  # 2000-01-01
 LATEST = 7_258_118_400_000_000  # 2200-01-01, as far as an expiry is believed
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 RANGE = "a time between 2000-01-01 and tomorrow"
+#: Where whoever logs something writes the time beside it.
+STAMPS = ("timestamp", "time", "ts", "@timestamp")
 
 
 def instant(field: str, value: object, context: Context) -> int:
@@ -35,6 +38,18 @@ def epoch(field: str, value: object, per_second: int, context: Context) -> int:
     except (TypeError, ValueError, OverflowError) as error:
         raise Invalid(field, f"a number since 1970, {per_second} a second", value) from error
     return checked(field, microseconds, context, value)
+
+
+def stamped(found: dict[str, Any], context: Context) -> int:
+    """Microseconds of the time that a record carries under one of STAMPS: ISO 8601, or a number since 1970 whose size
+    tells its unit (s, ms, µs). Invalid if there is none."""
+    for name in STAMPS:
+        value = found.get(name)
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return epoch(name, value, 1 if value < 1e11 else 1000 if value < 1e14 else 1_000_000, context)
+        if value is not None:
+            return instant(name, value, context)
+    raise Invalid(STAMPS[0], "a time in ISO 8601 beside or in the message", "nothing")
 
 
 def checked(field: str, microseconds: int, context: Context, value: object) -> int:

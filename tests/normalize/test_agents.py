@@ -95,7 +95,8 @@ def test_an_otlp_envelope_is_taken_span_by_span():
     ("name", "kind", "action"),
     [
         ("gen_ai.user.message", "prompt", "user_message"), ("gen_ai.choice", "prompt", "answer"),
-        ("gen_ai.system.message", "prompt", "context"), ("claude_code.user_prompt", "prompt", "user_message"),
+        ("gen_ai.system.message", "prompt", "context"), ("gen_ai.assistant.message", "prompt", "answer"),
+        ("gen_ai.tool.message", "tool_call", "tool_result"),
     ],
 )  # fmt: skip
 def test_log_records_are_messages(name, kind, action):
@@ -163,6 +164,14 @@ def test_a_sub_agent_has_a_session_under_its_parents_and_names_the_call_that_spa
     }, parentToolUseID="t9")  # fmt: skip
     (spawn,) = events(progress)
     assert (spawn.session, spawn.parent_session, spawn.parent_tool_call) == ("s/a1", "s", "t9")
+
+
+def test_the_result_of_the_call_that_started_a_sub_agent_names_it():
+    result = [{"type": "tool_result", "tool_use_id": "t9", "content": "looked"}]
+    end, spawn = events(line("user", result, toolUseResult={"agentId": "a1"}, requestId="req_1"))
+    assert (end.tool_call, end.session, end.request) == ("t9", "s", "req_1")
+    assert (spawn.action, spawn.session, spawn.parent_session, spawn.parent_tool_call) == ("spawn", "s/a1", "s", "t9")
+    assert len(events(line("user", result, toolUseResult="looked"))) == 1
 
 
 @pytest.mark.parametrize("kind", ["progress", "file-history-snapshot", "queue-operation", "system"])
