@@ -22,27 +22,18 @@ from pipeline.normalize.aws_bedrock import SECRETS, is_agents, person_of, sessio
 from pipeline.normalize.aws_issuance import ISSUING, REVOKING, Issued, issued_by, revoked_by
 from pipeline.normalize.aws_policy import denied_by, session_policy
 from pipeline.normalize.aws_record import Envelope, Identity, SessionContext, Trail
-from pipeline.normalize.aws_source import CASES, FORMAT, SOURCE
+from pipeline.normalize.aws_source import FORMAT, NAMES, SOURCE
 from pipeline.normalize.context import Context
 from pipeline.normalize.delegation import delegation
 from pipeline.normalize.documents import identify, mapping, string, typed
 from pipeline.normalize.mask import without
 from pipeline.normalize.mentions import LEAVES, mentions, strings
-from pipeline.normalize.recase import Cases
 from pipeline.normalize.times import instant
 from schemas.event import Event
 
 __all__ = ["FORMAT", "SOURCE", "conceals", "normalize", "recognizes", "split"]
 _DENIED = ("AccessDenied", "Unauthorized", "NotAuthorized", "Forbidden", "Client.UnauthorizedOperation")
-#: What identifies a thing in request parameters, across services.
-_NAMES = (
-    "roleArn", "roleName", "userName", "secretId", "functionName", "tableName", "keyId", "modelId", "instanceId",
-    "policyArn", "groupName", "name", "accessKeyId", "agentRuntimeArn", "workloadName",
-    "resourceCredentialProviderName",
-)  # fmt: skip
-#: Of a data lake's records: what is read, with its capital letters.
-_CASES = Cases([*(SOURCE.known or ()), *_NAMES, *CASES])
-_RANKS = {name: rank for rank, name in enumerate(_NAMES)}
+_RANKS = {name: rank for rank, name in enumerate(NAMES)}
 
 
 _decode = msgspec.json.Decoder(Trail)
@@ -55,9 +46,7 @@ def recognizes(found: dict[str, Any]) -> bool:
         return True
     if "insightDetails" in found or ("eventName" in found and bool({"eventSource", "awsRegion"} & found.keys())):
         return True
-    if "userIdentity" in found and "awsRegion" in found:
-        return True
-    return {"eventname", "eventsource", "awsregion"} <= found.keys()
+    return "userIdentity" in found and "awsRegion" in found
 
 
 def split(value: bytes) -> list[bytes]:
@@ -74,8 +63,6 @@ def split(value: bytes) -> list[bytes]:
 def normalize(value: bytes, context: Context) -> list[Event]:
     """One event. Raises Invalid."""
     trail: Trail = typed(_decode, value)
-    if not trail.eventTime and b'"eventtime"' in value:
-        trail = typed(_decode, _CASES.restored(value))
     if not trail.eventName and not trail.eventType:
         raise Invalid("eventName", "the name of the API call", "nothing")
     identity = trail.userIdentity or Identity()

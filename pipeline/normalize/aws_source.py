@@ -24,14 +24,22 @@ _KNOWN = """
     userIdentity.sessionContext.ec2RoleDelivery userIdentity.sessionContext.assumedRoot
 """
 #: Names within parameters and answers that are read.
-CASES: Final = (
+_INNER = (
     "mfaAuthenticated", "creationDate", "federatedProvider", "originalEventID", "callWithBearerToken", "ConsoleLogin",
     "accessKey", "assumedRoleUser", "federatedUser", "serviceSpecificCredential", "serviceSpecificCredentialId",
     "roleCredentials", "roleSessionName", "sourceIdentity", "bucketName", "policyArns", "MFAUsed",
     "runtimeSessionId", "runtimeUserId", "sessionId", "workloadName", "userId",
 )  # fmt: skip
 
+#: What identifies a thing in request parameters, across services.
+NAMES: Final = (
+    "roleArn", "roleName", "userName", "secretId", "functionName", "tableName", "keyId", "modelId", "instanceId",
+    "policyArn", "groupName", "name", "accessKeyId", "agentRuntimeArn", "workloadName",
+    "resourceCredentialProviderName",
+)  # fmt: skip
+
 SOURCE: Final = Source(
+    inner=(*NAMES, *_INNER),
     name=FORMAT,
     title="AWS CloudTrail",
     group="Cloud audit",

@@ -9,8 +9,8 @@ import msgspec
 
 from pipeline.kit.failures import Invalid
 from pipeline.normalize import (
-    auth0_log,
     anthropic_activity,
+    auth0_log,
     authz_decision,
     aws_bedrock_agent,
     aws_cloudtrail,
@@ -19,13 +19,13 @@ from pipeline.normalize import (
     canonical,
     cedar_decision,
     claude_code,
-    databricks_audit,
     claude_code_hook,
     codex,
+    databricks_audit,
     gcp_audit,
     github_audit,
-    keycloak_event,
     google_workspace,
+    keycloak_event,
     kubernetes_audit,
     langfuse,
     langsmith_run,
@@ -44,6 +44,9 @@ from pipeline.normalize.context import Context
 from pipeline.normalize.source import Source
 from pipeline.normalize.strange import Known
 from schemas.event import Event
+
+#: Fields that a record may have to be spelled anew: a vendor's have fewer, and all formats are tried.
+NAMES = 256
 
 
 class Format(msgspec.Struct, frozen=True):
@@ -121,17 +124,20 @@ FORMATS = {
     for module in MODULES
 }
 #: Of the formats that can tell: the fields that they know.
-KNOWN = {name: Known(form.source.known) for name, form in FORMATS.items() if form.source.known is not None}
+KNOWN = {
+    name: Known(form.source.known, form.source.inner) for name, form in FORMATS.items() if form.source.known is not None
+}
 
 
-def respelled(found: object) -> tuple[str, object]:
-    """The format of a document whose fields have lost their capitals, and the document with them; Invalid if none."""
+def detect_respelled(found: object) -> str:
+    """The format of a document whose fields have lost their capitals; Invalid if it is none that is known."""
+    first = found[0] if isinstance(found, list) and found else found
+    # Only the outermost names say which format it is, so only they are spelled for each.
+    outer = dict.fromkeys(first, None) if isinstance(first, dict) and len(first) <= NAMES else {}
     for name, known in KNOWN.items():
-        spelled = [known.respelled(one) for one in found] if isinstance(found, list) else known.respelled(found)
-        first = spelled[0] if isinstance(spelled, list) and spelled else spelled
-        if isinstance(first, dict) and FORMATS[name].recognizes(first):
-            return name, spelled
-    return detect(found), found
+        if known.respelled(outer) != outer and FORMATS[name].recognizes(known.respelled(first)):  # type: ignore[arg-type]
+            return name
+    return detect(found)
 
 
 def detect(found: object) -> str:

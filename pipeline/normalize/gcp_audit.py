@@ -23,7 +23,6 @@ from pipeline.normalize.documents import content_id, mapping, sequence, string, 
 from pipeline.normalize.gcp_source import FORMAT, SOURCE
 from pipeline.normalize.mask import without
 from pipeline.normalize.mentions import mentions
-from pipeline.normalize.recase import Cases
 from pipeline.normalize.times import expiry, instant
 from schemas.event import RESTORES, REVOKES, Event
 
@@ -114,16 +113,11 @@ class Entry(msgspec.Struct, gc=False):
 
 
 _decode = msgspec.json.Decoder(Entry)
-#: Of a data lake's entries: what is read, with its capital letters.
-_CASES = Cases([
-    *(SOURCE.known or ()), "callerIp", "callerSuppliedUserAgent", "requestAttributes", "currentLocations", "expireTime",
-    "firstPartyPrincipal", "oauthClientId",
-])  # fmt: skip
 
 
 def recognizes(found: dict[str, Any]) -> bool:
     """Whether a JSON object looks like an audit log's LogEntry."""
-    return isinstance(found.get("protoPayload"), dict) or isinstance(found.get("protopayload"), dict)
+    return isinstance(found.get("protoPayload"), dict)
 
 
 def split(value: bytes) -> list[bytes]:
@@ -134,8 +128,6 @@ def split(value: bytes) -> list[bytes]:
 def normalize(value: bytes, context: Context) -> list[Event]:
     """One event. Raises Invalid."""
     entry: Entry = typed(_decode, value)
-    if b'"protopayload"' in value or b'"insertid"' in value:
-        entry = typed(_decode, _CASES.restored(value))
     payload = entry.protoPayload
     if payload is None:
         raise Invalid("protoPayload", "an AuditLog", "nothing")

@@ -22,6 +22,15 @@ _PAYLOAD = """
 """
 
 SOURCE: Final = Source(
+    inner=(
+        "callerIp",
+        "callerSuppliedUserAgent",
+        "requestAttributes",
+        "currentLocations",
+        "expireTime",
+        "firstPartyPrincipal",
+        "oauthClientId",
+    ),
     name=FORMAT,
     title="Google Cloud audit logs",
     group="Cloud audit",

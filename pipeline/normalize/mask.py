@@ -23,7 +23,8 @@ for _shape in SHAPES:
 _hints.Compile()
 _record_hint = re2.compile(RECORD_HINT.encode()).search
 #: What stands in a field that must not be taken for a secret: a hash that a vendor made, and one of ours.
-_HASHED = ("hmac-sha256:", "<secret:", "sha256:")
+_HASHED = re2.compile(r"(?:hmac-sha256:|sha256:|<secret:[a-z-]{1,24}:[0-9a-f]{12}>).*")
+_LABEL = re2.compile(r"<secret:[a-z-]{1,24}:[0-9a-f]{12}>")
 #: Characters of a text that is a secret by the name of its field.
 _SHORTEST = 6
 _SEPARATORS = str.maketrans("", "", "_- .")
@@ -53,9 +54,13 @@ def mask_field(name: str, text: str, context: Context) -> str:
     if not context.masking:
         return text
     kind = NAMES.get(name.lower().translate(_SEPARATORS)) if len(name) < _LONGEST_NAME else None
-    if kind is not None and len(text) >= _SHORTEST and not text.startswith(_HASHED):
-        return label(kind, text.encode("utf-8", "replace"), context)
-    return mask_text(text, context)
+    masked = mask_text(text, context)
+    if kind is None or len(text) < _SHORTEST or _HASHED.fullmatch(text):
+        return masked
+    # One that has a shape too is to be the same wherever it stands; of a header, the scheme may be seen.
+    alone = _LABEL.fullmatch(masked) is not None
+    shown = alone or (kind == "header" and masked != text)
+    return masked if shown else label(kind, text.encode("utf-8", "replace"), context)
 
 
 _LONGEST_NAME = 40
@@ -105,7 +110,7 @@ def _masked(match: re2._Match[str], kind: str, context: Context) -> str:
     whole = str(match[0])
     group = next((number for number in range(1, match.re.groups + 1) if match[number]), 0)
     secret = str(match[group]).lstrip(" \n\t\"'=:").rstrip(" \n\t\"'")
-    if not secret or secret.startswith(_HASHED):
+    if not secret or _HASHED.fullmatch(secret):
         return whole
     at = whole.index(secret, match.start(group) - match.start(0))
     return whole[:at] + label(kind, secret.encode("utf-8", "replace"), context) + whole[at + len(secret) :]
@@ -134,5 +139,7 @@ def _without(found: Any, names: frozenset[str], context: Context) -> Any:
 
 
 def label(kind: str, secret: bytes, context: Context) -> str:
-    """What stands in a secret's place: its kind and keyed hash."""
+    """What stands in a secret's place: its kind and keyed hash; what stands there already stays."""
+    if secret.startswith(b"<secret:") and _LABEL.fullmatch(stands := secret.decode("utf-8", "replace")):
+        return stands
     return f"<secret:{kind}:{hashlib.blake2b(secret, digest_size=6, key=context.key).hexdigest()}>"

@@ -126,10 +126,6 @@ class Envelope(msgspec.Struct, gc=False):
 
 
 _decode = msgspec.json.Decoder(Entry)
-_columns = msgspec.json.Decoder(dict[str, msgspec.Raw])
-#: Fields of an event with capitals in their names, by the names of a warehouse's columns.
-_COLUMNS = {name.lower(): name for name in ("eventType", "legacyEventType", "displayMessage", "authenticationContext",
-                                            "debugContext", "securityContext")}  # fmt: skip
 _envelope = msgspec.json.Decoder(Envelope)
 
 
@@ -163,7 +159,7 @@ SOURCE: Final = Source(
         Entry,
         "version severity client.geographicalContext request displayMessage authenticationContext.authenticationStep"
         " authenticationContext.credentialProvider authenticationContext.interface authenticationContext.issuer"
-        " transaction.type securityContext debugContext.debugData " + " ".join(_COLUMNS),
+        " transaction.type securityContext debugContext.debugData",
     ),
     mark=rb'"(?:legacyEventType|debugContext|externalSessionId)"|"com\.okta\.event_hook"|aws\.partner/okta\.com',
     issuing=rb'"(?:app\.oauth2\.(?:as\.)?(?:token\.|authorize)|system\.api_token\.|user\.session\.(?:start|end)")',
@@ -194,7 +190,7 @@ def split(value: bytes) -> list[bytes]:
 
 def normalize(value: bytes, context: Context) -> list[Event]:
     """One event. Raises Invalid."""
-    entry: Entry = typed(_decode, _capitalized(value))
+    entry: Entry = typed(_decode, value)
     if not entry.eventType:
         raise Invalid("eventType", "the type of the event, e.g. user.session.start", "nothing")
     actor, client = entry.actor or Party(), entry.client or Client()
@@ -236,15 +232,6 @@ def normalize(value: bytes, context: Context) -> list[Event]:
 def conceals(value: bytes, context: Context) -> bytes:
     """The event without a client's secret, which Okta notes among the debug data of some grants."""
     return without(value, _SECRETS, context)
-
-
-def _capitalized(value: bytes) -> bytes:
-    """An event out of a data warehouse with the names that Okta gives its fields; any other as it is."""
-    if b'"eventtype"' not in value:
-        return value
-    found = typed(_columns, value)
-    renamed = {_COLUMNS.get(name, name): inner for name, inner in found.items()}
-    return msgspec.json.encode({**renamed, **{name: found[name] for name in _COLUMNS.values() if name in found}})
 
 
 def _known(text: str | None) -> str:

@@ -54,6 +54,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     ignores: str = ""
     #: Dotted paths of the fields that are known, read or not, down to where anything may stand; None: no telling.
     known: frozenset[str] | None = None
+    #: Names of fields in places where anything may stand, that are read: known for the sake of their spelling.
+    inner: tuple[str, ...] = ()
     #: The topic that a record goes to unless it issues a credential.
     topic: Topic = "cloud-audit"
     #: Regular expressions (RE2, on the beginning of a record; on all of it): what such a record is known by, and what

@@ -14,7 +14,7 @@ from pipeline.kit.failures import Invalid, Permanent
 from pipeline.normalize.content import Modes, reduce, reduced
 from pipeline.normalize.context import Context
 from pipeline.normalize.documents import check, document, elements, few
-from pipeline.normalize.formats import FORMATS, KNOWN, Format, detect, respelled
+from pipeline.normalize.formats import FORMATS, KNOWN, Format, detect, detect_respelled
 from pipeline.normalize.mask import harmless, mask_bytes
 from pipeline.normalize.mentions import by_resources
 from pipeline.normalize.tidy import LONG_RECORD, tidy
@@ -55,7 +55,7 @@ def process(record: Record, context: Context) -> list[Normalized]:
 
 def _split(stated: str, value: bytes, context: Context) -> tuple[Format, list[bytes]]:
     check(value, context)
-    name, value = (stated, value) if stated else _named(value)
+    name = stated or _named(document(value))
     if name not in FORMATS:
         raise Invalid("format", "one of " + ", ".join(FORMATS), name)
     form = FORMATS[name]
@@ -64,14 +64,27 @@ def _split(stated: str, value: bytes, context: Context) -> tuple[Format, list[by
     return form, few("value", form.split(value))
 
 
-def _named(value: bytes) -> tuple[str, bytes]:
-    """The format of a record by its shape; a record that has lost its capitals is given them back."""
-    found = document(value)
+def _understood(form: Format, value: bytes, context: Context) -> tuple[list[Event], bytes]:
+    """The events of a record, and the record, with its capitals if it had lost them. Raises Invalid."""
     try:
-        return detect(found), value
+        return form.normalize(value, context), value
     except Invalid:
-        name, found = respelled(found)
-        return name, msgspec.json.encode(found)
+        if form.name not in KNOWN:
+            raise
+        found = document(value)
+        spelled = KNOWN[form.name].respelled(found)
+        if spelled == found:
+            raise
+        value = msgspec.json.encode(spelled)
+        return form.normalize(value, context), value
+
+
+def _named(found: object) -> str:
+    """The format of a document by its shape, also if it has lost its capitals. Raises Invalid."""
+    try:
+        return detect(found)
+    except Invalid:
+        return detect_respelled(found)
 
 
 def _one(record: Record, form: Format, value: bytes, context: Context) -> Normalized:
@@ -79,7 +92,7 @@ def _one(record: Record, form: Format, value: bytes, context: Context) -> Normal
         context = context.harmless
     mode = modes(context.content).of(form.name)
     try:
-        result = form.normalize(value, context)
+        result, value = _understood(form, value, context)
         kept = reduced(mask_bytes(form.conceals(value, context), context), mode, context)
     # The only place that catches everything: input is hostile, and a bug in one normalizer must cost one record, not
     # the stream. It has a stage of its own, so that it is counted and seen.

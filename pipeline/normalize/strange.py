@@ -17,17 +17,16 @@ from schemas.event import UNKNOWN
 
 #: Unknown fields that an event keeps, characters of their paths and of their values, and levels that are looked at.
 FIELDS, PATH, VALUE, LEVELS = 8, 96, 128, 8
-#: Fields that an object may have to be spelled anew: a vendor's have fewer, and all formats are tried.
-NAMES = 256
 
 
 class Known:
     """The fields that a format knows."""
 
-    def __init__(self, paths: frozenset[str]) -> None:
-        """The dotted paths of `Source.known`; what lies below one of them is known too."""
+    def __init__(self, paths: frozenset[str], inner: Iterable[str] = ()) -> None:
+        """The dotted paths of `Source.known`; what lies below one of them is known too. And names within that."""
         self._tree = _tree(path for path in paths if "[]" not in path)
-        self._spelling = _tree(paths)
+        names = {*inner, *(part for path in paths for part in path.replace("[]", "").split("."))}
+        self._spelling = {name.lower(): name for name in names}
         self._plain = msgspec.json.Decoder(_type(self._tree)).decode
 
     def strange(self, value: bytes) -> dict[str, str]:
@@ -67,21 +66,15 @@ def _tree(paths: Iterable[str]) -> dict[str, Any]:
     return found
 
 
-def _respelled(found: object, tree: dict[str, Any]) -> object:
-    if not isinstance(found, dict) or not tree or len(found) > NAMES:
+def _respelled(found: object, spelling: dict[str, str]) -> object:
+    if isinstance(found, list):
+        return [_respelled(one, spelling) for one in found]
+    if not isinstance(found, dict):
         return found
-    names = {name.lower(): name for name in tree} | {name: name for name in tree}
     result: dict[str, object] = {}
     for name, inner in found.items():
-        known = str(names.get(name, name))
-        result.setdefault(known, _spelled_within(inner, known, tree))
+        result.setdefault(str(spelling.get(name, name)), _respelled(inner, spelling))
     return result
-
-
-def _spelled_within(inner: object, name: str, tree: dict[str, Any]) -> object:
-    if isinstance(inner, list):
-        return [_respelled(one, tree.get(f"{name}[]", {})) for one in inner]
-    return _respelled(inner, tree.get(name, {}))
 
 
 def _unknown(record: Any, tree: dict[str, Any], before: str, levels: int) -> Iterator[tuple[str, Any]]:

@@ -4,6 +4,7 @@ import base64
 import importlib
 import json
 import pkgutil
+from itertools import cycle, islice
 
 import detect_secrets.plugins
 import pytest
@@ -174,10 +175,11 @@ def leaves(found, at=()):
 
 @pytest.mark.parametrize("form", sorted(REAL))
 def test_a_secret_in_any_text_of_any_format_reaches_neither_event_nor_evidence(form):
-    accepted = 0
+    """Each text in turn with some kinds of secret, and every kind in many texts."""
+    accepted, kinds = 0, cycle(SECRETS.values())
     for document in REAL[form]:
         for at in leaves(document):
-            for template, secret in SECRETS.values():
+            for template, secret in islice(kinds, 5):
                 value = json.dumps(changed(document, at, template.format(secret))).encode()
                 for one in process(Record(value, form), CONTEXT):
                     accepted += one.record is not None
