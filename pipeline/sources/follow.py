@@ -1,7 +1,7 @@
 """Directories that are written to become deliveries: new files, appended lines, whatever rotation does to them.
 
-Directories are looked through at intervals. Notifications by the kernel (inotify) would be sooner by less than a second, and
-do not exist on network file systems.
+Directories are looked through at intervals. Notifications by the kernel (inotify) would be sooner by less than a
+second, and do not exist on network file systems.
 A file is known again by what is in it, not by its name: hashes of its beginning and of the bytes before the place
 reached. So a log that was renamed, copied and truncated, or compressed goes on where it stood. Where a doubt is left, a
 file is read again, which changes nothing downstream.

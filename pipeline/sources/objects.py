@@ -1,4 +1,4 @@
-"""Stores of objects behind one small interface: what is there, and the bytes of one. S3 and what speaks like it so far."""
+"""Stores of objects behind one small interface: what is there, and the bytes of one. So far S3 and its like."""
 
 from __future__ import annotations
 
