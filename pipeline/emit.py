@@ -10,6 +10,7 @@ import atexit
 import functools
 import json
 import logging
+import math
 import queue
 import sys
 import threading
@@ -222,6 +223,6 @@ def _plain(value: Any) -> Any:  # noqa: ANN401
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()[:LENGTH]
     if isinstance(value, bool | int | float):
-        return value if value == value and abs(value) != float("inf") else str(value)
+        return value if math.isfinite(value) else str(value)
     text = json.dumps(value, default=repr)
     return json.loads(text) if len(text) <= LENGTH else text[:LENGTH]

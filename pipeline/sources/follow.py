@@ -21,9 +21,9 @@ from pipeline.kit.failures import Permanent
 from pipeline.sources.checkpoint import Checkpoint
 from pipeline.sources.delivery import Delivery
 from pipeline.sources.files import records_of
-from pipeline.sources.mark import Mark, Window, again, mark_of, resume
+from pipeline.sources.mark import Mark, Window, again, mark_of, resume, skip
 from pipeline.sources.split import LONGEST, is_json, is_lines, of_line
-from pipeline.sources.streams import CHUNK, STDIN, WINDOW, Unreadable, find
+from pipeline.sources.streams import STDIN, WINDOW, Unreadable, find
 from schemas.rejected import Record
 
 #: Bytes of a file that are sent before the checkpoint moves on.
@@ -77,6 +77,7 @@ class Follower:
         quiet = self._clock() - found.st_mtime >= QUIET
         stream, begin = resume(path, file, self._marks.values())
         stream.close()
+        self._set_aside(_identity(found), begin.position)
         if not stream.packed and _lined(stream.head):
             yield from self._lines(path, file, found, begin)
         elif not quiet:
@@ -87,7 +88,7 @@ class Follower:
             self._in_vain(path, found, "")
 
     def _lines(self, path: str, file: BinaryIO, found: os.stat_result, at: Window) -> Iterator[Delivery]:
-        quiet = self._clock() - found.st_mtime >= QUIET
+        quiet, begin = self._clock() - found.st_mtime >= QUIET, at
         while True:
             file.seek(at.position)
             data = _portion(file.read, quiet)
@@ -101,6 +102,9 @@ class Follower:
             )
             at = after
         # An unfinished line is looked at again when it has grown, or was left alone.
+        kept = self._marks.get(_identity(found))
+        if at is not begin and (kept is None or kept.offset != at.position):
+            return  # not acknowledged
         if at.position >= found.st_size or quiet:
             self._keep(mark_of(at, found, self._clock()), found)
         else:
@@ -114,8 +118,7 @@ class Follower:
 
     def _whole(self, path: str, file: BinaryIO, found: os.stat_result, begin: Window) -> Iterator[Delivery]:
         stream, broken = again(path, file), list[Unreadable]()
-        while stream.position < begin.position and stream.read(min(CHUNK, begin.position - stream.position)):
-            pass
+        skip(stream, begin.position)
 
         def records() -> Iterator[Record]:
             try:
@@ -136,6 +139,14 @@ class Follower:
         identity = _identity(found)
         self._kept.put(identity, msgspec.json.encode(made).decode())
         self._marks[identity] = made
+
+    def _set_aside(self, identity: str, begin: int) -> None:
+        """What was there before under this identity may turn up as a copy: truncated, or its inode taken again."""
+        known = self._marks.get(identity)
+        if known is not None and begin < known.offset:
+            name = f"{identity}:{known.tail}"
+            self._kept.put(name, msgspec.json.encode(known).decode())
+            self._marks[name] = known
 
     def _in_vain(self, path: str, found: os.stat_result, fault: str) -> None:
         """Not looked at again before it changes, and told once."""

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from pipeline.sources.streams import CHUNK, WINDOW, Stream
+from pipeline.sources.streams import CHUNK, WINDOW, Stream, Unreadable
 
 
 @dataclass
@@ -59,8 +59,7 @@ def mark_of(at: Window, found: os.stat_result | None, now: float) -> Mark:
 def resume(name: str, file: BinaryIO, marks: Iterable[Mark]) -> tuple[Stream, Window]:
     """A file's stream, of which the beginning was read, and where to go on: behind what some mark says was sent."""
     stream = again(name, file)
-    while stream.position < WINDOW and stream.read(WINDOW - stream.position):
-        pass
+    skip(stream, WINDOW)
     best, hashes = Window(0, stream.head, b""), dict[int, str]()
     for mark in marks:
         length = min(WINDOW, mark.offset)
@@ -79,6 +78,16 @@ def again(name: str, file: BinaryIO) -> Stream:
     return Stream(name, lambda _: None, os.fdopen(os.dup(file.fileno()), "rb", buffering=0))
 
 
+def skip(stream: Stream, offset: int) -> None:
+    """Read to an offset, or the end. Raises Unreadable, with the stream closed."""
+    try:
+        while stream.position < offset and stream.read(min(CHUNK, offset - stream.position)):
+            pass
+    except Unreadable:
+        stream.close()
+        raise
+
+
 def _before(name: str, file: BinaryIO, offset: int, packed: bool) -> bytes:
     """The bytes before a place."""
     if not packed:
@@ -86,8 +95,7 @@ def _before(name: str, file: BinaryIO, offset: int, packed: bool) -> bytes:
         return os.pread(file.fileno(), offset - begin, begin)
     stream = again(name, file)
     try:
-        while stream.position < offset and stream.read(min(CHUNK, offset - stream.position)):
-            pass
+        skip(stream, offset)
         return stream.tail if stream.position == offset else b""
     finally:
         stream.close()
