@@ -17,14 +17,14 @@ from pipeline.sources.objects import Found, S3Objects
 BODY = gzip.compress(b'{"Records":[{"a":1},{"a":2}]}')
 NOTICE = {
     "eventName": "ObjectCreated:Put",
-    "s3": {"bucket": {"name": "logs"}, "object": {"key": "a+b/%C3%BC.gz", "eTag": "e"}},
+    "s3": {"bucket": {"name": "trails"}, "object": {"key": "a+b/%C3%BC.gz", "eTag": "e"}},
 }
 DIRECT = json.dumps({"Records": [NOTICE]})
 BRIDGE = json.dumps(
     {
         "source": "aws.s3",
         "detail-type": "Object Created",
-        "detail": {"bucket": {"name": "logs"}, "object": {"key": "a b/ü.gz", "etag": "e"}},
+        "detail": {"bucket": {"name": "trails"}, "object": {"key": "a b/ü.gz", "etag": "e"}},
     }
 )
 
@@ -36,7 +36,7 @@ def s3(monkeypatch):
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     with mock_aws():
         client = boto3.client("s3")
-        client.create_bucket(Bucket="logs")
+        client.create_bucket(Bucket="trails")
         yield client
 
 
@@ -58,7 +58,7 @@ def poll(source):
     "body", [DIRECT, BRIDGE, json.dumps({"Type": "Notification", "Message": DIRECT})], ids=["s3", "bridge", "sns"]
 )
 def test_a_notification_names_its_objects(body):
-    assert objects_in(body) == [Found("logs", "a b/ü.gz", "e")]
+    assert objects_in(body) == [Found("trails", "a b/ü.gz", "e")]
 
 
 @pytest.mark.parametrize("body", ['{"Event": "s3:TestEvent"}', DIRECT.replace("Created:Put", "Removed:Delete")])
@@ -75,19 +75,19 @@ def test_what_is_no_notification_is_refused(body):
 
 
 def test_an_object_is_read_once_until_its_bytes_change(s3, tmp_path):
-    s3.put_object(Bucket="logs", Key="p/1.gz", Body=BODY)
-    s3.put_object(Bucket="logs", Key="q/2.gz", Body=BODY)
-    source = Listed("s3://logs/p/", S3Objects(), Checkpoint(tmp_path / "c.db", "s3://logs/p/"))
+    s3.put_object(Bucket="trails", Key="p/1.gz", Body=BODY)
+    s3.put_object(Bucket="trails", Key="q/2.gz", Body=BODY)
+    source = Listed("s3://trails/p/", S3Objects(), Checkpoint(tmp_path / "c.db", "s3://trails/p/"))
     assert poll(source) == ([b'{"a":1}', b'{"a":2}'], [])
     assert poll(source) == ([], [])
-    s3.put_object(Bucket="logs", Key="p/1.gz", Body=b'{"a":3}')
+    s3.put_object(Bucket="trails", Key="p/1.gz", Body=b'{"a":3}')
     assert poll(source) == ([b'{"a":3}'], [])
     source.close()
 
 
 def test_a_message_is_deleted_once_all_is_acknowledged(s3, queue):
     sqs = boto3.client("sqs")
-    s3.put_object(Bucket="logs", Key="a b/ü.gz", Body=BODY)
+    s3.put_object(Bucket="trails", Key="a b/ü.gz", Body=BODY)
     sqs.send_message(QueueUrl=queue, MessageBody=DIRECT)
     source = Queue(queue, S3Objects())
     delivery = next(source.poll())
@@ -105,7 +105,7 @@ def test_a_message_is_deleted_once_all_is_acknowledged(s3, queue):
 def test_what_cannot_be_read_becomes_a_dead_letter_and_what_is_gone_is_told(s3, queue, monkeypatch):
     monkeypatch.setattr("pipeline.sources.bucket.WAIT", 0)
     sqs = boto3.client("sqs")
-    s3.put_object(Bucket="logs", Key="a b/ü.gz", Body=BODY[:20])
+    s3.put_object(Bucket="trails", Key="a b/ü.gz", Body=BODY[:20])
     for body in (DIRECT, DIRECT.replace("a+b", "gone"), "no JSON"):
         sqs.send_message(QueueUrl=queue, MessageBody=body)
     source = Queue(queue, S3Objects())
