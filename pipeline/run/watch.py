@@ -25,7 +25,18 @@ class Watch:
     def __init__(self, settings: Settings, source: Followed, topic: str, tell: Callable[[str], None]) -> None:
         self._settings, self._source, self._topic, self._tell = settings, source, topic, tell
         self._publisher = Publisher(settings)
-        self.records = self.sent = self.rejected = 0
+        self._past = (0, 0)
+        self.records = 0
+
+    @property
+    def sent(self) -> int:
+        """Acknowledged so far."""
+        return self._past[0] + self._publisher.sent
+
+    @property
+    def rejected(self) -> int:
+        """Dead letters so far."""
+        return self._past[1] + self._publisher.rejected
 
     def once(self) -> bool:
         """Deliver what is there; whether anything was. Raises Transient when broker or source is away."""
@@ -48,6 +59,7 @@ class Watch:
                 wait = LOOK
             except Transient as failure:
                 self._tell(f"{failure}; trying again in {wait:.0f} s")
+                self._past = (self.sent, self.rejected)
                 self._publisher = Publisher(self._settings)
                 wait = min(LONGEST_WAIT, wait * 2)
             if until_idle is not None and time.monotonic() - active >= until_idle:
@@ -56,7 +68,6 @@ class Watch:
 
     def _deliver(self, delivery: Delivery) -> None:
         publisher = self._publisher
-        sent, rejected = publisher.sent, publisher.rejected
         try:
             for record in delivery.records:
                 self.records += 1
@@ -71,8 +82,6 @@ class Watch:
             publisher.bury(record, reason)
             self._tell(f"{record.topic}: {reason}")
         publisher.flush()
-        self.sent += publisher.sent - sent
-        self.rejected += publisher.rejected - rejected
         delivery.acknowledged()
 
     def _told(self) -> None:

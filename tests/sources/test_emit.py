@@ -1,6 +1,7 @@
 """An agent's own words arrive at the real collector; what cannot arrive never disturbs the agent."""
 
 import json
+import logging
 import re
 import subprocess
 import sys
@@ -10,8 +11,8 @@ from threading import Thread
 
 import pytest
 
-from pipeline.emit import Emitter
-from schemas.canonical import MODELS
+from pipeline.emit import Emitter, LogHandler
+from schemas.canonical import MODELS, PromptEvent
 from tests.sources.kafka import messages
 from tests.sources.test_collector import address, broker, settings  # noqa: F401  (fixtures)
 
@@ -85,3 +86,15 @@ def test_nothing_is_raised_into_the_agent(capfd):
     emitter.close(0)
     assert emitter.dropped > 0
     assert capfd.readouterr().err.count("whodid:") == 1
+
+
+def test_log_records_become_context(busy):
+    url, asked = busy
+    emitter = Emitter(url, "a")
+    logger = logging.Logger("agent")
+    logger.addHandler(LogHandler(emitter))
+    logger.warning("looks at %s", "invoices")
+    emitter.close()
+    event = PromptEvent.model_validate(asked[0][0])
+    assert (event.action, event.text) == ("context", "looks at invoices")
+    assert event.attributes == {"logger": "agent", "level": "WARNING"}
