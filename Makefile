@@ -65,6 +65,7 @@ pictures: install ## Take the pictures of README and docs anew (needs Chromium)
 schemas: install ## Write the JSON Schemas and the API's document anew from the models
 	$(BIN)/python -m schemas.generate
 	$(BIN)/python -m pipeline.run.openapi
+	$(BIN)/python -m pipeline.run.asyncapi
 
 dashboards: install ## Write the Grafana dashboards anew (ARGS="--console https://…" for another console)
 	$(BIN)/python -m dashboards $(ARGS)
