@@ -20,6 +20,8 @@ from fastapi.responses import JSONResponse
 
 from pipeline.kit.config import Settings
 from pipeline.kit.topics import PUBLIC, full_name
+from pipeline.normalize.context import Context
+from pipeline.normalize.mask import mask_bytes
 from pipeline.sources import body, otlp
 from pipeline.sources.body import Refused
 from pipeline.sources.detect import topic_of
@@ -97,11 +99,15 @@ def _content_type(request: Request, known: Iterable[str]) -> str:
 
 
 async def _publish(settings: Settings, producer: Producer, messages: list[tuple[str, str, bytes]]) -> None:
-    """Send and wait for every acknowledgement without blocking the loop."""
+    """Send, without secrets, and wait for every acknowledgement without blocking the loop."""
     if len(messages) > QUEUE:
         raise Refused(413, f"body: expected at most {QUEUE} events in a request, got {len(messages)}")
     if len(producer) + len(messages) > QUEUE:
         raise Refused(429, "the broker cannot keep up, try again later", 2)
+    context = Context.of(settings)
+    hidden = await asyncio.to_thread(
+        lambda: [(topic, name, mask_bytes(value, context)) for topic, name, value in messages]
+    )
     left, failed = len(messages), list[str]()
 
     def delivered(error: KafkaError | None, message: Message) -> None:
@@ -110,7 +116,7 @@ async def _publish(settings: Settings, producer: Producer, messages: list[tuple[
         if error is not None:
             failed.append(f"{message.topic()}: {error.str()}")
 
-    _hand_over(settings, producer, messages, delivered)
+    _hand_over(settings, producer, hidden, delivered)
     loop = asyncio.get_running_loop()
     deadline = loop.time() + PATIENCE
     while left:

@@ -65,6 +65,7 @@ class Publisher:
 
     def bury(self, record: Record, reason: str) -> None:
         """What cannot be read becomes a dead letter with its beginning. Raises Transient if the broker is away."""
+        record = msgspec.structs.replace(record, value=mask_bytes(record.value, self._context))
         self._dead(record, record.topic, reason, KEPT)
 
     def flush(self) -> None:
