@@ -24,6 +24,8 @@ from pipeline.run.source_pages import record
 from schemas.rejected import Record
 
 LARGE = 100_000
+#: Texts of a format that are grown, evenly over its example.
+GROWN = 12
 #: What a text is grown with.
 FILLINGS = {
     "words": "the agent pays an invoice of 120.50 EUR to ana@example.com, ",
@@ -77,17 +79,16 @@ def small(name: str, rounds: int) -> dict[str, float]:
     return {"bytes": median(map(len, values)), "us": round(median(times), 1), "ratio": round(median(ratios), 1)}
 
 
-def large(name: str) -> list[tuple[float, float, str]]:
-    """Records of 100 KB: microseconds, times the baseline, and which text was grown with what."""
+def large(name: str) -> list[tuple[float, str, str]]:
+    """Records of 100 KB: microseconds, which text was grown, and with what."""
     found = []
-    for one in examples(name):
-        for at in texts(one):
-            for filling, text in FILLINGS.items():
-                value = json.dumps(changed(one, at, text * (LARGE // len(text)))).encode()
-                ours = took(lambda value=value: process(Record(value, name), CONTEXT), 2)  # type: ignore[misc]
-                base = took(lambda value=value: json.loads(value), 2)  # type: ignore[misc]
-                found.append((ours, ours / base, f"{'.'.join(map(str, at))} {filling}"))
-    return sorted(found)
+    places = [(one, at) for one in examples(name) for at in texts(one)]
+    for one, at in places[:: len(places) // GROWN + 1]:
+        for filling, text in FILLINGS.items():
+            value = json.dumps(changed(one, at, text * (LARGE // len(text)))).encode()
+            ours = took(lambda value=value: process(Record(value, name), CONTEXT), 2)  # type: ignore[misc]
+            found.append((ours, ".".join(map(str, at)), filling))
+    return found
 
 
 def main() -> None:
@@ -96,23 +97,29 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
-    told, every = {}, []
+    told: dict[str, dict[str, float]] = {}
+    every: list[tuple[float, str, str]] = []
     for name in FORMATS:
-        print(f"{name} …", end="\r", file=sys.stderr, flush=True)
+        print(f"{name:24}", end="\r", file=sys.stderr, flush=True)
         grown = large(name)
         every += grown
-        told[name] = {**small(name, asked.rounds), "us_100KB": round(grown[len(grown) // 2][0]),
-                      "worst_100KB": round(grown[-1][0]), "worst": grown[-1][2]}  # fmt: skip
-    every.sort()
-    whole = {f"p{share}": round(every[len(every) * share // 101][0]) for share in (50, 90, 99, 100)}
+        told[name] = {**small(name, asked.rounds), **{filling: spread(grown, filling)["p50"] for filling in FILLINGS}}
+    whole = {filling: spread(every, filling) for filling in FILLINGS}
     if asked.json:
         print(json.dumps({"formats": told, "us_100KB": whole, "records_100KB": len(every)}))
         return
-    print(f"{'format':24} {'bytes':>6} {'us':>7} {'ratio':>6} {'100 KB':>8} {'worst':>8}")
+    print(f"{'format':24} {'bytes':>6} {'us':>7} {'ratio':>6}  of 100 KB: " + " ".join(f"{one:>8}" for one in FILLINGS))
     for name, row in told.items():
-        print(f"{name:24} {row['bytes']:6.0f} {row['us']:7.1f} {row['ratio']:6.1f} {row['us_100KB']:8,} "
-              f"{row['worst_100KB']:8,} {row['worst']}")  # fmt: skip
-    print(f"{len(every):,} records of 100 KB, microseconds: " + ", ".join(f"{k} {v:,}" for k, v in whole.items()))
+        fillings = " ".join(f"{row[one]:8,}" for one in FILLINGS)
+        print(f"{name:24} {row['bytes']:6.0f} {row['us']:7.1f} {row['ratio']:6.1f} {'':13}{fillings}")
+    for filling, times in whole.items():
+        print(f"100 KB of {filling}: " + ", ".join(f"{share} {time:,} us" for share, time in times.items()))
+
+
+def spread(grown: list[tuple[float, str, str]], filling: str) -> dict[str, int]:
+    """Microseconds of the records that were grown with it."""
+    ordered = sorted(time for time, _, what in grown if what == filling)
+    return {f"p{share}": round(ordered[len(ordered) * share // 101]) for share in (50, 99, 100)}
 
 
 if __name__ == "__main__":

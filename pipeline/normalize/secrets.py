@@ -29,6 +29,11 @@ _NAMED = (
     r"""|(?:access|refresh|id|auth)[_-]?token|(?:proxy-)?authorization|(?:set-)?cookie)\\*")"""
 )
 
+_TEXT = r"""\s*:\s*\\*\""""
+#: Names of what logs somebody in, what stands between such a name and its value in a text, and a sign of a value.
+_LOGIN = r"(?i:passw(?:or)?d|passphrase|client_?secret|api[_-]?key|secret_?key)"
+_NEXT = r"""(?:\\*["'])?\s*(?:[:=]|=>|\s--?\s?)\s*(?:\\*["'])?"""
+_VALUE = r"""[^\s"'\\,;&{}\[\]()<>]"""
 #: (kind, what every such text contains, expression whose group, else whose whole, is the secret).
 _OURS: tuple[tuple[str, str, str], ...] = (
     ("aws-secret", r"(?i:secret_?access_?key|session_?token|amz-security-token)",
@@ -63,10 +68,8 @@ _OURS: tuple[tuple[str, str, str], ...] = (
     ("basic", "(?i:basic )", r"(?i:authorization)\W{1,8}(?i:basic) ([A-Za-z0-9+/]{8,}={0,2})"),
     ("url-userinfo", r"""(?:\\*/){2}[^\s/:@"'<>\\]*:[^\s/@"'<>\\]+@""",
      r"""\b[a-zA-Z][a-zA-Z0-9+.-]*:(?:\\*/){2}[^\s/:@"'<>\\]*:([^\s/@"'<>\\]{3,})@"""),
-    ("login", r"(?i:passw(?:or)?d|passphrase|client_?secret|api[_-]?key|secret_?key)",
-     r"(?i:\b[a-z0-9_.-]{0,40}(?:passw(?:or)?d|passphrase|client_?secret|api[_-]?key|secret_?key))"
-     r"""(?:\\*["'])?\s*(?:[:=]|=>|\s--?\s?)\s*(?:\\*["'])?([^\s"'\\,;&{}\[\]()<>]{6,})"""),
-    ("field", _NAMED, _NAMED + r"""\s*:\s*\\*"([^"\\]{6,})"""),
+    ("login", _LOGIN + _NEXT + _VALUE, _LOGIN + _NEXT + f"({_VALUE}{{6,}})"),
+    ("field", _NAMED + _TEXT, _NAMED + _TEXT + r"""([^"\\]{6,})"""),
     ("header", "(?i:cookie: )", r"(?i:\b(?:set-)?cookie): ?([^\r\n<]{6,})"),
     ("login", "--(?:password|token|secret|api-key)", r"--(?:password|token|secret|api-key)[ =]([^\s\"'\\]{6,})"),
 )  # fmt: skip
