@@ -50,7 +50,7 @@ def investigate(
       whodid investigate cloudtrail/ --summary json
       whodid investigate transcripts/*.jsonl.gz --format claude-code
     """
-    known_format(format_)
+    _known(format_)
     settings = settings_from(data_dir=data_dir)
     if store is not None or (clickhouse is None and settings.clickhouse == "chdb://memory"):
         clickhouse = f"chdb://{(store or settings.data_dir / 'clickhouse').resolve()}"
@@ -94,7 +94,7 @@ def send(
       whodid send cloudtrail/2026/01/ --bootstrap kafka:9092
       zcat audit.log.gz | whodid send - --format aws.cloudtrail
     """
-    known_format(format_)
+    _known(format_)
     if topic is not None and topic not in PUBLIC:
         fail(f"--topic: expected one of {', '.join(PUBLIC)}, got {topic!r}", 2)
     settings = settings_from(bootstrap=bootstrap)
@@ -154,8 +154,7 @@ def over_bytes(what: str, files: Sequence[Path]) -> Iterator[Done]:
         yield lambda done: bar.advance(task, done)
 
 
-def known_format(name: str | None) -> None:
-    """End with status 2 unless it is a format, or none."""
+def _known(name: str | None) -> None:
     if name and name not in FORMATS:
         fail(f"--format: expected one of {', '.join(FORMATS)}, got {name!r}", 2)
 

@@ -118,5 +118,4 @@ def register() -> None:
         rules,  # noqa: F401
         searching,  # noqa: F401
         sources,  # noqa: F401
-        watch,  # noqa: F401
     )

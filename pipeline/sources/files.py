@@ -70,15 +70,11 @@ def strands(
 
 
 def _read_one(name: str, native: str, topic: str, progress: Progress) -> Iterator[Record]:
-    yield from records_of(Stream(name, progress), native, topic)
-
-
-def records_of(stream: Stream, native: str, topic: str = "") -> Iterator[Record]:
-    """The records of an open stream, which is closed at its end. Raises Unreadable after those before a fault."""
+    stream = Stream(name, progress)
     pending = _Pending(stream)
     try:
         for number, value in enumerate(_fitting(pending.read)):
-            yield Record(value=value, format=native, topic=topic or stream.name, partition=0, offset=number)
+            yield Record(value=value, format=native, topic=topic or name, partition=0, offset=number)
     except Unreadable as fault:
         raise pending.fault or fault from None
     finally:

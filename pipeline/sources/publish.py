@@ -38,11 +38,6 @@ class Publisher:
         self.sent = 0
         self.rejected = 0
 
-    @property
-    def failed(self) -> bool:
-        """Whether the broker has refused or not answered; then nothing more can be sent."""
-        return bool(self._failed)
-
     def send(self, record: Record, topic: str) -> None:
         """Hand one record to the client; too large ones become dead letters. Raises Transient if the broker is away."""
         self._bury()
@@ -62,11 +57,6 @@ class Publisher:
                 self._delivered(error, message)
 
         self._produce(full_name(self._settings, topic), record.value, key, headers, delivered)
-
-    def bury(self, record: Record, reason: str) -> None:
-        """What cannot be read becomes a dead letter with its beginning. Raises Transient if the broker is away."""
-        record = msgspec.structs.replace(record, value=mask_bytes(record.value, self._context))
-        self._dead(record, record.topic, reason, KEPT)
 
     def flush(self) -> None:
         """Wait until all is acknowledged. Raises Transient with the first reason why not."""
@@ -106,14 +96,11 @@ class Publisher:
             self._reject(record, topic, "what the broker's max.message.bytes allows", KEPT)
 
     def _reject(self, record: Record, topic: str, expected: str, kept: int) -> None:
-        self._dead(record, topic, f"value: expected {expected}, got {len(record.value)} bytes", kept)
-
-    def _dead(self, record: Record, topic: str, reason: str, kept: int) -> None:
         name = f"{record.topic}\0{record.offset}\0".encode() + record.value
         rejected = Rejected(
             rejected_id=hashlib.blake2b(name, digest_size=16).hexdigest(),
             stage="send",
-            reason=reason,
+            reason=f"value: expected {expected}, got {len(record.value)} bytes",
             format=record.format,
             topic=record.topic or topic,
             partition=0,

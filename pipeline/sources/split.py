@@ -44,7 +44,7 @@ def split(read: Read, chunk: int = 256 * 1024) -> Iterator[bytes]:
     buffer.fill_head()
     if buffer.data.startswith(BOM):
         buffer.drop(len(BOM))
-    yield from _lines(buffer) if is_lines(bytes(buffer.data), buffer.ended) else _documents(buffer)
+    yield from _lines(buffer) if _is_lines(bytes(buffer.data), buffer.ended) else _documents(buffer)
 
 
 def elements(line: bytes) -> list[bytes] | None:
@@ -100,22 +100,20 @@ class Buffer:
         return taken
 
 
-def is_lines(head: bytes, whole: bool) -> bool:
-    """Whether a stream that begins so has a record a line; `whole` = nothing follows."""
+def _is_lines(head: bytes, whole: bool) -> bool:
     lines = head.split(b"\n")
     complete = [line.strip() for line in (lines if whole else lines[:-1]) if line.strip()][:2]
     if not complete:
         return head.lstrip()[:1] not in (b"{", b"[")
     first = complete[0]
-    if is_json(first):
+    if _is_json(first):
         return len(complete) > 1
     if first[:1] == b"[":
         return False
-    return first[:1] != b"{" or first[-1:] == b"}" or (len(complete) > 1 and is_json(complete[1]))
+    return first[:1] != b"{" or first[-1:] == b"}" or (len(complete) > 1 and _is_json(complete[1]))
 
 
-def is_json(line: bytes) -> bool:
-    """Whether it is one JSON object or array."""
+def _is_json(line: bytes) -> bool:
     try:
         msgspec.json.decode(line, type=dict[str, msgspec.Raw] | list[msgspec.Raw])
     except msgspec.MsgspecError:
@@ -129,13 +127,12 @@ def _lines(buffer: Buffer) -> Iterator[bytes]:
         if len(rest) > LONGEST or buffer.ended:
             whole, rest = [*whole, rest], b""
         for line in whole:
-            yield from of_line(line)
+            yield from _of_line(line)
         buffer.data[:] = rest
         buffer.more()
 
 
-def of_line(line: bytes) -> Iterator[bytes]:
-    """The records of one line: its elements if it is an array or an envelope, none if it is blank."""
+def _of_line(line: bytes) -> Iterator[bytes]:
     line = line.strip()
     if not line:
         return

@@ -16,8 +16,6 @@ from pipeline.kit.failures import Permanent
 STDIN = "-"
 GZIP_MAGIC = b"\x1f\x8b"
 CHUNK = 256 * 1024
-#: Bytes that a place in a file is known by.
-WINDOW = 4096
 Progress = Callable[[int], None]
 
 
@@ -44,23 +42,20 @@ def size(names: Sequence[str]) -> int | None:
 
 
 class Stream:
-    """The decompressed bytes of one file, or of `opened`, which becomes ours to close; read in chunks."""
+    """The decompressed bytes of one file, read in chunks."""
 
-    def __init__(self, name: str, progress: Progress, opened: IO[bytes] | None = None) -> None:
+    def __init__(self, name: str, progress: Progress) -> None:
         self.name = name
         self.position = 0
-        #: The first `WINDOW` bytes, and the last ones before the position.
-        self.head = self.tail = b""
-        raw = opened or _open(name)
+        try:
+            raw: IO[bytes] = sys.stdin.buffer if name == STDIN else open(name, "rb", buffering=0)  # noqa: SIM115
+        except OSError as error:
+            raise Unreadable(f"cannot be opened: {error.strerror}") from error
         self._owned = raw if name != STDIN else None
         counted = io.BufferedReader(_Counted(raw, progress), CHUNK)
-        try:
-            self.packed = counted.peek(2)[:2] == GZIP_MAGIC
-        except OSError as error:
-            raw.close()
-            raise Unreadable(f"cannot be read: {error.strerror or error}") from error
+        packed = counted.peek(2)[:2] == GZIP_MAGIC
         # GzipFile reads concatenated members as one stream, which is how rotated logs are joined.
-        self._file = gzip.GzipFile(fileobj=counted) if self.packed else counted
+        self._file = gzip.GzipFile(fileobj=counted) if packed else counted
 
     def read(self, amount: int = CHUNK) -> bytes:
         """The next bytes, at most `amount`; empty at the end. Raises Unreadable."""
@@ -71,24 +66,14 @@ class Stream:
         except (gzip.BadGzipFile, zlib.error) as error:
             raise Unreadable(f"gzip is damaged after {self.position} decompressed bytes: {error}") from error
         except OSError as error:
-            raise Unreadable(f"cannot be read after {self.position} bytes: {error.strerror or error}") from error
+            raise Unreadable(f"cannot be read after {self.position} bytes: {error.strerror}") from error
         self.position += len(data)
-        if len(self.head) < WINDOW:
-            self.head += data[: WINDOW - len(self.head)]
-        self.tail = data[-WINDOW:] if len(data) >= WINDOW else (self.tail + data)[-WINDOW:]
         return data
 
     def close(self) -> None:
         """Close the file; standard input stays open."""
         if self._owned is not None:
             self._owned.close()
-
-
-def _open(name: str) -> IO[bytes]:
-    try:
-        return sys.stdin.buffer if name == STDIN else open(name, "rb", buffering=0)
-    except OSError as error:
-        raise Unreadable(f"cannot be opened: {error.strerror}") from error
 
 
 class _Counted(io.RawIOBase):
