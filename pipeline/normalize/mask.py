@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -27,6 +28,8 @@ _HASHED = re2.compile(r"(?:hmac-sha256:|sha256:|<secret:[a-z-]{1,24}:[0-9a-f]{12
 _LABEL = re2.compile(r"<secret:[a-z-]{1,24}:[0-9a-f]{12}>")
 #: Characters of a text that is a secret by the name of its field.
 _SHORTEST = 6
+#: Characters of a name that are looked at.
+_LONGEST_NAME = 40
 _SEPARATORS = str.maketrans("", "", "_- .")
 
 
@@ -53,9 +56,10 @@ def mask_field(name: str, text: str, context: Context) -> str:
     """The same of a text that has a name, which may say that all of it is a secret."""
     if not context.masking:
         return text
-    kind = NAMES.get(name.lower().translate(_SEPARATORS)) if len(name) < _LONGEST_NAME else None
-    masked = mask_text(text, context)
-    if kind is None or len(text) < _SHORTEST or _HASHED.fullmatch(text):
+    if len(text) < _SHORTEST:
+        return text
+    kind, masked = _kind_by(name[:_LONGEST_NAME]), mask_text(text, context)
+    if kind is None or _HASHED.fullmatch(text):
         return masked
     # One that has a shape too is to be the same wherever it stands; of a header, the scheme may be seen.
     alone = _LABEL.fullmatch(masked) is not None
@@ -63,7 +67,10 @@ def mask_field(name: str, text: str, context: Context) -> str:
     return masked if shown else label(kind, text.encode("utf-8", "replace"), context)
 
 
-_LONGEST_NAME = 40
+@lru_cache(maxsize=4096)
+def _kind_by(name: str) -> str | None:
+    """What a text is by the name of its field alone. Records of a format have the same names again and again."""
+    return NAMES.get(name.lower().translate(_SEPARATORS))
 
 
 def mask_bytes(value: bytes, context: Context) -> bytes:

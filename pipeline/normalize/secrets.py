@@ -34,11 +34,10 @@ _TEXT = r"""\s*:\s*\\*\""""
 _LOGIN = r"(?i:passw(?:or)?d|passphrase|client_?secret|api[_-]?key|secret_?key)"
 _NEXT = r"""(?:\\*["'])?\s*(?:[:=]|=>|\s--?\s?)\s*(?:\\*["'])?"""
 _VALUE = r"""[^\s"'\\,;&{}\[\]()<>]"""
+_AWS = r"(?i:secret_?access_?key|session_?token|amz-security-token)" + r"""(?:\\*["'])?\s*[:=]\s*(?:\\*["'])?"""
 #: (kind, what every such text contains, expression whose group, else whose whole, is the secret).
 _OURS: tuple[tuple[str, str, str], ...] = (
-    ("aws-secret", r"(?i:secret_?access_?key|session_?token|amz-security-token)",
-     r"(?i:secret_?access_?key|session_?token|amz-security-token)"
-     r"""(?:\\*["'])?\s*[:=]\s*(?:\\*["'])?((?:[A-Za-z0-9/+=_%-]|\\+/){16,})"""),
+    ("aws-secret", _AWS + "[A-Za-z0-9/+=_%-]", _AWS + r"((?:[A-Za-z0-9/+=_%-]|\\+/){16,})"),
     ("jwt", "eyJ", r"(eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*)"),
     ("private-key", "PRIVATE KEY|PuTTY-User-Key",
      r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----((?:[A-Za-z0-9+/=\s:,]|-[A-Za-z0-9]|\\+[nrt/])+)"),
@@ -69,7 +68,8 @@ _OURS: tuple[tuple[str, str, str], ...] = (
     ("url-userinfo", r"""(?:\\*/){2}[^\s/:@"'<>\\]*:[^\s/@"'<>\\]+@""",
      r"""\b[a-zA-Z][a-zA-Z0-9+.-]*:(?:\\*/){2}[^\s/:@"'<>\\]*:([^\s/@"'<>\\]{3,})@"""),
     ("login", _LOGIN + _NEXT + _VALUE, _LOGIN + _NEXT + f"({_VALUE}{{6,}})"),
-    ("field", _NAMED + _TEXT, _NAMED + _TEXT + r"""([^"\\]{6,})"""),
+    # What is masked already is no hint.
+    ("field", _NAMED + _TEXT + r"""(?:[^"\\<]|<[^s])""", _NAMED + _TEXT + r"""([^"\\]{6,})"""),
     ("header", "(?i:cookie: )", r"(?i:\b(?:set-)?cookie): ?([^\r\n<]{6,})"),
     ("login", "--(?:password|token|secret|api-key)", r"--(?:password|token|secret|api-key)[ =]([^\s\"'\\]{6,})"),
 )  # fmt: skip
