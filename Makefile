@@ -62,9 +62,10 @@ kafka: ## Run Apache Kafka (one KRaft node on 127.0.0.1:9092); needs Java 17 and
 pictures: install ## Take the pictures of README and docs anew (needs Chromium)
 	WHODID_PICTURES=docs/pictures $(BIN)/python -m pytest tests/browser/test_pictures.py
 
-schemas: install ## Write the JSON Schemas and the API's document anew from the models
+schemas: install ## Write the JSON Schemas and the documents of the API and the topics anew from the models
 	$(BIN)/python -m schemas.generate
 	$(BIN)/python -m pipeline.run.openapi
+	$(BIN)/python -m pipeline.run.asyncapi
 
 dashboards: install ## Write the Grafana dashboards anew (ARGS="--console https://…" for another console)
 	$(BIN)/python -m dashboards $(ARGS)
