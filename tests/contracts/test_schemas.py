@@ -11,7 +11,7 @@ from schemas import canonical, generate
 from schemas.rejected import Record
 from tests.normalize.common import CONTEXT
 
-EXAMPLES = sorted((Path(generate.__file__).parent / "examples").glob("*.json"))
+EXAMPLES = sorted((Path(generate.__file__).parent / "examples").glob("*-event.*.json"))
 
 
 @pytest.mark.parametrize("name", generate.MODELS)

@@ -58,7 +58,7 @@ def test_every_kind_has_its_model():
         ({"time": "yesterday"}, f"time: {TIME}, got 'yesterday'"),
         ({"time": None}, f"time: {TIME}"),
         ({"time": "1999-01-01T00:00:00Z"}, "time: expected a time between 2000-01-01 and tomorrow"),
-        ({"kind": "token_issuance", "expires": "2027-01-01"}, f"expires: {TIME}; this one has no offset, got '2027-01-01'"),
+        ({"kind": "token_issuance", "expires": "2027-01-01"}, f"expires: {TIME}; this one has no offset, got '2027"),
         # A kind.
         ({"kind": "prompts"}, "kind: expected one of 'prompt', 'tool_call', 'token_issuance', 'cloud_audit'; did"),
         ({"kind": []}, "kind: expected one of 'prompt', 'tool_call', 'token_issuance', 'cloud_audit', got []"),
@@ -83,7 +83,7 @@ def test_every_kind_has_its_model():
         ({"resources": ["a"] * 65}, "resources: expected at most 64 entries, got ['a'"),
         ({"attributes": {str(at): "" for at in range(65)}}, "attributes: expected at most 64 entries, got {"),
         ({"outcome": "ok"}, "outcome: expected one of 'success', 'failure' or 'denied', got 'ok'"),
-        ({"actor": {"id": "b", "kind": "robot"}}, "actor.kind: expected one of 'human', 'agent', 'service', 'workload'"),
+        ({"actor": {"id": "b", "kind": "robot"}}, "actor.kind: expected one of 'human', 'agent', 'service'"),
     ],
 )  # fmt: skip
 def test_an_error_names_the_field_the_type_and_the_fix(change, reason):
