@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 import yaml
-from google.protobuf.json_format import MessageToJson
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from pipeline.kit.config import Settings
@@ -20,6 +19,7 @@ from pipeline.kit.topics import PUBLIC
 from pipeline.normalize.context import Context
 from pipeline.normalize.formats import FORMATS
 from pipeline.normalize.stage import process
+from pipeline.sources import otlp
 from schemas.rejected import Record
 from tests.sources.kafka import messages
 
@@ -64,11 +64,12 @@ def otel():
 def sent():
     """What each tool puts into Kafka: (topic, headers, value)."""
     request = ExportTraceServiceRequest()
-    span = request.resource_spans.add().scope_spans.add().spans.add(name="execute_tool", start_time_unix_nano=10**18)
+    spans = request.resource_spans.add().scope_spans.add().spans
+    span = spans.add(name="execute_tool", start_time_unix_nano=10**18, trace_id=b"t" * 16, span_id=b"s" * 8)
     span.attributes.add(key="gen_ai.operation.name").value.string_value = "execute_tool"
     span.attributes.add(key="gen_ai.tool.name").value.string_value = "send"
-    spans, _, vault = otel()
-    yield *spans, MessageToJson(request, use_integers_for_enums=True)
+    traces, _, vault = otel()
+    yield *traces, json.dumps(otlp.jsonable(request))
     yield *vault, json.dumps(VAULT)
     connect = read("kafka-connect-file.properties")
     header = {connect["transforms.format.header"]: connect["transforms.format.value.literal"]}
