@@ -8,6 +8,7 @@
 
 It never raises into the agent and never waits for the network in the agent's threads: events wait in memory for a
 background thread, and those that find no room, or that the collector refuses, are dropped and counted (`dropped`).
+It is longer than a module should be because it is to be copied as it is.
 """
 
 from __future__ import annotations
@@ -118,7 +119,7 @@ class Emitter:
         """
         outer, name = _PLACE.get(), name or uuid.uuid4().hex
         inherited = {"parent_session": outer.fields["session"]} if outer.fields.get("session") else {}
-        opened_by = str(fields.pop("parent_tool_call", outer.call))
+        opened_by = _said(fields.pop("parent_tool_call", outer.call))
         given = {**outer.fields, **inherited, **fields, "session": name}
         token = _PLACE.set(_Place(given, "", opened_by))
         try:
@@ -159,14 +160,14 @@ class Emitter:
             self._sender.put(TOPICS[kind], encoded(kind, made))
         # Whatever an agent's own objects do when they are looked at, the agent goes on.
         except Exception as fault:  # noqa: BLE001
-            self._sender.drop(1, "event", f"an event of kind {kind!r} cannot be written: {type(fault).__name__}")
+            self._sender.drop(1, "event", f"an event of kind {_said(kind)} cannot be written: {type(fault).__name__}")
 
     def flush(self, timeout: float = 5.0) -> bool:
         """Wait until everything is sent or dropped; False if that took too long. A process that ends needs it only
         where it ends without `atexit` (`os._exit`, workers of multiprocessing)."""
         return self._sender.flush(timeout)
 
-    def close(self, timeout: float = _EXIT) -> None:
+    def close(self, timeout: float | None = None) -> None:
         """Flush, then take no more; what is left is dropped, counted and told. Called by itself at exit."""
         self._sender.close(timeout)
 
@@ -176,7 +177,7 @@ class Tool:
 
     def __init__(self, emitter: Emitter, name: str, arguments: Any, fields: dict[str, Any]) -> None:
         self._emitter, self._name, self._arguments, self._fields = emitter, name, arguments, fields
-        self._id = str(fields.pop("tool_call", "") or uuid.uuid4().hex)
+        self._id = _said(fields.pop("tool_call", "")) or uuid.uuid4().hex
         self._end: dict[str, Any] = {"outcome": "success"}
         self._token: Token[_Place] | None = None
 
@@ -257,7 +258,7 @@ class Handler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Send one record, or let it pass."""
         kind = record.__dict__.get("kind")
-        if kind not in TOPICS:
+        if not isinstance(kind, str) or kind not in TOPICS:
             return
         try:
             fields = {name: record.__dict__[name] for name in SHARED | OWN[kind] if name in record.__dict__}
@@ -280,7 +281,8 @@ def encoded(kind: str, given: Mapping[str, Any]) -> bytes:
     event: dict[str, Any] = {"kind": kind, "event_id": uuid.uuid4().hex, "time": datetime.now()}
     attributes = dict(given.get("attributes") or {})
     for name, value in given.items():
-        if value is None or name == "attributes":
+        # What is empty is not stated.
+        if value is None or name == "attributes" or (isinstance(value, str) and not value):
             continue
         if name in known:
             event[name] = _fit(name, value)
@@ -396,8 +398,9 @@ class _Sender:
         with self._changed:
             return self._changed.wait_for(lambda: not self._waiting and not self._busy, timeout)
 
-    def close(self, timeout: float = _EXIT) -> None:
+    def close(self, timeout: float | None = None) -> None:
         """Flush, and take no more."""
+        timeout = _EXIT if timeout is None else timeout
         with self._changed:
             self._deadline = time.monotonic() + timeout
         self.flush(timeout)

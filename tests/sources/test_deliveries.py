@@ -1,17 +1,21 @@
 """Clouds deliver by HTTP: their envelopes become events, and they are answered as they want it."""
 
+import asyncio
 import base64
 import gzip
 import json
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
+from pipeline.kit.config import Settings
 from pipeline.normalize.context import Context
 from pipeline.normalize.stage import process
-from pipeline.sources import deliveries
+from pipeline.sources import collector, deliveries
 from pipeline.sources.body import Refused
 from schemas.rejected import Record
+from tests.console.access.test_rights import Sent
 from tests.sources.kafka import messages
 
 PROMPT = b'{"kind": "prompt", "time": "2026-01-31T12:00:00Z", "session": "s-1", "text": "Pay"}'
@@ -97,14 +101,21 @@ def test_what_is_within_becomes_its_events(data, events):
         ("pubsub/prompts", {"message": {"data": "e30"}, "subscription": "s"}, 400, "message.data: expected base64"),
     ],
 )
-def test_a_wrong_envelope_is_refused_and_nothing_of_it_sent(address, settings, path, given, status, says):
-    answer = httpx.post(f"{address}/v1/{path}", json=given, headers={"x-amz-firehose-request-id": "r-1"})
+def test_a_wrong_envelope_is_refused_and_nothing_of_it_sent(path, given, status, says):
+    sent, app = Sent(), FastAPI()
+    app.include_router(collector.router(Settings(message_limit=20_000), sent))
+
+    async def ask():
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://test") as client:
+            return await client.post(f"/v1/{path}", json=given, headers={"x-amz-firehose-request-id": "r-1"})
+
+    answer = asyncio.run(ask())
     assert answer.status_code == status, answer.text
     told = answer.json()
     if path.startswith("firehose"):
         assert (told["requestId"], set(told)) == ("r-1", {"requestId", "timestamp", "errorMessage"})
     assert says in (told["errorMessage"] if path.startswith("firehose") else told["error"]["message"])
-    assert messages(settings, "prompts") == []
+    assert sent.messages == []
 
 
 def test_a_small_gzip_of_much_is_cut_off_before_it_is_unpacked():

@@ -196,6 +196,17 @@ def test_whatever_an_agent_has_becomes_an_event(desk, whodid, given):
     assert (len(events(desk.events)), whodid.dropped) == (2, 0)
 
 
+def test_what_is_empty_is_not_stated_and_odd_objects_hurt_nobody(desk, whodid):
+    log = logging.Logger("agent")
+    log.addHandler(Handler(whodid))
+    log.info("x", extra={"kind": []})
+    with whodid.session("s", parent_tool_call=Odd(), actor="", human=""), whodid.tool("t", tool_call=Odd()):
+        whodid.prompt("", event_id="")
+    whodid.event(Odd())
+    assert whodid.flush()
+    assert (len(events(desk.events)), whodid.dropped) == (3, 1)
+
+
 def test_what_cannot_be_written_is_counted_and_told_once(desk, whodid, capsys):
     for _ in range(2):
         whodid.prompt("hello", session=Odd())
@@ -344,7 +355,7 @@ def test_what_is_told_while_the_interpreter_ends_is_sent(desk, tmp_path):
 
 
 def test_an_agent_ends_in_time_when_the_collector_is_away(tmp_path):
-    ran = alone(tmp_path, "import emit; emit.Emitter('http://127.0.0.1:9').prompt('x')")
+    ran = alone(tmp_path, "import emit; emit._EXIT = 0.3; emit.Emitter('http://127.0.0.1:9').prompt('x')")
     assert "1 events could not be sent" in ran.stderr
 
 
