@@ -377,7 +377,9 @@ class _Sender:
                 self._waiting.append((topic, event))
                 self._size += len(event)
                 self._run()
-                self._changed.notify_all()
+                # Woken by the first, and when there is enough for a request.
+                if len(self._waiting) == 1 or self._size > _REQUEST:
+                    self._changed.notify_all()
 
     def drop(self, count: int, reason: str, text: str) -> None:
         """Count what will not be sent, and say why the first time that it is for this reason."""
