@@ -65,6 +65,7 @@ pictures: install ## Take the pictures of README and docs anew (needs Chromium)
 schemas: install ## Write the JSON Schemas, the documents of API and topics, and the pages of sources anew
 	$(BIN)/python -m schemas.generate
 	$(BIN)/python -m pipeline.run.openapi
+	$(BIN)/python -m pipeline.run.asyncapi
 	$(BIN)/python -m pipeline.run.source_pages
 
 dashboards: install ## Write the Grafana dashboards anew (ARGS="--console https://…" for another console)

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from pipeline.kit.failures import Invalid
 from pipeline.normalize.arguments import take_arguments
+from pipeline.normalize.canonical_fault import BY_KIND, fault
 from pipeline.normalize.context import Context
 from pipeline.normalize.delegation import delegation
 from pipeline.normalize.documents import content_id, document, string
@@ -20,7 +21,6 @@ from schemas.canonical import Canonical, CanonicalEvent, TokenIssuanceEvent, Too
 from schemas.event import REVOKES, Event
 
 FORMAT: Final = "canonical"
-_KINDS = ("prompt", "tool_call", "token_issuance", "cloud_audit")
 _adapter: TypeAdapter[CanonicalEvent] = TypeAdapter(Canonical)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -52,7 +52,7 @@ SOURCE: Final = Source(
 
 def recognizes(found: dict[str, Any]) -> bool:
     """Whether a JSON object is a canonical event."""
-    return found.get("kind") in _KINDS and "time" in found
+    return found.get("kind") in BY_KIND and "time" in found
 
 
 def split(value: bytes) -> list[bytes]:
@@ -65,8 +65,10 @@ def normalize(value: bytes, context: Context) -> list[Event]:
     document(value)
     try:
         model = _adapter.validate_json(value)
-    except (ValidationError, RecursionError) as error:
-        raise _invalid(error) from error
+    except ValidationError as error:
+        raise fault(error) from error
+    except RecursionError as error:
+        raise Invalid("value", "fewer levels of nesting") from error
     actor = model.actor
     event = Event(
         event_id=model.event_id or content_id(value),
@@ -123,12 +125,3 @@ def _issuance(event: Event, model: TokenIssuanceEvent, context: Context) -> None
 def _micros(field: str, moment: datetime, context: Context) -> int:
     delta = moment - _EPOCH
     return checked(field, (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds, context, str(moment))
-
-
-def _invalid(error: ValidationError | RecursionError) -> Invalid:
-    if isinstance(error, RecursionError):
-        return Invalid("value", "fewer levels of nesting")
-    fault = error.errors(include_url=False, include_context=False)[0]
-    path = ".".join(str(part) for part in fault["loc"] if part not in _KINDS) or "kind"
-    message = fault["msg"]
-    return Invalid(path, message[0].lower() + message[1:], fault.get("input"))

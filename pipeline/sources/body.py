@@ -46,6 +46,18 @@ async def read(request: Request, limit: int) -> bytes:
     return bytes(plain)
 
 
+def unpacked(packed: bytes, where: str, limit: int) -> bytes:
+    """What gzip within a body holds, cut off one byte behind the limit. Raises Refused naming where it is."""
+    unpacker = _Packed(limit)
+    try:
+        plain = unpacker.unpack(packed, limit)
+    except Refused as refused:
+        raise Refused(400, f"{where}: {refused}") from refused
+    if len(plain) <= limit and not unpacker.complete:
+        raise Refused(400, f"{where}: the gzip stream ends in the middle")
+    return plain
+
+
 def values(body: bytes) -> list[bytes]:
     """The events of a body, each as its own bytes: an object, an array's elements, or the lines of JSON lines."""
     body = body.strip()

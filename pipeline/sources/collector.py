@@ -2,6 +2,8 @@
 
     POST /v1/events/{topic}     JSON object, array or JSON lines, perhaps gzip; ?format= or header x-whodid-format
     POST /v1/traces, /v1/logs   OTLP/HTTP, protobuf or JSON, perhaps gzip
+    POST /v1/firehose/{topic}   Amazon Data Firehose, with what it wants to be answered
+    POST /v1/pubsub/{topic}     a push subscription of Google Cloud Pub/Sub
 
 400 names the position of the fault and nothing is sent; 413 too large, also after decompression; 415 another content
 type; 429 with Retry-After when the broker cannot keep up; 503 when it is away. Sending again is always safe: the same
@@ -12,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import time
 from collections.abc import Callable, Iterable
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -22,7 +25,7 @@ from pipeline.kit.config import Settings
 from pipeline.kit.topics import PUBLIC, full_name
 from pipeline.normalize.context import Context
 from pipeline.normalize.mask import mask_bytes
-from pipeline.sources import body, otlp
+from pipeline.sources import body, deliveries, otlp
 from pipeline.sources.body import Refused
 from pipeline.sources.detect import topic_of
 
@@ -43,16 +46,12 @@ def router(settings: Settings, producer: Producer) -> APIRouter:
     async def events(topic: str, request: Request) -> Response:
         """Take events for one of the public topics."""
         try:
-            if topic not in PUBLIC:
-                raise Refused(404, f"topic: expected one of {', '.join(PUBLIC)}, got {topic!r}")
-            _content_type(request, _JSON_TYPES)
+            given = await _taken(topic, request, settings, _JSON_TYPES)
             # Parsing megabytes takes a while, and the console answers from the same loop.
-            values = await asyncio.to_thread(body.values, await body.read(request, settings.message_limit))
-            name = request.query_params.get("format") or request.headers.get("x-whodid-format", "")
-            await _publish(settings, producer, [(topic, name, value) for value in values])
+            values = await asyncio.to_thread(body.values, given)
+            await _publish(settings, producer, _named(topic, request, values))
         except Refused as refused:
-            error = {"error": {"parameter": "", "message": str(refused)}}
-            return JSONResponse(error, refused.status, _retry(refused))
+            return _refusal(refused)
         return JSONResponse({"accepted": len(values)})
 
     @routes.post("/v1/traces")
@@ -65,7 +64,51 @@ def router(settings: Settings, producer: Producer) -> APIRouter:
         """Take log records as any OpenTelemetry exporter sends them."""
         return await _otlp("logs", request, settings, producer)
 
+    @routes.post("/v1/firehose/{topic}")
+    async def firehose(topic: str, request: Request) -> Response:
+        """Take what Amazon Data Firehose delivers."""
+        # It takes any answer without the id of its request for a failure.
+        answer: dict[str, object] = {"requestId": request.headers.get("x-amz-firehose-request-id", "")}
+        try:
+            given = await _taken(topic, request, settings, (JSON,))
+            delivery = await asyncio.to_thread(deliveries.firehose, given)
+            answer["requestId"] = delivery.request_id
+            values = await asyncio.to_thread(deliveries.records, delivery, settings.message_limit)
+            await _publish(settings, producer, _named(topic, request, values))
+        except Refused as refused:
+            answer |= {"timestamp": time.time_ns() // 1_000_000, "errorMessage": str(refused)}
+            return JSONResponse(answer, refused.status, _retry(refused))
+        return JSONResponse(answer | {"timestamp": time.time_ns() // 1_000_000})
+
+    @routes.post("/v1/pubsub/{topic}")
+    async def pubsub(topic: str, request: Request) -> Response:
+        """Take what a push subscription of Google Cloud Pub/Sub delivers."""
+        try:
+            given = await _taken(topic, request, settings, (JSON,))
+            values = await asyncio.to_thread(deliveries.pushed, given, settings.message_limit)
+            await _publish(settings, producer, _named(topic, request, values))
+        except Refused as refused:
+            return _refusal(refused)
+        return JSONResponse({"accepted": len(values)})
+
     return routes
+
+
+async def _taken(topic: str, request: Request, settings: Settings, kinds: Iterable[str]) -> bytes:
+    """The body of a request that is for one of the public topics, and of one of these content types."""
+    if topic not in PUBLIC:
+        raise Refused(404, f"topic: expected one of {', '.join(PUBLIC)}, got {topic!r}")
+    _content_type(request, kinds)
+    return await body.read(request, settings.message_limit)
+
+
+def _named(topic: str, request: Request, values: list[bytes]) -> list[tuple[str, str, bytes]]:
+    name = request.query_params.get("format") or request.headers.get("x-whodid-format", "")
+    return [(topic, name, value) for value in values]
+
+
+def _refusal(refused: Refused) -> Response:
+    return JSONResponse({"error": {"parameter": "", "message": str(refused)}}, refused.status, _retry(refused))
 
 
 async def _otlp(signal: str, request: Request, settings: Settings, producer: Producer) -> Response:

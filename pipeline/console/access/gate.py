@@ -87,7 +87,11 @@ class Gate:
 
     async def _caller(self, request: HTTPConnection) -> tuple[Who | None, bool]:
         """Who asks, and whether by a key in a header, which no browser adds by itself."""
-        given = request.headers.getlist("authorization")
+        given = request.headers.getlist("authorization") or [
+            # The only header of a sender's own that Amazon Data Firehose has; no browser adds it by itself either.
+            f"Bearer {key}"
+            for key in request.headers.getlist("x-amz-firehose-access-key")
+        ]
         if given and await self._closed():
             return await self._by_key(given, address_of(request)), True
         name = self._cookies.session(request)

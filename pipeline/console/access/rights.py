@@ -140,6 +140,8 @@ RIGHTS: dict[str, Role | Right] = {
     "POST /v1/events/{topic}": COLLECT,
     "POST /v1/traces": COLLECT,
     "POST /v1/logs": COLLECT,
+    "POST /v1/firehose/{topic}": COLLECT,
+    "POST /v1/pubsub/{topic}": COLLECT,
 }
 #: The least role for a decision that is none of an analyst's: it has something done to somebody's credential.
 DECISIONS: dict[str, Role] = {"request": Role.RESPONDER, "approve": Role.RESPONDER, "reject": Role.RESPONDER}

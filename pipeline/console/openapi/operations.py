@@ -95,6 +95,7 @@ _OTLP = Operation(
     error=record({"message": TEXT}),
 )  # fmt: skip
 
+_BASE64: Schema = {"type": "string", "contentEncoding": "base64"}
 _QUERY = ("q", "exact")
 _SPOKEN: Schema = {"type": "string", "maxLength": SHORT}
 _CASE = {name: {"enum": list(STATES)} if name == "state" else TEXT for name in CHANGES} | {"by": _SPOKEN}
@@ -209,6 +210,15 @@ OPERATIONS: dict[str, Operation] = {
     ),
     "POST /v1/traces": _OTLP,
     "POST /v1/logs": _OTLP,
+    "POST /v1/firehose/{topic}": Operation(
+        record({"requestId": TEXT, "timestamp": NUMBER}), ("format",),
+        body=record({"requestId": TEXT, "timestamp": NUMBER, "records": listed(record({"data": _BASE64}))}),
+        error=record({"requestId": TEXT, "timestamp": NUMBER, "errorMessage": TEXT}),
+    ),
+    "POST /v1/pubsub/{topic}": Operation(
+        record({"accepted": NUMBER}), ("format",),
+        body=record({"message": record({"data": _BASE64}, ("data",)), "subscription": TEXT}),
+    ),
 }  # fmt: skip
 #: Parts of a path that are one of few.
 PLACES: dict[str, Schema] = {

@@ -132,6 +132,16 @@ def test_two_keys_at_once_are_none(client, key):
     assert asyncio.run(ask()).status_code == 401
 
 
+def test_the_header_of_firehose_is_a_key_where_there_is_no_other(client, key):
+    """Amazon Data Firehose can send no other; it opens no more than the same key as a bearer does."""
+    firehose = {"x-amz-firehose-access-key": key("viewer")}
+    assert client.get("/v1/me", headers=firehose).status_code == 200
+    assert client.get("/v1/keys", headers=firehose).status_code == 403
+    for wrong in ("", "Bearer " + key("viewer"), "whodid_" + "0" * 49):
+        assert client.get("/v1/me", headers={"x-amz-firehose-access-key": wrong}).status_code == 401
+    assert client.get("/v1/me", headers=firehose | {"authorization": "Bearer x"}).status_code == 401
+
+
 def test_digests_are_compared_in_constant_time(store, settings, key, monkeypatch):
     compared = []
     monkeypatch.setattr("secrets.compare_digest", lambda one, two: compared.append((one, two)) or one == two)

@@ -50,6 +50,8 @@ BODIES = {
     "PATCH /v1/cases/{case_id}": {"revision": 1, "state": "contained"},
     "POST /v1/notes/{about}/{name:path}": {"text": "seen"},
     "POST /v1/views": {"name": "errors", "query": "has:error"},
+    "POST /v1/firehose/{topic}": {"requestId": "r1", "timestamp": 1, "records": [{"data": "e30="}]},
+    "POST /v1/pubsub/{topic}": {"message": {"data": "e30="}, "subscription": "s1"},
 }  # fmt: skip
 FORMS = {
     "POST /alerts/{name}/decide": {"what": "acknowledge"}, "POST /cases": {"title": "odd"},
