@@ -117,4 +117,5 @@ def register() -> None:
         respond,  # noqa: F401
         rules,  # noqa: F401
         searching,  # noqa: F401
+        sending,  # noqa: F401
     )

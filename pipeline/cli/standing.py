@@ -1,0 +1,82 @@
+"""Commands that go on until told to end say how they stand: one line on a terminal, a report at the end."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event
+from types import FrameType, TracebackType
+from typing import Self
+
+import typer
+from rich.console import Console
+from rich.status import Status
+
+from pipeline.cli.main import Summary
+from pipeline.sources.deliver import Told
+
+
+@contextmanager
+def stopped() -> Iterator[Event]:
+    """A flag that Ctrl-C and SIGTERM raise. The second time they end the process as they are wont to."""
+    stop = Event()
+    former = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def raised(number: int, _: FrameType | None) -> None:
+        stop.set()
+        signal.signal(number, former[signal.Signals(number)])
+
+    for number in former:
+        signal.signal(number, raised)
+    try:
+        yield stop
+    finally:
+        for number, before in former.items():
+            signal.signal(number, before)
+
+
+class Standing:
+    """Shows a Told while it changes, and in the end."""
+
+    def __init__(self, summary: Summary | None) -> None:
+        self._summary = summary
+        self._started = time.monotonic()
+        self._status = Status("looking", console=Console(stderr=True))
+        self._terminal = self._status.console.is_terminal
+        self.told = Told()
+        #: Whether anything went wrong on the way.
+        self.faulty = False
+
+    def __enter__(self) -> Self:
+        if self._terminal:
+            self._status.start()
+        return self
+
+    def __exit__(self, _type: type[BaseException] | None, _value: object, _trace: TracebackType | None) -> None:
+        if self._terminal:
+            self._status.stop()
+        self._speak()
+        told, seconds = self.told, round(time.monotonic() - self._started, 3)
+        report = {
+            "records": told.records, "sent": told.sent, "rejected": told.rejected, "unfinished": told.unfinished,
+            "seconds": seconds,
+        }  # fmt: skip
+        rest = f", {told.unfinished:,} bytes of last lines without an end" if told.unfinished else ""
+        typer.echo(json.dumps(report) if self._summary else f"{told.records:,} records read, {told.sent:,} "
+                   f"acknowledged, {told.rejected:,} too large (dead letters){rest}, {seconds:.1f} s")  # fmt: skip
+
+    def show(self, told: Told) -> None:
+        """Say how it stands, and what went wrong since the last time."""
+        self._speak()
+        if self._terminal:
+            now = time.strftime("%H:%M:%S")
+            self._status.update(f"{told.records:,} records read, looked last at {now}; Ctrl-C ends it")
+
+    def _speak(self) -> None:
+        for fault in self.told.faults:
+            self.faulty = True
+            typer.echo(f"whodid: {fault}", err=True)
+        self.told.faults.clear()

@@ -1,0 +1,132 @@
+"""What is followed is sent until told to end; it is noted as sent once the broker has acknowledged it.
+
+In:     a Follower, made anew from a State; where to send to; a flag to end
+Out:    records sent, the checkpoint on disk
+Fails:  Permanent for a checkpoint; Transient if the broker is away when told to end: what it lacks is sent next time
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from threading import Event
+from typing import Protocol
+
+from pipeline.kit.failures import Transient
+from pipeline.sources.checkpoint import Checkpoint, State
+from pipeline.sources.detect import topic_of
+from pipeline.sources.follow import Follower
+from schemas.rejected import Record
+
+#: Seconds between two looks.
+LOOK = 1.0
+#: Seconds that a checkpoint may be behind while much is sent.
+BEHIND = 5.0
+#: Seconds to wait for a broker that is away, at first and at most.
+FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0
+
+
+class Sink(Protocol):
+    """Where records go: a `Publisher`."""
+
+    sent: int
+    rejected: int
+
+    def send(self, record: Record, topic: str) -> None:
+        """Take one. Raises Transient."""
+
+    def flush(self) -> None:
+        """Wait until all are acknowledged. Raises Transient."""
+
+
+@dataclass
+class Told:
+    """What was done so far, for whoever watches."""
+
+    records: int = 0
+    sent: int = 0
+    rejected: int = 0
+    #: Bytes of last lines that have no end yet.
+    unfinished: int = 0
+    faults: list[str] = field(default_factory=list)
+
+
+class Delivery:
+    """Follows, sends, notes."""
+
+    def __init__(
+        self,
+        follow: Callable[[State], Follower],
+        checkpoint: Checkpoint,
+        sink: Callable[[], Sink],
+        stop: Event,
+        topic: str = "",
+        watch: Callable[[Told], None] = lambda _: None,
+    ) -> None:
+        self._follow, self._checkpoint, self._sink = follow, checkpoint, sink
+        self._stop, self._topic, self._watch = stop, topic, watch
+        self.told = Told()
+
+    def run(self, until_idle: float | None = None, every: float = LOOK) -> None:
+        """Until told to end, or until nothing new came for so many seconds. A broker that goes away is waited for."""
+        wait = FIRST_WAIT
+        with self._checkpoint.held():
+            while True:
+                before = self.told.sent
+                try:
+                    self._begun(until_idle, every)
+                    return
+                except Transient as failure:
+                    self.told.faults.append(f"{failure}; trying again")
+                    self._watch(self.told)
+                    wait = FIRST_WAIT if self.told.sent > before else min(2 * wait, LONGEST_WAIT)
+                    if self._stop.wait(wait):
+                        raise
+
+    def _begun(self, until_idle: float | None, every: float) -> None:
+        """From the checkpoint on, with a client of its own: one that failed to deliver does not recover."""
+        follower, sink = self._follow(self._checkpoint.load()), self._sink()
+        try:
+            self._rounds(follower, sink, until_idle, every)
+        finally:
+            self.told.sent += sink.sent
+            self.told.rejected += sink.rejected
+            follower.close()
+
+    def _rounds(self, follower: Follower, sink: Sink, until_idle: float | None, every: float) -> None:
+        active = time.monotonic()
+        while not self._stop.is_set():
+            if self._look(follower, sink):
+                self._note(follower, sink)
+            now = time.monotonic()
+            active = now if follower.busy else active
+            self.told.unfinished = follower.unfinished
+            self.told.faults += follower.faults
+            follower.faults.clear()
+            self._watch(self.told)
+            if until_idle is not None and now - active >= until_idle:
+                return
+            self._stop.wait(every)
+
+    def _look(self, follower: Follower, sink: Sink) -> bool:
+        """One look; whether something was sent. Told to end, it leaves the next batch."""
+        some, noted = False, time.monotonic()
+        for batch in follower.look():
+            if self._stop.is_set():
+                break
+            some = True
+            for record in batch:
+                sink.send(record, self._topic or topic_of(record.value))
+            self.told.records += len(batch)
+            if time.monotonic() - noted > BEHIND:
+                self._note(follower, sink)
+                noted = time.monotonic()
+                self._watch(self.told)
+        return some
+
+    def _note(self, follower: Follower, sink: Sink) -> None:
+        # The state does not have the batch at hand yet, if there is one: it would be sent again after a crash.
+        state = follower.state
+        sink.flush()
+        self._checkpoint.save(state)
