@@ -18,6 +18,17 @@ from rich.status import Status
 from pipeline.cli.main import Summary
 from pipeline.sources.deliver import Told
 
+_WORDS = {
+    "records": "records read",
+    "sent": "acknowledged",
+    "rejected": "too large (dead letters)",
+    "unfinished": "bytes of last lines without an end",
+    "objects": "objects",
+    "before": "objects sent before",
+    "messages": "messages done",
+    "left": "messages given back",
+}
+
 
 @contextmanager
 def stopped() -> Iterator[Event]:
@@ -41,8 +52,9 @@ def stopped() -> Iterator[Event]:
 class Standing:
     """Shows a Told while it changes, and in the end."""
 
-    def __init__(self, summary: Summary | None) -> None:
-        self._summary = summary
+    def __init__(self, summary: Summary | None, *more: str) -> None:
+        """`more`: fields of Told that are of interest besides records."""
+        self._summary, self._fields = summary, ["records", "sent", "rejected", *more]
         self._started = time.monotonic()
         self._status = Status("looking", console=Console(stderr=True))
         self._terminal = self._status.console.is_terminal
@@ -59,14 +71,13 @@ class Standing:
         if self._terminal:
             self._status.stop()
         self._speak()
-        told, seconds = self.told, round(time.monotonic() - self._started, 3)
-        report = {
-            "records": told.records, "sent": told.sent, "rejected": told.rejected, "unfinished": told.unfinished,
-            "seconds": seconds,
-        }  # fmt: skip
-        rest = f", {told.unfinished:,} bytes of last lines without an end" if told.unfinished else ""
-        typer.echo(json.dumps(report) if self._summary else f"{told.records:,} records read, {told.sent:,} "
-                   f"acknowledged, {told.rejected:,} too large (dead letters){rest}, {seconds:.1f} s")  # fmt: skip
+        seconds = round(time.monotonic() - self._started, 3)
+        counts = {name: getattr(self.told, name) for name in self._fields}
+        if self._summary:
+            typer.echo(json.dumps({**counts, "seconds": seconds}))
+        else:
+            said = [f"{count:,} {_WORDS[name]}" for name, count in counts.items()]
+            typer.echo(f"{', '.join(said)}, {seconds:.1f} s")
 
     def show(self, told: Told) -> None:
         """Say how it stands, and what went wrong since the last time."""
@@ -74,6 +85,11 @@ class Standing:
         if self._terminal:
             now = time.strftime("%H:%M:%S")
             self._status.update(f"{told.records:,} records read, looked last at {now}; Ctrl-C ends it")
+
+    def end(self) -> None:
+        """End the command with status 1 if anything went wrong."""
+        if self.faulty:
+            raise typer.Exit(1)
 
     def _speak(self) -> None:
         for fault in self.told.faults:

@@ -49,23 +49,41 @@ class Told:
     rejected: int = 0
     #: Bytes of last lines that have no end yet.
     unfinished: int = 0
+    #: Objects of a bucket that were read to their end, and that had been sent before.
+    objects: int = 0
+    before: int = 0
+    #: Messages of a queue that are done, and that were left to it.
+    messages: int = 0
+    left: int = 0
     faults: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is asked of whoever sends."""
+
+    #: Set when it is to end.
+    stop: Event = field(default_factory=Event)
+    #: Native format; empty = to be detected.
+    native: str = ""
+    #: Public topic; empty = by what each record is.
+    topic: str = ""
+    #: Called now and then with what was done.
+    watch: Callable[[Told], None] = lambda _: None
+
+    def send(self, record: Record, sink: Sink) -> None:
+        """Hand on one record. Raises Transient."""
+        sink.send(record, self.topic or topic_of(record.value))
 
 
 class Delivery:
     """Follows, sends, notes."""
 
     def __init__(
-        self,
-        follow: Callable[[State], Follower],
-        checkpoint: Checkpoint,
-        sink: Callable[[], Sink],
-        stop: Event,
-        topic: str = "",
-        watch: Callable[[Told], None] = lambda _: None,
+        self, follow: Callable[[State], Follower], checkpoint: Checkpoint, sink: Callable[[], Sink], order: Order
     ) -> None:
         self._follow, self._checkpoint, self._sink = follow, checkpoint, sink
-        self._stop, self._topic, self._watch = stop, topic, watch
+        self._order, self._stop, self._watch = order, order.stop, order.watch
         self.told = Told()
 
     def run(self, until_idle: float | None = None, every: float = LOOK) -> None:
@@ -117,7 +135,7 @@ class Delivery:
                 break
             some = True
             for record in batch:
-                sink.send(record, self._topic or topic_of(record.value))
+                self._order.send(record, sink)
             self.told.records += len(batch)
             if time.monotonic() - noted > BEHIND:
                 self._note(follower, sink)

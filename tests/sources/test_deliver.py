@@ -17,7 +17,7 @@ from pipeline.kit.config import Settings
 from pipeline.kit.failures import Permanent, Transient
 from pipeline.sources import deliver
 from pipeline.sources.checkpoint import Checkpoint, default_path
-from pipeline.sources.deliver import Delivery
+from pipeline.sources.deliver import Delivery, Order
 from pipeline.sources.follow import Follower
 from tests.sources.kafka import messages
 
@@ -55,7 +55,7 @@ def delivery(tmp_path, delivered, refusals=0, stop=None, **more):
 
     return Delivery(
         lambda state: Follower([str(tmp_path / "logs")], state, settle=0), Checkpoint(tmp_path / "kept" / "c.json"),
-        sink, stop or Event(), **more,
+        sink, Order(stop or Event(), **more),
     )  # fmt: skip
 
 
