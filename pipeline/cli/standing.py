@@ -59,7 +59,7 @@ class Standing:
         self._status = Status("looking", console=Console(stderr=True))
         self._terminal = self._status.console.is_terminal
         self.told = Told()
-        #: Whether anything went wrong on the way.
+        #: Whether something could not be read; not whether something was away for a while.
         self.faulty = False
 
     def __enter__(self) -> Self:
@@ -87,12 +87,13 @@ class Standing:
             self._status.update(f"{told.records:,} records read, looked last at {now}; Ctrl-C ends it")
 
     def end(self) -> None:
-        """End the command with status 1 if anything went wrong."""
+        """End the command with status 1 if something could not be read."""
         if self.faulty:
             raise typer.Exit(1)
 
     def _speak(self) -> None:
-        for fault in self.told.faults:
-            self.faulty = True
-            typer.echo(f"whodid: {fault}", err=True)
-        self.told.faults.clear()
+        self.faulty |= bool(self.told.faults)
+        for said in (self.told.troubles, self.told.faults):
+            for sentence in said:
+                typer.echo(f"whodid: {sentence}", err=True)
+            said.clear()

@@ -21,6 +21,8 @@ from schemas.rejected import Record
 
 #: Seconds between two looks.
 LOOK = 1.0
+#: How many times as long as it took to look, or to write a checkpoint, it is not done again.
+SPARING = 3.0
 #: Seconds that a checkpoint may be behind while much is sent.
 BEHIND = 5.0
 #: Seconds to wait for a broker that is away, at first and at most.
@@ -55,7 +57,9 @@ class Told:
     #: Messages of a queue that are done, and that were left to it.
     messages: int = 0
     left: int = 0
+    #: What could not be read, and what was away for a while: sentences that nobody has shown yet.
     faults: list[str] = field(default_factory=list)
+    troubles: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,7 @@ class Delivery:
                     self._begun(until_idle, every)
                     return
                 except Transient as failure:
-                    self.told.faults.append(f"{failure}; trying again")
+                    self.told.troubles.append(f"{failure}; trying again")
                     self._watch(self.told)
                     wait = FIRST_WAIT if self.told.sent > before else min(2 * wait, LONGEST_WAIT)
                     if self._stop.wait(wait):
@@ -113,19 +117,29 @@ class Delivery:
             follower.close()
 
     def _rounds(self, follower: Follower, sink: Sink, until_idle: float | None, every: float) -> None:
-        active = time.monotonic()
+        active, due, waiting = time.monotonic(), 0.0, False
         while not self._stop.is_set():
-            if self._look(follower, sink):
+            began = time.monotonic()
+            waiting |= self._look(follower, sink)
+            looked = time.monotonic()
+            if waiting and looked >= due:
                 self._note(follower, sink)
-            now = time.monotonic()
-            active = now if follower.busy else active
-            self.told.unfinished = follower.unfinished
-            self.told.faults += follower.faults
-            follower.faults.clear()
-            self._watch(self.told)
-            if until_idle is not None and now - active >= until_idle:
-                return
-            self._stop.wait(every)
+                waiting = False
+                # Where there are very many files, it is not written all the time.
+                due = time.monotonic() + SPARING * (time.monotonic() - looked)
+            active = looked if follower.busy else active
+            self._tell(follower)
+            if until_idle is not None and looked - active >= until_idle:
+                break
+            self._stop.wait(max(every, SPARING * (looked - began)))
+        if waiting:
+            self._note(follower, sink)
+
+    def _tell(self, follower: Follower) -> None:
+        self.told.unfinished = follower.unfinished
+        self.told.faults += follower.faults
+        follower.faults.clear()
+        self._watch(self.told)
 
     def _look(self, follower: Follower, sink: Sink) -> bool:
         """One look; whether something was sent. Told to end, it leaves the next batch."""

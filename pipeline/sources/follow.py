@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pipeline.sources import lines, seen
 from pipeline.sources.checkpoint import Place, State
 from pipeline.sources.files import records
-from pipeline.sources.handles import Handles
+from pipeline.sources.handles import Handles, Reading
 from pipeline.sources.prints import Known, Print, digest, resume
 from pipeline.sources.seen import Key, Seen
 from pipeline.sources.streams import CHUNK, Stream, Unreadable
@@ -134,7 +134,7 @@ class Follower:
         if manner is lines.Manner.UNKNOWN or (manner is lines.Manner.WHOLE and not settled):
             return None
         self._known = self._known or Known([*self._places.values(), *self._past])
-        resumed = resume(file.path, self._known)
+        resumed = resume(self._stream(file), self._known)
         if (resumed.short and not settled) or not (file.asked or resumed.offset):
             return None
         place = Place(device=file.device, inode=file.inode, path=file.path, whole=manner is lines.Manner.WHOLE)
@@ -154,7 +154,7 @@ class Follower:
             return
         # Until it is read to its end, it is to be read again from its beginning.
         before, place.offset = place.offset, 0
-        stream = Stream(file.path, lambda _: None)
+        stream = self._stream(file)
         printed, fault = Print(stream), None
         printed.skip(before)
         batch, size = Batch(), 0
@@ -189,6 +189,9 @@ class Follower:
             self._fault(file, error)
         if last:
             self._retire(key)
+
+    def _stream(self, file: Seen) -> Stream:
+        return Stream(file.path, lambda _: None, Reading(self._handles.of(file.key, file.path)))
 
     def _handed(self, batch: Batch) -> Iterator[Batch]:
         self.busy = True

@@ -50,3 +50,19 @@ class Handles:
         """Close all."""
         for key in list(self._open):
             self.drop(key)
+
+
+class Reading:
+    """Reads an open file from its beginning, whatever is at its path by now; leaves it open (`streams.Source`)."""
+
+    def __init__(self, handle: int) -> None:
+        self._handle, self._position = handle, 0
+
+    def read(self, amount: int, /) -> bytes:
+        """The next bytes. Raises OSError."""
+        data = os.pread(self._handle, amount, self._position)
+        self._position += len(data)
+        return data
+
+    def close(self) -> None:
+        """Nothing to be done."""

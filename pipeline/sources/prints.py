@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Iterable
-from contextlib import closing
 from typing import NamedTuple
 
 from pipeline.sources.checkpoint import Place
@@ -49,25 +48,24 @@ class Known:
         return found
 
 
-def resume(name: str, known: Known) -> Resumed:
+def resume(stream: Stream, known: Known) -> Resumed:
     """Find the longest beginning of a file that was sent as part of another. It is read up to there, decompressed.
 
     Every byte of it is compared, by CRC-32: so what is left out was sent, whether the file is a copy or not.
     Raises Unreadable.
     """
-    with closing(Stream(name, lambda _: None)) as stream:
-        taken = _Taken(stream)
-        head = taken.until(HEAD)
-        sent = known.like(head)
-        offset = crc = 0
-        for end in sorted(sent):
-            if end > len(head):
-                taken.until(end)
-            if taken.count < end:
-                return Resumed(offset, crc, short=True)
-            reached = zlib.crc32(head[:end]) if end <= len(head) else taken.crc
-            if reached in sent[end]:
-                offset, crc = end, reached
+    taken = _Taken(stream)
+    head = taken.until(HEAD)
+    sent = known.like(head)
+    offset = crc = 0
+    for end in sorted(sent):
+        if end > len(head):
+            taken.until(end)
+        if taken.count < end:
+            return Resumed(offset, crc, short=True)
+        reached = zlib.crc32(head[:end]) if end <= len(head) else taken.crc
+        if reached in sent[end]:
+            offset, crc = end, reached
     return Resumed(offset, crc, short=False)
 
 

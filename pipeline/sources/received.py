@@ -72,7 +72,7 @@ class Receiver:
                 self._extend(late=0)
 
     def _waited(self, failure: Transient, wait: float) -> float:
-        self.told.faults.append(f"{failure}; trying again")
+        self.told.troubles.append(f"{failure}; trying again")
         self._order.watch(self.told)
         if self._stop.wait(wait):
             raise failure

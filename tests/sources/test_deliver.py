@@ -83,8 +83,8 @@ def test_a_broker_that_is_away_is_waited_for_and_nothing_is_noted_meanwhile(tmp_
     delivered, faults, kept = [], [], []
 
     def watch(told):
-        faults.extend(told.faults)
-        told.faults.clear()
+        faults.extend(told.troubles)
+        told.troubles.clear()
         kept.append((tmp_path / "kept" / "c.json").exists())
 
     delivery(tmp_path, delivered, refusals=3, watch=watch).run(0, 0)

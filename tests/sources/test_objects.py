@@ -1,20 +1,23 @@
 """Objects of buckets arrive once; a message is deleted when the broker has all of its objects, and not before."""
 
 import gzip
+import io
 import json
 from threading import Event
 
 import boto3
 import moto
 import pytest
+from botocore.response import StreamingBody
 
 from pipeline.kit.failures import Invalid, Permanent, Transient
-from pipeline.sources import received
+from pipeline.sources import received, s3
 from pipeline.sources.deliver import Order
 from pipeline.sources.listed import Listing
-from pipeline.sources.objects import of_bucket, of_queue
+from pipeline.sources.objects import contents, of_bucket, of_queue
 from pipeline.sources.received import Receiver
 from pipeline.sources.sent import Sent
+from pipeline.sources.streams import Unreadable
 from tests.sources.test_deliver import Sink
 
 
@@ -115,6 +118,20 @@ def test_an_object_that_is_damaged_is_told_and_tried_again(buckets):
     assert len(told.faults) == 1
     assert "s3://trails/a/1.gz: gzip ends early" in told.faults[0]
     assert buckets.run().before == 1
+
+
+def test_a_connection_that_breaks_off_is_told_after_what_came(buckets):
+    put("a/1.json", 1, 2)
+    objects = of_bucket("s3://trails/")
+    (one,) = objects.under("s3://trails/a/")
+    body = boto3.client("s3").get_object(Bucket="trails", Key="a/1.json")["Body"].read()
+    broken = s3._Body(StreamingBody(io.BytesIO(body), len(body) + 1))
+    objects.open = lambda name: broken
+    got = []
+    with pytest.raises(Unreadable, match="cannot be read after"):
+        got.extend(contents(objects, one, ""))
+    assert [json.loads(record.value)["n"] for record in got] == [1, 2]
+    assert broken._body._raw_stream.closed
 
 
 def test_a_bucket_that_is_not_there_is_told(buckets):
@@ -278,7 +295,7 @@ def test_a_broker_that_is_away_keeps_the_messages_hidden_and_costs_no_delivery(q
     queued.refusals = 4
     told = queued.run()
     assert numbers(queued.delivered) == [1]
-    assert told.faults == ["kafka: away; trying again"] * 4
+    assert (told.troubles, told.faults) == (["kafka: away; trying again"] * 4, [])
     assert queued.count() == (0, 0)
 
 
