@@ -51,7 +51,7 @@ class Follower:
         self._since: dict[Key, tuple[Seen, float]] = {}
         #: As they were when there was nothing more to do about them.
         self._done: dict[Key, Seen] = {}
-        self._handles = Handles()
+        self._handles, self._looked = Handles(), False
         #: Built when a look needs it.
         self._known: Known | None = None
         self._told: dict[Key, str] = {}
@@ -75,6 +75,7 @@ class Follower:
         """What is new since the last look."""
         now, self.busy, self._known = self._clock(), False, None
         there = seen.found(self._paths)
+        self._renumber(there)
         for key in self._places.keys() - there.keys():
             yield from self._left(key, now)
         for file in there.values():
@@ -97,6 +98,18 @@ class Follower:
     def close(self) -> None:
         """Close the files."""
         self._handles.close()
+
+    def _renumber(self, there: dict[Key, Seen]) -> None:
+        """After a restart of the machine, a file system may have another number; its files have theirs still."""
+        if self._looked:
+            return
+        self._looked = True
+        named = {(file.path, file.inode): file for file in there.values()}
+        for key in self._places.keys() - there.keys():
+            file = named.get((self._places[key].path, key[1]))
+            if file is not None and file.key not in self._places:
+                place = self._places[file.key] = self._places.pop(key)
+                place.device = file.device
 
     def _settled(self, file: Seen, now: float, after: float = 0.0) -> bool:
         before, since = self._since.get(file.key, (None, now))

@@ -1,5 +1,6 @@
 """What is written to files arrives once, over rotations and restarts, and nothing is lost."""
 
+import errno
 import gzip
 import json
 import os
@@ -8,6 +9,7 @@ import shutil
 import msgspec
 import pytest
 
+from pipeline.sources import handles
 from pipeline.sources.checkpoint import State
 from pipeline.sources.follow import LINGER, SETTLE, Follower
 
@@ -215,6 +217,21 @@ def test_a_directory_may_come_later_and_files_may_go(log):
     assert following.all() == [3]
 
 
+def test_files_are_known_again_when_their_file_system_got_another_number(log, monkeypatch):
+    monkeypatch.setattr("pipeline.sources.follow.KEPT", 1)
+    for number in range(5):
+        write(log.with_name(f"{number}.log"), lines(number))
+    write(log.with_name("a.gz"), gzip.compress(lines(5)))
+    following = Following(log.parent)
+    assert sorted(following.all()) == list(range(6))
+    state = following.follower.state
+    for place in state.places:
+        place.device += 1
+    write(log.with_name("0.log"), lines(6))
+    write(log.with_name("1.log"), lines(7), "wb")
+    assert sorted(Following(log.parent, state=state).all()) == [6, 7]
+
+
 def test_one_file_under_two_names_is_sent_once(log):
     write(log, lines(1))
     log.with_name("current").symlink_to(log)
@@ -257,12 +274,15 @@ def test_a_last_line_that_is_a_whole_value_is_not_held_back_for_ever(log):
     assert following.all() == [3]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_file_that_may_not_be_read_is_told_once_and_read_when_it_may(log):
+def test_a_file_that_may_not_be_read_is_told_once_and_read_when_it_may(log, monkeypatch):
     write(log, lines(1))
-    log.chmod(0)
     following = Following(log.parent)
-    assert following.all() == []
-    assert len(following.follower.faults) == 1
-    log.chmod(0o600)
+    with monkeypatch.context() as patch:
+        patch.setattr(handles.os, "open", _refused)
+        assert following.all() == []
+    assert following.follower.faults == [f"{log}: Permission denied"]
     assert following.all() == [1]
+
+
+def _refused(*_):
+    raise PermissionError(errno.EACCES, "Permission denied")
