@@ -1,9 +1,8 @@
-"""Commands that take logs: `investigate` and `send`."""
+"""The command that takes logs without a broker: `investigate`; and what it shares with `send`."""
 
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,15 +13,11 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn, TransferSpeedColumn
 
 from pipeline.cli.main import Summary, app, fail, settings_from
-from pipeline.kit.admin import ensure_topics
 from pipeline.kit.failures import Invalid
-from pipeline.kit.topics import PUBLIC
 from pipeline.normalize.formats import FORMATS
 from pipeline.run.investigate import Investigation, current_counts
 from pipeline.run.investigate import Summary as Found
-from pipeline.sources.detect import topic_of
-from pipeline.sources.files import read, strands
-from pipeline.sources.publish import Publisher
+from pipeline.sources.files import strands
 from pipeline.sources.streams import Progress as Done
 from pipeline.sources.streams import find, size
 from pipeline.store import connect
@@ -50,7 +45,7 @@ def investigate(
       whodid investigate cloudtrail/ --summary json
       whodid investigate transcripts/*.jsonl.gz --format claude-code
     """
-    _known(format_)
+    known(format_)
     settings = settings_from(data_dir=data_dir)
     if store is not None or (clickhouse is None and settings.clickhouse == "chdb://memory"):
         clickhouse = f"chdb://{(store or settings.data_dir / 'clickhouse').resolve()}"
@@ -74,51 +69,6 @@ def investigate(
         typer.echo(json.dumps(report))
     else:
         _show(report, found, counts, settings.clickhouse)
-    if faults:
-        raise typer.Exit(1)
-
-
-@app.command()
-def send(
-    files: Files,
-    topic: Annotated[str | None, typer.Option(help="Public topic; default: by what each record is.")] = None,
-    format_: FormatOf = None,
-    bootstrap: Annotated[str | None, typer.Option(help="Kafka bootstrap servers, host:port[,host:port…].")] = None,
-    summary: Annotated[Summary | None, typer.Option(help="End with one JSON line on standard output.")] = None,
-) -> None:
-    """Send log files to the public topics of a running pipeline.
-
-    Sending a file twice changes nothing downstream, so an interrupted send is simply repeated.
-
-    Examples:
-      whodid send cloudtrail/2026/01/ --bootstrap kafka:9092
-      zcat audit.log.gz | whodid send - --format aws.cloudtrail
-    """
-    _known(format_)
-    if topic is not None and topic not in PUBLIC:
-        fail(f"--topic: expected one of {', '.join(PUBLIC)}, got {topic!r}", 2)
-    settings = settings_from(bootstrap=bootstrap)
-    ensure_topics(settings)
-    publisher, faults, started, count = Publisher(settings), list[str](), time.monotonic(), 0
-    total = size(find(files))
-    try:
-        with progress_bar(total) as bar:
-            task = bar.add_task("sending", total=total)
-            for record in read(files, format_ or "", "", faults, lambda done: bar.advance(task, done)):
-                publisher.send(record, topic or topic_of(record.value))
-                count += 1
-    finally:
-        # On Ctrl-C too: what was read is delivered, and the report says how far it got.
-        # If the broker went away, flush says so, after the report.
-        try:
-            publisher.flush()
-        finally:
-            seconds = round(time.monotonic() - started, 3)
-            report = {"records": count, "sent": publisher.sent, "rejected": publisher.rejected, "seconds": seconds}
-            typer.echo(json.dumps(report) if summary else f"{count:,} records read, {publisher.sent:,} acknowledged, "
-                       f"{publisher.rejected:,} too large (dead letters), {seconds:.1f} s")  # fmt: skip
-    for fault in faults:
-        typer.echo(f"whodid: {fault}", err=True)
     if faults:
         raise typer.Exit(1)
 
@@ -154,7 +104,8 @@ def over_bytes(what: str, files: Sequence[Path]) -> Iterator[Done]:
         yield lambda done: bar.advance(task, done)
 
 
-def _known(name: str | None) -> None:
+def known(name: str | None) -> None:
+    """End with status 2 if there is no such format."""
     if name and name not in FORMATS:
         fail(f"--format: expected one of {', '.join(FORMATS)}, got {name!r}", 2)
 

@@ -118,4 +118,5 @@ def register() -> None:
         rules,  # noqa: F401
         searching,  # noqa: F401
         sources,  # noqa: F401
+        sending,  # noqa: F401
     )

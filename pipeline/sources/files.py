@@ -70,11 +70,18 @@ def strands(
 
 
 def _read_one(name: str, native: str, topic: str, progress: Progress) -> Iterator[Record]:
-    stream = Stream(name, progress)
-    pending = _Pending(stream)
+    yield from records(Stream(name, progress), native, topic)
+
+
+def records(stream: Stream, native: str = "", topic: str = "", reading: Read | None = None) -> Iterator[Record]:
+    """The records of a stream, which is closed in the end. Raises Unreadable after what could be read.
+
+    `reading`: reads the stream for us, where somebody wants to see what passes.
+    """
+    pending = _Pending(reading or stream.read)
     try:
         for number, value in enumerate(_fitting(pending.read)):
-            yield Record(value=value, format=native, topic=topic or name, partition=0, offset=number)
+            yield Record(value=value, format=native, topic=topic or stream.name, partition=0, offset=number)
     except Unreadable as fault:
         raise pending.fault or fault from None
     finally:
@@ -86,13 +93,13 @@ def _read_one(name: str, native: str, topic: str, progress: Progress) -> Iterato
 class _Pending:
     """Lets what was read before a fault come out first: the stream ends there, the fault is kept."""
 
-    def __init__(self, stream: Stream) -> None:
-        self._stream = stream
+    def __init__(self, source: Read) -> None:
+        self._source = source
         self.fault: Unreadable | None = None
 
     def read(self, amount: int) -> bytes:
         try:
-            return self._stream.read(amount)
+            return self._source(amount)
         except Unreadable as fault:
             self.fault = fault
             return b""

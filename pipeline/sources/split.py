@@ -106,14 +106,15 @@ def _is_lines(head: bytes, whole: bool) -> bool:
     if not complete:
         return head.lstrip()[:1] not in (b"{", b"[")
     first = complete[0]
-    if _is_json(first):
+    if is_json(first):
         return len(complete) > 1
     if first[:1] == b"[":
         return False
-    return first[:1] != b"{" or first[-1:] == b"}" or (len(complete) > 1 and _is_json(complete[1]))
+    return first[:1] != b"{" or first[-1:] == b"}" or (len(complete) > 1 and is_json(complete[1]))
 
 
-def _is_json(line: bytes) -> bool:
+def is_json(line: bytes) -> bool:
+    """Whether it is one whole object or array."""
     try:
         msgspec.json.decode(line, type=dict[str, msgspec.Raw] | list[msgspec.Raw])
     except msgspec.MsgspecError:
@@ -127,12 +128,13 @@ def _lines(buffer: Buffer) -> Iterator[bytes]:
         if len(rest) > LONGEST or buffer.ended:
             whole, rest = [*whole, rest], b""
         for line in whole:
-            yield from _of_line(line)
+            yield from of_line(line)
         buffer.data[:] = rest
         buffer.more()
 
 
-def _of_line(line: bytes) -> Iterator[bytes]:
+def of_line(line: bytes) -> Iterator[bytes]:
+    """The records of one line; none of a blank one."""
     line = line.strip()
     if not line:
         return

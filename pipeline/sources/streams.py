@@ -9,7 +9,7 @@ import sys
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import IO
+from typing import Protocol
 
 from pipeline.kit.failures import Permanent
 
@@ -17,6 +17,16 @@ STDIN = "-"
 GZIP_MAGIC = b"\x1f\x8b"
 CHUNK = 256 * 1024
 Progress = Callable[[int], None]
+
+
+class Source(Protocol):
+    """What bytes are read from. Both raise OSError with a `strerror`."""
+
+    def read(self, amount: int, /) -> bytes:
+        """The next bytes, at most so many; empty at the end."""
+
+    def close(self) -> None:
+        """No more is wanted."""
 
 
 class Unreadable(Exception):
@@ -42,18 +52,22 @@ def size(names: Sequence[str]) -> int | None:
 
 
 class Stream:
-    """The decompressed bytes of one file, read in chunks."""
+    """The decompressed bytes of one file, read in chunks; or of what was opened elsewhere and is called so."""
 
-    def __init__(self, name: str, progress: Progress) -> None:
+    def __init__(self, name: str, progress: Progress, opened: Source | None = None) -> None:
         self.name = name
         self.position = 0
         try:
-            raw: IO[bytes] = sys.stdin.buffer if name == STDIN else open(name, "rb", buffering=0)  # noqa: SIM115
+            raw: Source = opened or (sys.stdin.buffer if name == STDIN else open(name, "rb", buffering=0))  # noqa: SIM115
         except OSError as error:
             raise Unreadable(f"cannot be opened: {error.strerror}") from error
-        self._owned = raw if name != STDIN else None
+        self._owned = raw if name != STDIN or opened else None
         counted = io.BufferedReader(_Counted(raw, progress), CHUNK)
-        packed = counted.peek(2)[:2] == GZIP_MAGIC
+        try:
+            packed = counted.peek(2)[:2] == GZIP_MAGIC
+        except OSError as error:
+            self.close()
+            raise Unreadable(f"cannot be read: {error.strerror}") from error
         # GzipFile reads concatenated members as one stream, which is how rotated logs are joined.
         self._file = gzip.GzipFile(fileobj=counted) if packed else counted
 
@@ -79,7 +93,7 @@ class Stream:
 class _Counted(io.RawIOBase):
     """Reports how many bytes were taken from the file, which is what a progress bar can know the end of."""
 
-    def __init__(self, raw: IO[bytes], progress: Progress) -> None:
+    def __init__(self, raw: Source, progress: Progress) -> None:
         self._raw = raw
         self._progress = progress
 
