@@ -117,6 +117,6 @@ def register() -> None:
         respond,  # noqa: F401
         rules,  # noqa: F401
         searching,  # noqa: F401
-        sources,  # noqa: F401
         sending,  # noqa: F401
+        sources,  # noqa: F401
     )

@@ -72,7 +72,7 @@ def test_a_push_of_pubsub_is_taken(address, settings):
         (PROMPT, [PROMPT]),
         (b"[" + PROMPT + b"," + PROMPT + b"]", [PROMPT, PROMPT]),
         (PROMPT + b"\n" + PROMPT + b"\n", [PROMPT, PROMPT]),
-        (gzip.compress(PROMPT), [PROMPT]),
+        (gzip.compress(PROMPT, mtime=0), [PROMPT]),
         (subscription("no JSON", "{}"), [b"no JSON", b"{}"]),
         (subscription("CWL CONTROL MESSAGE", kind="CONTROL_MESSAGE"), []),
         (b'{"logEvents": 7}', [b'{"logEvents": 7}']),
@@ -93,9 +93,9 @@ def test_what_is_within_becomes_its_events(data, events):
         ("firehose/nothing", firehose(), 404, "prompts, tool-calls"),
         ("firehose/prompts", {"requestId": "r-1", "records": []}, 400, "timestamp"),
         ("firehose/prompts", {**firehose(), "records": [{"data": "%"}]}, 400, "records[0].data: expected base64"),
-        ("firehose/prompts", firehose(b"{}", gzip.compress(b"{}")[:-3]), 400, "records[1].data: the gzip stream ends"),
+        ("firehose/prompts", firehose(b"{}", gzip.compress(b"{}", mtime=0)[:-3]), 400, "records[1].data: the gzip stream ends"),
         ("firehose/prompts", firehose(b"\x1f\x8bnothing"), 400, "records[0].data: body: expected gzip"),
-        ("firehose/prompts", firehose(b"{}", gzip.compress(b"x" * 20_000)), 413, "records[1].data: expected at most"),
+        ("firehose/prompts", firehose(b"{}", gzip.compress(b"x" * 20_000, mtime=0)), 413, "records[1].data: expected at most"),
         ("pubsub/nothing", {}, 404, "prompts, tool-calls"),
         ("pubsub/prompts", {"message": {"data": 7}, "subscription": "s"}, 400, "message.data"),
         ("pubsub/prompts", {"message": {"data": "e30"}, "subscription": "s"}, 400, "message.data: expected base64"),
@@ -119,8 +119,8 @@ def test_a_wrong_envelope_is_refused_and_nothing_of_it_sent(path, given, status,
 
 
 def test_a_small_gzip_of_much_is_cut_off_before_it_is_unpacked():
-    much = gzip.compress(gzip.compress(b"x" * 50_000_000))
-    request = deliveries.firehose(json.dumps(firehose(*[gzip.compress(b"x" * 5_000)] * 3)).encode())
+    much = gzip.compress(gzip.compress(b"x" * 50_000_000), mtime=0)
+    request = deliveries.firehose(json.dumps(firehose(*[gzip.compress(b"x" * 5_000, mtime=0)] * 3)).encode())
     with pytest.raises(Refused, match=r"records\[2\]"):
         deliveries.records(request, 12_000)
     # One layer is taken off, no more.
