@@ -60,12 +60,13 @@ OWN: Final = {
 #: Bounds of the canonical schema: a name's characters, list entries and attributes.
 _NAME, _LISTS = 2048, {"on_behalf_of": 32, "resources": 64}
 _ATTRIBUTES = 64
-#: Characters of a text or of arguments that are sent; the collector takes a megabyte a request.
+#: Characters of a text or of arguments that are sent: with both, an event stays below a megabyte.
 _TEXT = 100_000
 #: Bytes of a request before compression, and of all that may wait. Events of a request.
 _REQUEST, _ROOM, _MANY = 500_000, 16_000_000, 500
 #: Seconds: until a started request is given up; that events wait for others; between tries at most; at exit at most.
 _TIMEOUT, _LINGER, _LONGEST, _EXIT = 10.0, 0.3, 30.0, 3.0
+_UNUSABLE: Final = "url: expected http(s)://host:port, and a key without spaces and line breaks"
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -445,7 +446,9 @@ class _Sender:
     def _taken(self) -> dict[str, list[bytes]]:
         """A request's worth of events by topic, in their order."""
         batch: dict[str, list[bytes]] = {}
-        size = 0
+        # Whatever a thread that came to a sudden end had under way is lost.
+        self.dropped += self._busy
+        self._busy = size = 0
         while self._waiting and self._busy < _MANY and (not size or size + len(self._waiting[0][1]) <= _REQUEST):
             topic, event = self._waiting.popleft()
             batch.setdefault(topic, []).append(event)
@@ -514,11 +517,13 @@ class _Sender:
                 return answer.status, said[:300], _seconds(answer.headers.get("retry-after"))
             finally:
                 connection.close()
+        except http.client.InvalidURL:
+            return 401, _UNUSABLE, 0.0
         except (OSError, http.client.HTTPException) as fault:
             return 0, f"{type(fault).__name__}: {_said(fault)}", 0.0
         except (ValueError, KeyError):
             # Not the error's text: it holds the header that is wrong, and so the key.
-            return 401, "url: expected http(s)://host:port, and a key without spaces and line breaks", 0.0
+            return 401, _UNUSABLE, 0.0
 
     def _tell(self, reason: str, text: str) -> None:
         """Once a reason, on standard error."""

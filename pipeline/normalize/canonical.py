@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from pipeline.kit.failures import Invalid
 from pipeline.normalize.arguments import take_arguments
-from pipeline.normalize.canonical_fault import BY_KIND, fault
+from pipeline.normalize.canonical_fault import BY_KIND, check_size, fault
 from pipeline.normalize.context import Context
 from pipeline.normalize.delegation import delegation
 from pipeline.normalize.documents import content_id, document, string
@@ -62,7 +62,7 @@ def split(value: bytes) -> list[bytes]:
 
 def normalize(value: bytes, context: Context) -> list[Event]:
     """The event. Raises Invalid, naming the field by its path."""
-    document(value)
+    check_size(document(value))
     try:
         model = _adapter.validate_json(value)
     except ValidationError as error:

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from annotated_types import MaxLen
 from pydantic import ValidationError
 
 from pipeline.kit.failures import Invalid
@@ -16,6 +17,14 @@ BY_KIND: Final[dict[str, type[CanonicalEvent]]] = {
     for model in MODELS.values()
 }
 _TIME = "a time in ISO 8601 with its offset, e.g. 2026-01-31T12:00:00Z"
+#: More than any event has fields; how many entries its lists and objects may have.
+_MOST: Final = 64
+_ENTRIES: Final = {
+    name: kept.max_length
+    for name, field in CanonicalEvent.model_fields.items()
+    for kept in field.metadata
+    if isinstance(kept, MaxLen) and name in ("attributes", "resources", "on_behalf_of")
+}
 #: JSON's own words. The order matters: a truth value is an integer in Python.
 _TYPES: Final = (
     (bool, "true or false"), (str, "text"), ((int, float), "a number"), (list, "a list"), (dict, "an object"),
@@ -26,7 +35,7 @@ _WANTED: Final = {
     "string_type": "text", "list_type": "a list of texts", "dict_type": "an object of texts",
     "model_type": "an object", "model_attributes_type": "an object", "literal_error": "one of {expected}",
     "string_too_long": "at most {max_length} characters", "string_too_short": "at least {min_length} character",
-    "too_long": "at most {max_length} entries", "timezone_aware": f"{_TIME}; this one has no offset",
+    "timezone_aware": f"{_TIME}; this one has no offset",
     "datetime_type": _TIME,
     "datetime_parsing": _TIME, "datetime_from_date_parsing": _TIME, "datetime_object_invalid": _TIME,
     "json_invalid": "a JSON object ({error})", "finite_number": "a finite number",
@@ -62,6 +71,20 @@ class _Known(dict[str, Any]):
 
     def __missing__(self, key: str) -> str:
         return ""
+
+
+def check_size(found: object) -> None:
+    """Raises Invalid for more fields or entries than may be: pydantic would list what is wrong with every one."""
+    if not isinstance(found, dict):
+        return
+    for name, most in _ENTRIES.items():
+        value = found.get(name)
+        if isinstance(value, dict | list) and len(value) > most:
+            raise Invalid(name, f"at most {most} entries", len(value))
+    kind = found.get("kind")
+    of = BY_KIND.get(kind) if isinstance(kind, str) else None
+    if of is not None and len(found) > _MOST:
+        raise _no_such(next(name for name in found if name not in of.model_fields)[:64], of, None)
 
 
 def _no_such(name: str, of: type[CanonicalEvent] | None, value: object) -> Invalid:

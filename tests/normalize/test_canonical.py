@@ -80,8 +80,9 @@ def test_every_kind_has_its_model():
         # Too much, too little, another word.
         ({"session": "s" * 3000}, "session: expected at most 2048 characters, got 'ssss"),
         ({"event_id": ""}, "event_id: expected at least 1 character, got ''"),
-        ({"resources": ["a"] * 65}, "resources: expected at most 64 entries, got ['a'"),
-        ({"attributes": {str(at): "" for at in range(65)}}, "attributes: expected at most 64 entries, got {"),
+        ({"resources": ["a"] * 65}, "resources: expected at most 64 entries, got 65"),
+        ({"on_behalf_of": ["a"] * 33}, "on_behalf_of: expected at most 32 entries, got 33"),
+        ({"attributes": {str(at): "" for at in range(65)}}, "attributes: expected at most 64 entries, got 65"),
         ({"outcome": "ok"}, "outcome: expected one of 'success', 'failure' or 'denied', got 'ok'"),
         ({"actor": {"id": "b", "kind": "robot"}}, "actor.kind: expected one of 'human', 'agent', 'service'"),
     ],
@@ -89,6 +90,12 @@ def test_every_kind_has_its_model():
 def test_an_error_names_the_field_the_type_and_the_fix(change, reason):
     given = {name: value for name, value in {**SAID, **change}.items() if value is not ...}
     assert reason in refused(json.dumps(given))
+
+
+def test_many_fields_are_told_by_the_first_that_is_none():
+    assert refused(json.dumps({**SAID, "session": "s", **{f"x{at}": 1 for at in range(9000)}})).startswith(
+        "x0: expected no"
+    )
 
 
 def test_what_is_no_object_and_what_has_long_names_is_told_briefly():
