@@ -69,6 +69,20 @@ def test_a_queue_is_worked_off_and_what_is_at_fault_is_told(settings, aws):
     assert messages(settings, "tool-calls") == [("canonical", PROMPT)]
 
 
+def test_files_are_followed_and_what_is_not_there_yet_is_told(settings, tmp_path):
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "a.jsonl").write_bytes(PROMPT + b"\n" + PROMPT[:9])
+    kept = tmp_path / "logs" / "checkpoint.json"
+    paths = [str(tmp_path / "logs"), str(tmp_path / "later")]
+    done = send("--follow", *paths, "--until-idle", "0", "--checkpoint", str(kept), "--summary", "json")
+    assert done.exit_code == 0
+    assert done.stderr == f"whodid: {paths[1]}: is not there yet, and is waited for\n"
+    wanted = {"records": 1, "sent": 1, "rejected": 0, "unfinished": 9, "seconds": 0}
+    assert {**json.loads(done.stdout), "seconds": 0} == wanted
+    assert messages(settings, "prompts") == [("", PROMPT)]
+    assert kept.exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
