@@ -157,11 +157,15 @@ def _told(publisher: Publisher, summary: Summary | None) -> Iterator[list[int]]:
 
 def _follow(asked: Asked, paths: list[str], checkpoint: Path | None, until_idle: float | None) -> None:
     absolute = [str(Path(path).absolute()) for path in paths]
+    for path in absolute:
+        if not Path(path).exists():
+            typer.echo(f"whodid: {path}: is not there yet, and is waited for", err=True)
     kept = Checkpoint(checkpoint or default_path(asked.settings, absolute, ".json"))
     with stopped() as stop, Standing(asked.summary, "unfinished") as standing:
         delivery = Delivery(
-            lambda state: Follower(absolute, state, asked.native), kept, asked.publisher, asked.order(stop, standing)
-        )
+            lambda state: Follower(absolute, state, asked.native, str(kept.path)), kept, asked.publisher,
+            asked.order(stop, standing),
+        )  # fmt: skip
         standing.told = delivery.told
         delivery.run(until_idle)
     standing.end()

@@ -129,7 +129,7 @@ class Delivery:
                 due = time.monotonic() + SPARING * (time.monotonic() - looked)
             active = looked if follower.busy else active
             self._tell(follower)
-            if until_idle is not None and looked - active >= until_idle:
+            if until_idle is not None and not follower.busy and looked - active >= until_idle:
                 break
             self._stop.wait(max(every, SPARING * (looked - began)))
         if waiting:

@@ -39,11 +39,13 @@ class Follower:
         paths: Sequence[str],
         state: State,
         native: str = "",
+        own: str = "",
         settle: float = SETTLE,
         linger: float = LINGER,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._paths, self._native = list(paths), native
+        """`own`: a file of ours that may lie among them, and is left out: the checkpoint."""
+        self._paths, self._native, self._own = list(paths), native, own
         self._settle, self._linger, self._clock = settle, linger, clock
         self._places: dict[Key, Place] = {(place.device, place.inode): place for place in state.places}
         self._past = list(state.past)
@@ -75,6 +77,8 @@ class Follower:
         """What is new since the last look."""
         now, self.busy, self._known = self._clock(), False, None
         there = seen.found(self._paths)
+        if (own := seen.look(self._own)) is not None:
+            there.pop(own.key, None)
         self._renumber(there)
         for key in self._places.keys() - there.keys():
             yield from self._left(key, now)

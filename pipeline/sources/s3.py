@@ -23,6 +23,7 @@ WAIT = 5
 MOST = 10
 #: Seconds that messages are hidden while they are worked at.
 HIDDEN = 300
+_OFTEN = ("OverLimit", "RequestLimitExceeded", "SlowDown")
 _HOST = re.compile(r"sqs\.([a-z0-9-]{1,40})\.amazonaws\.com(?:\.cn)?")
 
 
@@ -120,9 +121,7 @@ class _Saying:
     def __exit__(self, _type: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
         errors = self._errors
         if isinstance(error, errors.ClientError):
-            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-            refused = 400 <= status < 500 and status not in (408, 429)
-            raise self._failure(Permanent if refused else Transient, error) from error
+            raise self._failure(Transient if _passes(error.response) else Permanent, error) from error
         if isinstance(error, errors.NoCredentialsError | errors.PartialCredentialsError | errors.ParamValidationError):
             raise self._failure(Permanent, error) from error
         if isinstance(error, errors.BotoCoreError):
@@ -130,6 +129,13 @@ class _Saying:
 
     def _failure(self, kind: type[Failure], error: BaseException) -> Failure:
         return kind(f"{self._what}: {error}")
+
+
+def _passes(answer: dict[str, Any]) -> bool:
+    """Whether asking again later helps: AWS is at fault, or was asked too often (which some services tell with 400)."""
+    status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    code = answer.get("Error", {}).get("Code", "")
+    return not 400 <= status < 500 or status in (408, 429) or "Throttl" in code or code in _OFTEN
 
 
 class _Body:

@@ -1,7 +1,9 @@
 """`whodid send` of buckets and queues, from the command line to the topics; and what it refuses."""
 
+import gzip
 import json
 import uuid
+from functools import partial
 
 import boto3
 import moto
@@ -11,6 +13,7 @@ from typer.testing import CliRunner
 from pipeline.cli.main import app, register
 from pipeline.kit.broker import EmbeddedBroker
 from pipeline.kit.config import Settings
+from pipeline.sources.follow import Follower
 from tests.sources.kafka import messages
 
 PROMPT = b'{"kind": "prompt", "n": 1}'
@@ -67,6 +70,22 @@ def test_a_queue_is_worked_off_and_what_is_at_fault_is_told(settings, aws):
     assert "1 messages done, 1 messages given back" in done.stdout
     assert "whodid: message " in done.stderr
     assert messages(settings, "tool-calls") == [("canonical", PROMPT)]
+
+
+def test_files_are_followed_and_what_is_not_there_yet_is_told(settings, tmp_path, monkeypatch):
+    monkeypatch.setattr("pipeline.cli.sending.Follower", partial(Follower, settle=0))
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "a.jsonl").write_bytes(PROMPT + b"\n" + PROMPT[:9])
+    (tmp_path / "logs" / "b.gz").write_bytes(gzip.compress(PROMPT))
+    kept = tmp_path / "logs" / "checkpoint.json"
+    paths = [str(tmp_path / "logs"), str(tmp_path / "later")]
+    done = send("--follow", *paths, "--until-idle", "0", "--checkpoint", str(kept), "--summary", "json")
+    assert done.exit_code == 0
+    assert done.stderr == f"whodid: {paths[1]}: is not there yet, and is waited for\n"
+    wanted = {"records": 2, "sent": 2, "rejected": 0, "unfinished": 9, "seconds": 0}
+    assert {**json.loads(done.stdout), "seconds": 0} == wanted
+    assert messages(settings, "prompts") == [("", PROMPT)] * 2
+    assert kept.exists()
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from pipeline.sources import handles
-from pipeline.sources.checkpoint import State
+from pipeline.sources.checkpoint import Checkpoint, State
 from pipeline.sources.follow import LINGER, SETTLE, Follower
 
 LONG = "x" * 1100
@@ -172,6 +172,20 @@ def test_files_that_nobody_asked_for_are_left_alone(log):
     write(log.with_name(".hidden"), lines(9))
     assert Following(log).all() == [1]
     assert sorted(Following(log.parent).all()) == [1, 7, 8]
+
+
+def test_its_own_checkpoint_is_no_log(log):
+    write(log, lines(1))
+    kept = Checkpoint(log.with_name("kept.json"))
+    now = [0.0]
+    follower = Follower([str(log.parent)], State(), own=str(kept.path), clock=lambda: now[0])
+    got = []
+    for _ in range(6):
+        now[0] += 1
+        got += [record.topic for batch in follower.look() for record in batch]
+        kept.save(follower.state)
+    follower.close()
+    assert got == [str(log)]
 
 
 def test_gzip_and_documents_over_several_lines_are_read_when_they_are_complete(log, interrupted):

@@ -8,6 +8,7 @@ from threading import Event
 import boto3
 import moto
 import pytest
+from botocore.exceptions import ClientError
 from botocore.response import StreamingBody
 
 from pipeline.kit.failures import Invalid, Permanent, Transient
@@ -365,3 +366,18 @@ def test_a_queue_that_is_none_is_told(queued):
     queued.url += "-none"
     with pytest.raises(Permanent, match="sqs: cannot receive from"):
         queued.run()
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "failure"),
+    [
+        (503, "SlowDown", Transient), (500, "InternalError", Transient), (429, "TooManyRequests", Transient),
+        (400, "ThrottlingException", Transient), (403, "OverLimit", Transient), (403, "AccessDenied", Permanent),
+        (400, "InvalidParameterValue", Permanent),
+    ],
+)  # fmt: skip
+def test_what_passes_is_told_from_what_does_not(queued, status, code, failure):
+    _, notices = of_queue(queued.url)
+    answer = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    with pytest.raises(failure, match=f"sqs: cannot.*{code}"), notices._aws.saying("cannot"):
+        raise ClientError(answer, "ReceiveMessage")
