@@ -52,7 +52,7 @@ SOURCE: Final = Source(
 
 def recognizes(found: dict[str, Any]) -> bool:
     """Whether a JSON object is a canonical event."""
-    return found.get("kind") in BY_KIND and "time" in found
+    return string(found.get("kind")) in BY_KIND and "time" in found
 
 
 def split(value: bytes) -> list[bytes]:
