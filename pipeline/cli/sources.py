@@ -55,7 +55,8 @@ def shown(
         views.whole(_shape(source) | {"enable": source.enable, "lost": list(source.lost)}, view, sys.stdout)
         return
     lost = [("Not in this log", what) for what in source.lost]
-    pairs([("Source", f"{source.title} ({source.name})"), ("Switch on", source.enable), *lost], sys.stdout)
+    told = [("Source", f"{source.title} ({source.name})"), ("Switch on", source.enable), *lost]
+    pairs([(name, text.replace("`", "")) for name, text in told], sys.stdout)
     rows = [
         {"link": link, "by": source.links.get(link, ""), "but": source.needs.get(link, source.never.get(link, ""))}
         for link in LINKS
@@ -123,8 +124,8 @@ _SOURCES = (
 )
 _LINKS = (
     Column("Link", lambda row: row["link"], whole=True),
-    Column("Stated by", lambda row: row["by"], weight=3),
-    Column("Only if, or why never", lambda row: row["but"], weight=3),
+    Column("Stated by", lambda row: row["by"].replace("`", ""), weight=3),
+    Column("Only if, or why never", lambda row: row["but"].replace("`", ""), weight=3),
 )
 _FOUND = (
     Column("Format", lambda row: row["format"], weight=2),

@@ -142,11 +142,16 @@ def linking(one: Source) -> list[Linking]:
         if amount or form is None:
             found.append(Linking(name, "stated" if amount else "unknown", share, ""))
         elif name in form.source.never:
-            found.append(Linking(name, "never", share, form.source.never[name]))
+            found.append(Linking(name, "never", share, _plain(form.source.never[name])))
         else:
             why = form.source.needs.get(name) or form.source.links[name]
-            found.append(Linking(name, "missing", share, why))
+            found.append(Linking(name, "missing", share, _plain(why)))
     return found
+
+
+def _plain(text: str) -> str:
+    """Markdown as text: the formats mark names of fields, and nothing else."""
+    return text.replace("`", "")
 
 
 def _silent(found: Coverage) -> Iterator[Gap]:
