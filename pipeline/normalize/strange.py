@@ -26,7 +26,8 @@ class Known:
         """The dotted paths of `Source.known`; what lies below one of them is known too. And names within that."""
         self._tree = _tree(path for path in paths if "[]" not in path)
         names = {*inner, *(part for path in paths for part in path.replace("[]", "").split("."))}
-        self._spelling = {name.lower(): name for name in names}
+        # Only what has no capitals has lost them; of two spellings of one name the first in order is taken.
+        self._spelling = {name.lower(): name for name in sorted(names, reverse=True) if name.lower() not in names}
         self._plain = msgspec.json.Decoder(_type(self._tree)).decode
 
     def strange(self, value: bytes) -> dict[str, str]:

@@ -131,3 +131,10 @@ def test_a_record_that_lost_its_capitals_is_understood_all_the_same():
 
 def test_a_record_of_no_format_is_rejected_as_it_came():
     assert reason({"nobody": 1, "Knows": [2]}).startswith("format: expected a header")
+
+
+def test_only_names_without_capitals_are_spelled_anew_and_always_alike():
+    known = Known(frozenset({"ipAddress", "iPAddress", "id", "Time"}))
+    assert known.respelled({"ipaddress": 1, "id": 2, "IPADDRESS": 3, "time": 4}) == {
+        "iPAddress": 1, "id": 2, "IPADDRESS": 3, "Time": 4,
+    }  # fmt: skip
