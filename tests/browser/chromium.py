@@ -9,11 +9,14 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), "")
 #: Skips aloud: the reason is in the summary of the run.
 needed = pytest.mark.skipif(not BROWSER, reason="needs Chromium: nothing was looked at in a browser")
+#: Milliseconds after which a page has hung. How fast pages are is for `benchmarks.desk`: here other tests run beside.
+HUNG = 60_000
+expect.set_options(timeout=HUNG)
 #: What a page gives up by itself when somebody goes on to the next one.
 _GIVEN_UP = "net::ERR_ABORTED"
 
@@ -81,7 +84,7 @@ class Visits:
     def __call__(self, **options) -> Page:
         """A watched page (`page.watch`); `options` are those of a browser context, e.g. `color_scheme`."""
         context = self._browser.new_context(base_url=self._home, reduced_motion="reduce", **options)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(HUNG)
         page = context.new_page()
         page.watch = Watch(page, self._home)
         self._open.append((context, page))
