@@ -24,8 +24,11 @@ for _shape in SHAPES:
 _hints.Compile()
 _record_hint = re2.compile(RECORD_HINT.encode()).search
 #: What stands in a field that must not be taken for a secret: a hash that a vendor made, and one of ours.
-_HASHED = re2.compile(r"(?:hmac-sha256:|sha256:|<secret:[a-z-]{1,24}:[0-9a-f]{12}>).*")
-_LABEL = re2.compile(r"<secret:[a-z-]{1,24}:[0-9a-f]{12}>")
+_MARK = "<secret:[a-z-]{1,24}:[0-9a-f]{12}>"
+_HASHED = re2.compile(f"(?:hmac-)?sha256:[0-9A-Za-z+/=_-]+|{_MARK}")
+_LABEL = re2.compile(_MARK)
+#: What may be left of a header: its scheme beside a secret that has a shape.
+_SCHEME = re2.compile(f"[A-Za-z-]{{1,16}} {_MARK}")
 #: Characters of a text that is a secret by the name of its field.
 _SHORTEST = 6
 #: Characters of a name that are looked at.
@@ -62,8 +65,7 @@ def mask_field(name: str, text: str, context: Context) -> str:
     if kind is None or _HASHED.fullmatch(text):
         return masked
     # One that has a shape too is to be the same wherever it stands; of a header, the scheme may be seen.
-    alone = _LABEL.fullmatch(masked) is not None
-    shown = alone or (kind == "header" and masked != text)
+    shown = _LABEL.fullmatch(masked) or (kind == "header" and _SCHEME.fullmatch(masked))
     return masked if shown else label(kind, text.encode("utf-8", "replace"), context)
 
 

@@ -123,6 +123,15 @@ def test_masking_what_is_masked_changes_nothing():
     for template, secret in SECRETS.values():
         once = mask_bytes(json.dumps({"a": template.format(secret), "password": secret}).encode(), CONTEXT)
         assert mask_bytes(once, CONTEXT) == once
+        for name in FIELDS:
+            once = mask_bytes(json.dumps({name: template.format(secret), "a": [name]}).encode(), CONTEXT)
+            assert mask_bytes(once, CONTEXT) == once, name
+            assert secret.encode() not in once
+
+
+@pytest.mark.parametrize("before", ["<secret:jwt:0123456789ab> ", "sha256:0a ", "hmac-sha256:0a "])
+def test_what_begins_like_a_hash_is_a_secret_all_the_same(before):
+    assert "two words" not in mask_field("password", before + "two words", CONTEXT)
 
 
 def test_a_sender_that_masks_before_changes_no_event():
