@@ -6,6 +6,7 @@ The file is JSON, checked on loading; nothing in it is executed. `whodid train b
 from __future__ import annotations
 
 import math
+from functools import cached_property
 from pathlib import Path
 
 import msgspec
@@ -13,14 +14,14 @@ import msgspec
 from pipeline.kit.failures import Permanent
 from pipeline.score import modelfile, tempo
 from pipeline.score.profile import Prior
-from pipeline.score.trees import Tree, total
+from pipeline.score.trees import Grove, Tree
 
 NAME = "identity-baselines"
 #: Who may be at work.
 WORKERS = ("human", "agent", "script")
 
 
-class Shapes(msgspec.Struct):
+class Shapes(msgspec.Struct, dict=True):
     """Which of WORKERS is at work: trees per class over `tempo.MEASURES`, whose sums are log-odds."""
 
     bases: list[float]
@@ -28,10 +29,14 @@ class Shapes(msgspec.Struct):
 
     def probabilities(self, vector: list[float]) -> list[float]:
         """One per class; they add up to 1."""
-        sums = [base + total(trees, vector) for base, trees in zip(self.bases, self.trees, strict=True)]
+        sums = [base + grove.total(vector) for base, grove in zip(self.bases, self._groves, strict=True)]
         highest = max(sums)
         odds = [math.exp(one - highest) for one in sums]
         return [one / sum(odds) for one in odds]
+
+    @cached_property
+    def _groves(self) -> list[Grove]:
+        return [Grove(trees) for trees in self.trees]
 
 
 class Baselines(msgspec.Struct):

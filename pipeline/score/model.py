@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
+from functools import cached_property
 from pathlib import Path
 
 import msgspec
 
 from pipeline.score import modelfile
 from pipeline.score.measures import MEASURES
-from pipeline.score.trees import Tree, total
+from pipeline.score.trees import Grove, Tree
 
 NAME = "tool-chain-drift"
 #: Shares of harmless sessions for which a model states the score that they exceed.
@@ -23,13 +24,18 @@ SHARES = (0.001, 0.005, 0.01, 0.05)
 KNOWN, SESSIONS = math.log1p(5), list(MEASURES).index("sessions")
 
 
-class Forest(msgspec.Struct):
+class Forest(msgspec.Struct, dict=True):
     """Trees whose values add up to the log-odds of a call."""
 
     baseline: float
     trees: list[Tree]
     #: Scores of harmless sessions that it had not learned from, ascending.
     calibration: list[float]
+
+    @cached_property
+    def grove(self) -> Grove:
+        """The trees, ready to be asked."""
+        return Grove(self.trees)
 
 
 class Trained(msgspec.Struct):
@@ -81,7 +87,7 @@ class Model:
 
 def probability(forest: Forest, vector: list[float]) -> float:
     """What a forest says of a vector."""
-    return 1.0 / (1.0 + math.exp(-forest.baseline - total(forest.trees, vector)))
+    return 1.0 / (1.0 + math.exp(-forest.baseline - forest.grove.total(vector)))
 
 
 def load(file: Path | None = None) -> Model:
