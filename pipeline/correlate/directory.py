@@ -95,14 +95,22 @@ class Directory(Tracing):
             self._log_in(use.key)
             return
         park = self._park_again if asks else self._park
-        waits = (self._recalls or not key.binds) and park(use.key, event)
-        # What a standing key issues is not kept waiting for an issuance that nobody expects to see; nor is the
-        # first event of a credential, so that whatever is new is soon seen to be there.
-        at_once = first or (event.kind == "token_issuance" and bindings.standing(event.credential))
-        if key.binds or held.emitted or at_once or not waits:
+        ripe = self._is_ripe(key)
+        waits = (self._recalls or not ripe) and park(use.key, event)
+        # What a standing key issues is not kept waiting for an issuance that nobody expects to see, nor the next link
+        # of a chain for its root; nor is the first event of a credential, so that what is new is soon seen to be there.
+        at_once = first or (event.kind == "token_issuance" and (key.binds or bindings.standing(event.credential)))
+        if ripe or held.emitted or at_once or not waits:
             self._by_credential(key, event, held, use.key)
         if not waits:
             self._settle_held(use.key, event.event_id, held)
+
+    def _is_ripe(self, key: Key) -> bool:
+        """Whether it is known what a key stands for: to the root of its chain, or as far as its grace has shown."""
+        bind = bindings.best(key.binds.values())
+        if bind is None:
+            return False
+        return bind.attribution.rooted or not self._parking.waits(bind.time, self.watermarks.settled)
 
     def _hold(self, use: Use, event: Head, held: Held | None) -> Held | None:
         """Keep an event, or its correction; None if it is neither."""
@@ -336,10 +344,13 @@ class Directory(Tracing):
         self._out.append(msgspec.structs.replace(adopted, revision=adopted.revision + passing.changed))
 
     def _revise(self, name: str) -> None:
+        """Show what was shown before as it looks now, and what waited if it need not wait any longer."""
         key = self._keys.of(name)
+        ripe = self._is_ripe(key)
         for event_id, held in self.holding.of(name):
-            self.holding.touch(name, event_id)
-            self._by_credential(key, head_of(held.event), held, name)
+            if held.emitted or ripe:
+                self.holding.touch(name, event_id)
+                self._by_credential(key, head_of(held.event), held, name)
 
     def _park_again(self, key: str, event: Head) -> bool:
         """The same where something was asked on behalf of the event just now, so that its grace begins now."""

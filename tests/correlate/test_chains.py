@@ -3,7 +3,7 @@
 import pytest
 
 from pipeline.correlate.route import route
-from tests.events import call, issuance, prompt, tool
+from tests.events import at, call, issuance, prompt, tool
 from tests.unpacking import Engine
 
 
@@ -43,6 +43,24 @@ def test_role_chains_resolve_to_their_root_whatever_their_depth(depth):
         assert row.actor == "arn:user/ben"
         assert row.credential_chain == [f"C{n}" for n in reversed(range(depth))]
         assert row.on_behalf_of[-1] == "arn:user/ben"
+
+
+def test_a_call_waits_for_the_root_of_its_chain_and_is_then_shown_once():
+    it = engine()
+    it.feed(route(issuance(1, "C1", by="C0", actor="role/C0")))
+    assert it.feed(route(call(3, "C1", "x"))) == []
+    rows = it.feed(route(issuance(0, "C0", actor="arn:user/ben")))
+    assert [row.actor for row in rows if row.event.event_id == "call-x"] == ["arn:user/ben"]
+
+
+def test_a_root_that_never_comes_is_waited_for_no_longer_than_the_grace():
+    it = engine()
+    it.feed(route(issuance(1, "C1", by="C0", actor="role/C0")))
+    assert it.feed(route(call(3, "C1", "x"))) == []
+    assert it.reached(at(7)) == []
+    assert [entry.event.event_id for entry in it.reached(at(9))] == ["call-x"]
+    # By now it would have come.
+    assert [entry.actor for entry in it.feed(route(call(10, "C1", "y")))] == ["role/C0"]
 
 
 def test_an_unknown_credential_is_shown_by_identity_with_the_reason_when_its_grace_is_over():
