@@ -13,12 +13,10 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.demo import Demo
 from pipeline.cli.main import Summary, app, fail, settings_from
 from pipeline.kit.config import Settings
 from pipeline.kit.metrics import Metrics
 from pipeline.run.roles import ROLES, run_roles
-from pipeline.run.up import Up
 
 Port = Annotated[int | None, typer.Option(help="HTTP port of console and collector; 0 takes a free one.")]
 DataDir = Annotated[Path | None, typer.Option(help="Where the embedded store, keys and logs live.")]
@@ -34,6 +32,8 @@ def up(port: Port = None, data_dir: DataDir = None) -> None:
 
     Example: whodid up --port 8470
     """
+    from pipeline.run.up import Up  # noqa: PLC0415  (a worker needs neither)
+
     settings = _embedded(settings_from(port=port, data_dir=data_dir))
     with stopping() as stopped, Up(settings, typer.echo) as running:
         typer.echo(f"Kafka     {running.settings.bootstrap}")
@@ -53,6 +53,8 @@ def demo(
 
     Example: whodid demo --exit
     """
+    from pipeline.cli.demo import Demo  # noqa: PLC0415
+
     settings = _embedded(settings_from(port=port, data_dir=data_dir))
     with stopping() as stopped:
         demonstration = Demo(settings, typer.echo)

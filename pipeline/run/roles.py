@@ -17,10 +17,7 @@ from pipeline.kit.admin import ensure_topics
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Failure
 from pipeline.kit.metrics import Metrics
-from pipeline.run.correlate import CorrelateRole
 from pipeline.run.ending import Ending
-from pipeline.run.normalize import NormalizeRole
-from pipeline.run.store import StoreRole
 from pipeline.store import Store, connect
 
 ROLES = ("normalize", "correlate", "store", "alert", "console", "collect")
@@ -41,11 +38,11 @@ def run_roles(
     """
     stop = threading.Event()
     ensure_topics(settings)
+    targets = dict(_targets(settings, roles, metrics, opened))
     # State is millions of long-lived objects without cycles; walking them again and again costs more than all the rest.
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 1000)
-    targets = dict(_targets(settings, roles, metrics, opened))
     threads: dict[str, threading.Thread] = {}
     failures: list[str] = []
 
@@ -70,20 +67,29 @@ def run_roles(
 def _targets(
     settings: Settings, roles: Sequence[str], metrics: Metrics, opened: Callable[[Settings], Store]
 ) -> Iterator[tuple[str, Callable[[Ending], None]]]:
+    """Each role with what runs it. A process has in memory what its roles need: no web server in a worker."""
     if "normalize" in roles:
+        from pipeline.run.normalize import NormalizeRole  # noqa: PLC0415
+
         yield "normalize", NormalizeRole(settings, metrics).run
     if "correlate" in roles:
+        from pipeline.run.correlate import CorrelateRole  # noqa: PLC0415
+
         yield "correlate", CorrelateRole(settings, metrics).run
     desk = [role for role in roles if role in ("console", "collect")]
-    store = StoreRole(settings, metrics, opened) if "store" in roles or "console" in roles else None
-    if store is not None and "store" in roles:
-        yield "store", store.run
+    store = None
+    if "store" in roles or "console" in roles:
+        from pipeline.run.store import StoreRole  # noqa: PLC0415
+
+        store = StoreRole(settings, metrics, opened)
+        if "store" in roles:
+            yield "store", store.run
     if "alert" in roles:
-        from pipeline.run.alert import AlertRole  # noqa: PLC0415  (others need no HTTP client in memory)
+        from pipeline.run.alert import AlertRole  # noqa: PLC0415
 
         yield "alert", AlertRole(settings, metrics).run
     if desk:
-        from pipeline.run.desk import DeskRole  # noqa: PLC0415  (workers need no web server in memory)
+        from pipeline.run.desk import DeskRole  # noqa: PLC0415
 
         yield "desk", DeskRole(settings, metrics, store.store if store else None, desk).run
 
