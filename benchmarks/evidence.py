@@ -26,8 +26,9 @@ from pipeline.run.evidence import Deed, Evidence
 from pipeline.run.inclusions import Proofs
 from pipeline.run.verify import Verification
 from pipeline.store import Store, connect, evidence
+from pipeline.store.columns import Row
 from schemas.batch import Entries, RawRecord
-from schemas.entry import Entry, Link, PackedEntry
+from schemas.entry import Entry, Link
 from schemas.event import Argument, Event
 
 START = 1_700_000_000_000_000
@@ -70,8 +71,8 @@ def messages(first: int, amount: int, draw: random.Random) -> list[bytes]:
 
 def write(store: Store, data: list[bytes], log: Evidence | None, offset: int) -> None:
     """One block, as the role `store` writes it."""
-    several = [_decode(message).entries for message in data]
-    entries: list[PackedEntry] = [one for part in several for one in part]
+    several = [list(map(Row, _decode(message).entries)) for message in data]
+    entries = [one for part in several for one in part]
     if log is not None:
         one = log.open("entries/0") if "entries/0" not in log._logs else log._logs["entries/0"]
         log.write(log.leaves([Deed(one, offset + n, part) for n, part in enumerate(several)]))

@@ -21,10 +21,10 @@ from pipeline.evidence.publish import Published, Taken, place_of
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Invalid
 from pipeline.store import Store, evidence, parts
+from pipeline.store.columns import Row
 from pipeline.store.evidence import HeadRow
 from pipeline.store.parts import Parts
 from schemas.batch import RawRecord
-from schemas.entry import PackedEntry
 
 log = logging.getLogger("whodid")
 _encode = msgspec.msgpack.Encoder().encode
@@ -37,7 +37,7 @@ class Deed(NamedTuple):
 
     log: Log
     offset: int
-    entries: Sequence[PackedEntry] = ()
+    entries: Sequence[Row] = ()
     records: Sequence[RawRecord] = ()
     #: Or rows as they were read back.
     parts: Sequence[tuple[Kind, Parts]] = ()

@@ -15,6 +15,7 @@ from pipeline.normalize.stage import Normalized, context_of, process
 from pipeline.run.evidence import Deed, Evidence
 from pipeline.run.stages import BATCH, DISORDER, LAG, Scoring, correlator, recalled, steps_of
 from pipeline.store import Store
+from pipeline.store.columns import Row
 from pipeline.store.queries import counts
 from pipeline.store.recall import uses
 from pipeline.store.write import Written
@@ -155,22 +156,23 @@ class Investigation:
             known = self._outcomes.get(event_id)
             if known is None or known[0] <= entry.revision:
                 self._outcomes[event_id] = (entry.revision, entry.unbound)
-        self._log_all(entries, raw)
-        if entries:
-            self._owed.append(self._store.write_timeline(entries))
+        rows = list(map(Row, entries))
+        self._log_all(rows, raw)
+        if rows:
+            self._owed.append(self._store.write_timeline(rows))
         if raw:
             self._store.write_records(raw)
         if rejected:
             self._store.write_rejected(rejected)
 
-    def _log_all(self, entries: list[PackedEntry], raw: list[RawRecord]) -> None:
+    def _log_all(self, rows: list[Row], raw: list[RawRecord]) -> None:
         """Leaves of what is about to be written; a head now and then, when all before is written."""
-        if self._evidence is None or self._log is None or not (entries or raw):
+        if self._evidence is None or self._log is None or not (rows or raw):
             return
         if self._evidence.due:
             self._evidence.publish()
         # As they would come out of Kafka, and as they will come back: numbers of the right type.
-        self._evidence.write(self._evidence.leaves([Deed(self._log, self._log.offset + 1, entries, raw)]))
+        self._evidence.write(self._evidence.leaves([Deed(self._log, self._log.offset + 1, rows, raw)]))
 
     def _score(self, until: int = ENDED) -> None:
         """Findings of what was before an event time."""

@@ -26,6 +26,7 @@ from pipeline.run.ending import Ending
 from pipeline.run.evidence import Deed, Evidence, Leaves
 from pipeline.run.recall import Recaller
 from pipeline.store import Store, connect
+from pipeline.store.columns import Row
 from pipeline.store.write import Written
 from schemas.alert import Alert, Delivery, Response
 from schemas.batch import Alerts, DeadLetters, Deliveries, Entries, Findings, Records
@@ -38,7 +39,7 @@ ALERTS, DELIVERIES, STEPS, TREE_HEADS = "alerts", "deliveries", "steps", "tree-h
 #: A block is written when it has so many rows or is so old (seconds).
 BLOCK_ROWS, BLOCK_AGE = 20_000, 0.1
 #: Time between writes, as a multiple of what the last one took, at most LONGEST_AGE (seconds).
-DUTY, LONGEST_AGE = 3.0, 1.0
+DUTY, LONGEST_AGE = 3.0, 3.0
 #: The inventory is told of so many blocks at once, or so long after it was told last (seconds): telling it costs the
 #: same for few.
 INVENTORY_BLOCKS, INVENTORY_AGE = 5, 2.0
@@ -117,11 +118,12 @@ class StoreRole:
             log.error("%s/%d/%d: no batch: %s", message.topic(), message.partition(), message.offset(), fault)
             self._metrics.add("bugs")
             return True
-        block.add(value)
+        rows = list(map(Row, value.entries)) if isinstance(value, Entries) else []
+        block.add(value, rows)
         known = self._logs.get((message.topic(), message.partition()))
         if known is not None:
             if isinstance(value, Entries):
-                block.deeds.append(Deed(known, message.offset(), entries=value.entries))
+                block.deeds.append(Deed(known, message.offset(), entries=rows))
             elif isinstance(value, Records):
                 block.deeds.append(Deed(known, message.offset(), records=value.records))
         return True
@@ -244,7 +246,7 @@ class Block:
     """Rows waiting to be written together."""
 
     def __init__(self) -> None:
-        self.entries: list[Any] = []
+        self.entries: list[Row] = []
         self.steps: list[Step] = []
         self.findings: list[Finding] = []
         self.behaviours: list[Behaviour] = []
@@ -265,12 +267,14 @@ class Block:
         judged += len(self.deliveries) + len(self.steps)
         return len(self.entries) + judged + len(self.records) + len(self.rejected)
 
-    def add(self, value: Entries | Steps | Findings | Alerts | Deliveries | Records | DeadLetters) -> None:
-        """Take in one message."""
+    def add(
+        self, value: Entries | Steps | Findings | Alerts | Deliveries | Records | DeadLetters, rows: list[Row]
+    ) -> None:  # fmt: skip
+        """Take in one message; `rows` are its entries."""
         if not self.rows:
             self.started = time.monotonic()
         if isinstance(value, Entries):
-            self.entries += value.entries
+            self.entries += rows
         elif isinstance(value, Steps):
             self.steps += value.steps
         elif isinstance(value, Findings):

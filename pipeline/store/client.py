@@ -19,6 +19,7 @@ from clickhouse_connect.driver import Client
 from pipeline.kit.failures import Transient
 from pipeline.store import alerts as alert_rows
 from pipeline.store import write
+from pipeline.store.columns import Row
 from pipeline.store.faults import translated
 from schemas.alert import Alert, Delivery, Response
 from schemas.batch import RawRecord
@@ -95,12 +96,12 @@ class Store:
 
     def write_entries(self, entries: Sequence[Entry | PackedEntry]) -> None:
         """Write timeline rows, of which each event's highest revision counts, and what the inventory makes of them."""
-        self.write_inventory([self.write_timeline(entries)])
+        self.write_inventory([self.write_timeline(list(map(Row, entries)))])
 
-    def write_timeline(self, entries: Sequence[Entry | PackedEntry]) -> write.Written:
+    def write_timeline(self, rows: Sequence[Row]) -> write.Written:
         """Write timeline rows alone; returns what `write_inventory` is owed."""
-        self.insert(write.entries_block(entries))
-        return write.written(entries)
+        self.insert(write.entries_block(rows))
+        return write.written(rows)
 
     def write_inventory(self, written: Sequence[write.Written]) -> None:
         """Tell the inventory of rows that are visible: who there is, then whom they were taken from.

@@ -50,13 +50,28 @@ def _header(fields: int) -> bytes:
 _EVENT_HEADER, _FOUND_HEADER = _header(len(EVENT_FIELDS)), _header(len(COLUMNS) - len(EVENT_FIELDS))
 
 
-def row(item: Entry | PackedEntry) -> bytes:
-    """The values of one row in the order of `COLUMNS`."""
-    return _event(item)[3:] + found_values(item)
+class Row:
+    """An entry as rows and leaves are made of it: each part packed or taken apart once, whoever needs it."""
+
+    __slots__ = ("event", "found", "item", "stated")
+
+    def __init__(self, item: Entry | PackedEntry) -> None:
+        """Nothing of the event is decoded."""
+        self.item = item
+        #: The event, a header of three bytes before its values.
+        self.event = _event(item)
+        #: Its values, in the order of `EVENT_FIELDS`.
+        self.stated: list[msgspec.Raw] = _values(self.event)
+        #: What was found out, value after value.
+        self.found = _found_values(item)
+
+    @property
+    def values(self) -> bytes:
+        """All values, in the order of `COLUMNS`."""
+        return self.event[len(_EVENT_HEADER) :] + self.found
 
 
-def found_values(item: Entry | PackedEntry) -> bytes:
-    """The second part of a row: what was found out."""
+def _found_values(item: Entry | PackedEntry) -> bytes:
     link = actor_link(item.links)
     method, confidence = (link.method, link.confidence) if link else ("none", 0.0)
     found = (
@@ -68,17 +83,12 @@ def found_values(item: Entry | PackedEntry) -> bytes:
     return _encode(found)[len(_FOUND_HEADER) :]
 
 
-def stated_values(item: Entry | PackedEntry) -> list[msgspec.Raw]:
-    """The first part of a row, value by value in the order of `EVENT_FIELDS`. None is decoded."""
-    return _values(_event(item))
-
-
-def told(item: Entry | PackedEntry) -> tuple[bytes, bytes]:
-    """The values of one row in the order of `TOLD`, and its key: time and id. None is decoded here either."""
-    stated = _stated(stated_values(item))
+def told(row: Row) -> tuple[bytes, bytes]:
+    """The values of one row in the order of `TOLD`, and its key: time and id."""
+    stated = _stated(row.stated)
     event_id, time = stated[:2]
     # An array of up to 15 values has a header of one byte.
-    return b"".join(stated) + _encode(_found(item))[1:], b"".join((time, event_id))
+    return b"".join(stated) + _encode(_found(row.item))[1:], b"".join((time, event_id))
 
 
 def _event(item: Entry | PackedEntry) -> bytes:

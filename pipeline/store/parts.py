@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from pipeline.store.columns import COLUMNS, EVENT_FIELDS, found_values, stated_values
+from pipeline.store.columns import COLUMNS, EVENT_FIELDS, Row
 from schemas.batch import RawRecord
-from schemas.entry import Entry, PackedEntry
+from schemas.entry import Entry
 from schemas.event import Event
 
 #: Errors, prompts, answers, results, arguments, vendors' fields, what they name: what may be withheld or erased.
@@ -48,12 +48,12 @@ class Parts(NamedTuple):
     revision: int = 0
 
 
-def of_entry(item: Entry | PackedEntry) -> Parts:
+def of_entry(row: Row) -> Parts:
     """Of a row of `entries`."""
-    values = stated_values(item)
+    values = row.stated
     stated = b"".join((*values[:_FIRST], *_LAST(values)))
     content = b"".join(_CONTENT(values))
-    return Parts(bytes(values[_ID]), bytes(values[_TIME]), stated, found_values(item), content, item.revision)
+    return Parts(bytes(values[_ID]), bytes(values[_TIME]), stated, row.found, content, row.item.revision)
 
 
 def of_record(item: RawRecord) -> Parts:

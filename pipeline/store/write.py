@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from pipeline.store import columns
+from pipeline.store.columns import Row
 from schemas.batch import RawRecord
 from schemas.behaviour import Behaviour
-from schemas.entry import Entry, PackedEntry
 from schemas.finding import Finding
 from schemas.rejected import Rejected
 from schemas.step import Step
@@ -51,14 +51,14 @@ class Written(NamedTuple):
     keys: bytes
 
 
-def entries_block(entries: Iterable[Entry | PackedEntry]) -> Block:
+def entries_block(rows: Iterable[Row]) -> Block:
     """Rows of `entries`; the view fills `pivots` from them."""
-    return Block("entries", columns.COLUMNS, b"".join(map(columns.row, entries)))
+    return Block("entries", columns.COLUMNS, b"".join([row.values for row in rows]))
 
 
-def written(entries: Iterable[Entry | PackedEntry]) -> Written:
-    """What the inventory is to be told of some entries: fewer values, since taking in a value is what costs."""
-    told = [columns.told(item) for item in entries]
+def written(rows: Iterable[Row]) -> Written:
+    """What the inventory is to be told of some rows: fewer values, since taking in a value is what costs."""
+    told = [columns.told(row) for row in rows]
     return Written(b"".join([row for row, _ in told]), b"".join([key for _, key in told]))
 
 

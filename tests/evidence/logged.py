@@ -4,6 +4,7 @@ from pipeline.kit.config import Settings
 from pipeline.run.evidence import Deed, Evidence
 from pipeline.run.verify import Verification
 from pipeline.store import connect
+from pipeline.store.columns import Row
 from schemas.batch import REVISIONS, RawRecord
 from schemas.entry import Entry, Link
 from schemas.event import Argument, Event
@@ -59,7 +60,7 @@ class Logged:
 
     def message(self, offset, entries=(), records=(), log="entries/0"):
         entries = [one.packed() for one in entries]
-        leaves = self.evidence.leaves([Deed(self.log(log), offset, entries, list(records))])
+        leaves = self.evidence.leaves([Deed(self.log(log), offset, list(map(Row, entries)), list(records))])
         self.evidence.write(leaves)
         self.store.write_entries(entries)
         self.store.write_records(list(records))

@@ -14,6 +14,7 @@ from pipeline.kit.failures import Permanent
 from pipeline.run.adopt import adopt
 from pipeline.run.verify import trusted_keys
 from pipeline.store import evidence
+from pipeline.store.columns import Row
 from pipeline.store.parts import CONTENT, PLAIN, RECORD_CONTENT, RECORD_PLAIN, of_entry
 from schemas.batch import REVISIONS
 from schemas.tree_head import TreeHead
@@ -93,13 +94,13 @@ def test_a_row_that_is_marked_as_deleted(logged):
 
 def test_an_inserted_row(logged):
     future = 3_000_000_000
-    logged.store.write_timeline([entry("forged", future)])
+    logged.store.write_timeline([Row(entry("forged", future))])
     logged.store.write_records([record("aa", future)])
     assert logged.found() == [("inserted", "forged"), ("inserted", "aa")]
 
 
 def test_a_row_inserted_with_an_old_time(logged):
-    logged.store.write_timeline([entry("forged", 2.5)])
+    logged.store.write_timeline([Row(entry("forged", 2.5))])
     problem = logged.verify().problems[0]
     assert (problem.what, problem.id) == ("back-dated", "forged")
     assert "no head up to now has it" in problem.sentence
@@ -107,7 +108,7 @@ def test_a_row_inserted_with_an_old_time(logged):
 
 def test_a_row_inserted_together_with_a_leaf(logged):
     """Without the hashing key nobody can make a leaf that fits, and with it no root that was signed."""
-    logged.store.write_timeline([entry("forged", 2.5)])
+    logged.store.write_timeline([Row(entry("forged", 2.5))])
     logged.store.command(
         f"INSERT INTO leaves SELECT log, epoch, 6, 3, kind, fromUnixTimestamp64Micro({START + 2_500_000}), 'forged', 0,"
         " hash, own, found FROM leaves WHERE event_id = 'c'"
@@ -116,7 +117,7 @@ def test_a_row_inserted_together_with_a_leaf(logged):
 
 
 def test_an_insertion_as_a_revision(logged):
-    logged.store.write_timeline([entry("c", 3, revision=999_999, actor="somebody else")])
+    logged.store.write_timeline([Row(entry("c", 3, revision=999_999, actor="somebody else"))])
     problem = logged.verify().problems[0]
     assert (problem.what, problem.id, problem.index) == ("altered", "c", 2)
     assert "revision 999999 is shown, 0 was logged" in problem.says
@@ -124,7 +125,7 @@ def test_an_insertion_as_a_revision(logged):
 
 def test_a_row_put_back_to_an_older_revision(logged):
     logged.store.command("DELETE FROM entries WHERE event_id = 'b'")
-    logged.store.write_timeline([entry("b", 2)])
+    logged.store.write_timeline([Row(entry("b", 2))])
     assert logged.found() == [("rolled-back", "b")]
 
 
@@ -153,7 +154,7 @@ def test_a_deleted_leaf(logged):
 
 def test_what_a_superseded_revision_said(logged):
     forged = entry("b", 2, actor="somebody else")
-    value = of_entry(forged).found.hex()
+    value = of_entry(Row(forged)).found.hex()
     replace(logged.store, "leaves", "event_id = 'b' AND toString(revision)", 0, found=f"unhex('{value}')")
     report = logged.verify()
     assert [(one.what, one.id, one.says) for one in report.problems] == [("revision-altered", "b", "revision 0")]
@@ -263,7 +264,7 @@ def test_a_value_that_no_row_of_ours_holds(logged):
 
 
 def test_content_that_was_erased_is_visible_as_erased(logged):
-    content = of_entry(entry("c", 3)).content
+    content = of_entry(Row(entry("c", 3))).content
     committed = commitment(logged.evidence.hasher.salt("c"), content)
     logged.store.insert(evidence.erasures_block([("entry", "c", committed, START, "ana", "request 17")]))
     replace(

@@ -11,6 +11,7 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Transient
 from pipeline.store import connect, write
+from pipeline.store.columns import Row
 from tests.store.entries import entry
 
 SETTINGS = (
@@ -86,7 +87,7 @@ def test_a_block_goes_out_as_it_is_with_its_settings(server):
         assert not store.embedded
         store.write_entries([entry("a")])
     parameters, headers, body = StandIn.requests[-3]
-    block = write.entries_block([entry("a")])
+    block = write.entries_block([Row(entry("a"))])
     sent = parameters.get("query", "").encode() + body
     assert sent.startswith(b"INSERT INTO entries (`event_id`, `kind`, `time`")
     assert sent.endswith(b"FORMAT MsgPack\n" + block.payload)
@@ -126,7 +127,7 @@ def test_an_answer_that_passes_is_transient(server, monkeypatch, answer):
     with connect(Settings(clickhouse=server), migrated=False) as store:
         monkeypatch.setattr(StandIn, "answer", answer)
         with pytest.raises(Transient, match="store: "):
-            store.write_timeline([entry("a")])
+            store.write_timeline([Row(entry("a"))])
         with pytest.raises(Transient, match="store: "):
             store.rows("SELECT 1")
     with pytest.raises(Transient, match="store: ") as failure:

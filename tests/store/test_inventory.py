@@ -5,6 +5,7 @@ import pytest
 from pipeline.kit.failures import Invalid
 from pipeline.store import inventory as module
 from pipeline.store import write
+from pipeline.store.columns import Row
 from pipeline.store.inventory import OF, inventory
 from pipeline.store.migrations import known, migrate
 from pipeline.store.seen import IDENTITIES, Credential, Identity, Session
@@ -101,14 +102,14 @@ def test_duplicates_and_merges_change_nothing(unmerged):
 
 def test_a_writer_that_died_between_its_two_writes_does_both_again(store):
     store.write_entries([entry("a", 1, actor="role")])
-    store.insert(write.entries_block([entry("a", 1, revision=1, actor="bot")]))
+    store.insert(write.entries_block([Row(entry("a", 1, revision=1, actor="bot"))]))
     store.command("OPTIMIZE TABLE entries FINAL")
     store.write_entries([entry("a", 1, revision=1, actor="bot")])
     assert listed(store) == ["bot"]
 
 
 def test_two_writers_at_once_miss_nothing(store):
-    first, second = [entry("a", 1, actor="role")], [entry("a", 1, revision=1, actor="bot")]
+    first, second = [Row(entry("a", 1, actor="role"))], [Row(entry("a", 1, revision=1, actor="bot"))]
     blocks = [write.inventory_blocks([store.write_timeline(rows)]) for rows in (second, first)]
     for told in range(2):
         for block in reversed(blocks):

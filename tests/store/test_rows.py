@@ -72,7 +72,7 @@ def test_whatever_is_written_is_read_back_unchanged(store, written):
 
 @given(entries)
 def test_what_the_inventory_is_told_is_what_the_row_says(item):
-    row, key = columns.told(item)
+    row, key = columns.told(columns.Row(item))
     assert values_in(row) == [columns.named(item)[name] for name in columns.TOLD]
     assert values_in(key) == [item.event.time, item.event.event_id]
 
@@ -108,7 +108,7 @@ def test_an_event_of_an_earlier_version_is_taken(store):
     store.write_entries([shorter, entry("b")])
     assert queries.event(store, "a") == item
     assert queries.event(store, "b")
-    assert columns.told(shorter) == columns.told(item)
+    assert columns.told(columns.Row(shorter)) == columns.told(columns.Row(item))
 
 
 def test_an_entry_of_an_earlier_version_is_taken_and_says_nothing_of_its_credentials_life(store):
