@@ -8,26 +8,19 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from pipeline.correlate.route import route
 from pipeline.correlate.watermark import ENDED
 from pipeline.kit.config import Settings
-from pipeline.normalize.stage import Normalized, context_of, process
-from pipeline.run.evidence import Deed, Evidence
+from pipeline.run.normalizing import Normalizing, Taken
+from pipeline.run.recall import Span
 from pipeline.run.stages import BATCH, DISORDER, LAG, Scoring, correlator, recalled, steps_of
+from pipeline.run.writing import Writing
 from pipeline.store import Store
-from pipeline.store.columns import Row
 from pipeline.store.queries import counts
 from pipeline.store.recall import uses
-from pipeline.store.write import Written
 from schemas.batch import Item, RawRecord
-from schemas.entry import PackedEntry
+from schemas.entry import Entry, PackedEntry
 from schemas.event import head_of
 from schemas.rejected import Record, Rejected
-
-#: The log of investigations.
-LOG = "investigate/0"
-#: Blocks that the inventory is told of at once.
-OWED = 20
 
 
 @dataclass
@@ -59,17 +52,11 @@ class Investigation:
 
     def __init__(self, settings: Settings, store: Store) -> None:
         self._store = store
-        self._context = context_of(settings)
+        self._normalizing = Normalizing(settings)
+        self._writing = Writing(settings, store)
         self._engine = correlator(settings)
         self._scoring = Scoring(settings)
         self.summary = Summary()
-        self._evidence = Evidence(settings, store) if settings.evidence_place else None
-        #: The log of this run: an epoch of its own, in which a batch is what a message is in Kafka.
-        self._log = self._evidence.open(LOG) if self._evidence else None
-        if self._log is not None and self._log.frontier.size:
-            self._log.begin_again()
-        #: Rows that the timeline has and the inventory not yet.
-        self._owed: list[Written] = []
         #: Whether each Finding stands.
         self._standing: dict[str, bool] = {}
         #: Why each event is unbound ("" = bound), by event id: what is current when the run is over.
@@ -81,58 +68,52 @@ class Investigation:
         Each strand is about in order of time; they are taken side by side, so that what happened together meets.
         """
         started = time.monotonic()
+        with self._normalizing, self._writing:
+            self._take(strands)
+        self._conclude()
+        self.summary.seconds = round(time.monotonic() - started, 3)
+        return self.summary
+
+    def _take(self, strands: Iterable[Iterable[Record]]) -> None:
         items: list[Item] = []
         raw: list[RawRecord] = []
         rejected: list[Rejected] = []
-        for moment, normalized in side_by_side([self._normalized(strand) for strand in strands]):
-            self._note(normalized, items, raw, rejected)
+        for moment, taken in side_by_side([self._normalizing.strand(strand) for strand in strands]):
+            self._note(taken, items, raw, rejected)
             if len(items) >= BATCH or len(raw) >= BATCH or len(rejected) >= BATCH:
                 self._write(self._engine.feed(items), raw, rejected)
                 self._write(self._engine.reached(moment - DISORDER), [], [])
                 self._recall()
                 self._score(moment - LAG)
-                if len(self._owed) >= OWED:
-                    self._tell()
                 items, raw, rejected = [], [], []
         self._write(self._engine.feed(items), raw, rejected)
         self._write(self._engine.end(), [], [])
         self._recall()
         self._score()
-        self._tell()
-        if self._evidence is not None:
-            self._evidence.publish()
-        self._conclude()
-        self.summary.seconds = round(time.monotonic() - started, 3)
-        return self.summary
-
-    def _normalized(self, strand: Iterable[Record]) -> Iterator[Normalized]:
-        for record in strand:
-            yield from process(record, self._context)
 
     def _recall(self) -> None:
-        """Let the engine see again what it asks for, now that the store has it."""
-        for entries in recalled(self._engine, lambda name, span: uses(self._store, [name], span)):
+        """Let the engine see again what it asks for, when the store has it."""
+        for entries in recalled(self._engine, self._uses):
             self._write(entries, [], [])
 
-    def _tell(self) -> None:
-        self._store.write_inventory(self._owed)
-        self._owed = []
+    def _uses(self, name: str, span: Span | None) -> Iterable[Entry]:
+        self._writing.settle()
+        return uses(self._store, [name], span)
 
-    def _note(self, normalized: Normalized, items: list[Item], raw: list[RawRecord], rejected: list[Rejected]) -> None:
+    def _note(self, taken: Taken, items: list[Item], raw: list[RawRecord], rejected: list[Rejected]) -> None:
         summary = self.summary
         summary.records += 1
-        if normalized.rejected is not None:
+        if taken.rejected is not None:
             summary.rejected += 1
-            summary.reasons[normalized.rejected.reason] += 1
-            rejected.append(normalized.rejected)
+            summary.reasons[taken.rejected.reason] += 1
+            rejected.append(taken.rejected)
             return
-        if normalized.record is not None:
-            raw.append(normalized.record)
-        if not normalized.events:
-            summary.ignored[normalized.ignored] += 1
-        for event in normalized.events:
-            summary.events += 1
-            items += route(event)
+        if taken.record is not None:
+            raw.append(taken.record)
+        if not taken.events:
+            summary.ignored[taken.ignored] += 1
+        summary.events += taken.events
+        items += taken.items
 
     def _conclude(self) -> None:
         summary = self.summary
@@ -149,30 +130,13 @@ class Investigation:
             self.summary.reasons["event_id: expected an id of its own, another record has it too"] += 1
             rejected.append(letter)
         steps = steps_of(self._engine)
-        self._store.write_steps(steps)
         self._scoring.take(steps, entries)
         for entry in entries:
             event_id = head_of(entry.event).event_id
             known = self._outcomes.get(event_id)
             if known is None or known[0] <= entry.revision:
                 self._outcomes[event_id] = (entry.revision, entry.unbound)
-        rows = list(map(Row, entries))
-        self._log_all(rows, raw)
-        if rows:
-            self._owed.append(self._store.write_timeline(rows))
-        if raw:
-            self._store.write_records(raw)
-        if rejected:
-            self._store.write_rejected(rejected)
-
-    def _log_all(self, rows: list[Row], raw: list[RawRecord]) -> None:
-        """Leaves of what is about to be written; a head now and then, when all before is written."""
-        if self._evidence is None or self._log is None or not (rows or raw):
-            return
-        if self._evidence.due:
-            self._evidence.publish()
-        # As they would come out of Kafka, and as they will come back: numbers of the right type.
-        self._evidence.write(self._evidence.leaves([Deed(self._log, self._log.offset + 1, rows, raw)]))
+        self._writing.timeline(entries, raw, rejected, steps)
 
     def _score(self, until: int = ENDED) -> None:
         """Findings of what was before an event time."""
@@ -180,12 +144,10 @@ class Investigation:
         self._standing.update({finding.finding_id: not finding.retracted for finding in found})
         self.summary.findings = sum(self._standing.values())
         self.summary.alerts += sum(alert.news == "opened" and not alert.suppressed for alert in alerts)
-        self._store.write_findings(found)
-        self._store.write_alerts(alerts, [])
-        self._store.write_behaviours(behaviours)
+        self._writing.findings(found, alerts, behaviours)
 
 
-def side_by_side(strands: Sequence[Iterator[Normalized]]) -> Iterator[tuple[int, Normalized]]:
+def side_by_side(strands: Sequence[Iterator[Taken]]) -> Iterator[tuple[int, Taken]]:
     """Everything from all strands, next from the one that has come least far; with how far all have (event time)."""
     heap: list[tuple[int, int]] = [(0, number) for number in range(len(strands))]
     while heap:
@@ -193,10 +155,10 @@ def side_by_side(strands: Sequence[Iterator[Normalized]]) -> Iterator[tuple[int,
         limit = heap[1][0] if len(heap) > 1 else None
         if len(heap) > 2:
             limit = min(heap[1][0], heap[2][0])
-        for normalized in strands[number]:
-            if normalized.record is not None and normalized.events:
-                reached = max(reached, normalized.record.time)
-            yield min(reached, heap[0][0]), normalized
+        for taken in strands[number]:
+            if taken.record is not None and taken.events:
+                reached = max(reached, taken.record.time)
+            yield min(reached, heap[0][0]), taken
             if limit is not None and reached > limit:
                 heapq.heapreplace(heap, (reached, number))
                 break

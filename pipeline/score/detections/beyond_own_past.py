@@ -8,6 +8,10 @@ from pipeline.score.suspicion import RAISED, Parameters, Suspicion
 
 ON = RAISED
 
+#: How much more it matters of what there is more.
+_WEIGHTS = {
+    "secret": 1.5, "minting": 1.5, "grave": 1.2, "changing": 1.0, "failing": 0.7, "model": 0.7, "acts": 0.5,
+}  # fmt: skip
 #: What is counted, in words.
 _WORDS = {
     "secret": "reads of secrets", "minting": "new credentials", "grave": "grave acts", "changing": "changes",
@@ -17,8 +21,8 @@ _WORDS = {
 
 def score(act: Act, past: Past, parameters: Parameters) -> Suspicion | None:
     """By how many times it exceeds its greatest count of earlier days, what matters more counting more."""
-    weights = {"secret": 1.5, "minting": 1.5, "grave": 1.2, "changing": 1.0, "failing": 0.7, "model": 0.7, "acts": 0.5}
-    worst = max(((weights[rate] * past.excess(rate), rate) for rate in past.raised if rate in weights), default=None)
+
+    worst = max([(_WEIGHTS[rate] * past.excess(rate), rate) for rate in past.raised if rate in _WEIGHTS], default=None)
     if worst is None or worst[0] < float(parameters["least"]):
         return None
     number, rate = past.count(worst[1]), _WORDS[worst[1]]
