@@ -34,6 +34,8 @@ COMMIT_EVERY, MARK_EVERY = 1.0, 0.25
 #: Messages taken at once, and how long a batch waits for further items while there are more (seconds).
 CONSUMED, LINGER = 1000, 0.2
 BUGS_IN_A_ROW = 100
+#: Seconds that the broker may take to say how far a partition goes.
+ASKED = 5.0
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -43,10 +45,11 @@ class Reader:
     #: A partition of which not even the end is known holds the others back no longer than this (seconds).
     UNKNOWN = 10.0
 
-    def __init__(self, consumer: Consumer, partition: TopicPartition, idle_after: float) -> None:
+    def __init__(self, consumer: Consumer, partition: TopicPartition, idle_after: float, span: tuple[int, int]) -> None:
+        """`span`: where reading begins (-1: at the first that there is), and where it ended then (-1: not known)."""
         self.latest = 0
         self.heard = time.monotonic()
-        self._next = -1
+        self._next, self._end = span
         self._consumer = consumer
         self._partition = partition
         self._idle_after = idle_after
@@ -62,10 +65,11 @@ class Reader:
         silent = time.monotonic() - self.heard
         if silent < self._idle_after:
             return False
-        _, end = self._consumer.get_watermark_offsets(self._partition, cached=True)
+        first, end = self._consumer.get_watermark_offsets(self._partition, cached=True)
+        end = max(end, self._end)
         if end < 0:
             return silent >= self.UNKNOWN
-        return max(self._next, 0) >= end or (self._next < 0 and silent >= self.UNKNOWN)
+        return bool(max(self._next, first, 0) >= end)
 
 
 class NormalizeRole:
@@ -79,6 +83,8 @@ class NormalizeRole:
         self._consumer = Consumer(consumer_config(settings, "whodid-normalize"))
         self._outbox: Outbox[Any] = Outbox(self._send)
         self._readers: dict[tuple[str, int], Reader] = {}
+        #: Where reading of each began, and where each ended then.
+        self._spans: dict[tuple[str, int], tuple[int, int]] = {}
         self._turn = 0
         self._failed: list[str] = []
         self._ready = 0.0
@@ -221,14 +227,28 @@ class NormalizeRole:
         reader = self._readers.get((topic, partition))
         if reader is None:
             tp = TopicPartition(topic, partition)
-            reader = self._readers[topic, partition] = Reader(self._consumer, tp, self._settings.idle_after)
+            span = self._spans.get((topic, partition), (-1, -1))
+            reader = self._readers[topic, partition] = Reader(self._consumer, tp, self._settings.idle_after, span)
         return reader
 
     def _assigned(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._readers = {}
+        self._spans = {
+            (tp.topic, tp.partition): span for tp, span in zip(partitions, self._found(partitions), strict=True)
+        }
         self._ready = time.monotonic()
         for tp in partitions:
             self._reader(tp.topic, tp.partition)
+
+    def _found(self, partitions: list[TopicPartition]) -> list[tuple[int, int]]:
+        """Where each was read to, and where it ends: a backlog may leave some unread for longer than anybody waits."""
+        try:
+            read = self._consumer.committed(partitions, timeout=ASKED)
+            ends = [self._consumer.get_watermark_offsets(tp, timeout=ASKED)[1] for tp in partitions]
+        except KafkaException as error:
+            self._on_error(error.args[0])
+            return [(-1, -1)] * len(partitions)
+        return [(max(tp.offset, -1), end) for tp, end in zip(read, ends, strict=True)]
 
     def _revoked(self, _consumer: Consumer, _partitions: list[TopicPartition]) -> None:
         self._commit()
