@@ -39,10 +39,11 @@ from pipeline.kit.admin import ensure_topics
 from pipeline.kit.config import Settings
 from pipeline.kit.metrics import SETTLED
 from pipeline.kit.topics import full_name
+from pipeline.transport import App
 
 #: Rows of an insert, and seconds after which fewer are inserted.
 ROWS, WITHIN = 1000, 0.5
-#: Seconds without a new row after which it is taken to have lost what is missing.
+#: Seconds in which no agent does anything, after which it is taken to have lost what is missing.
 STALLED = 20.0
 COLUMNS = ["event_id", "revision", "time", "kind", "action", "actor", "credential", "address", "outcome", "resource",
            "session"]  # fmt: skip
@@ -129,6 +130,7 @@ class Progress:
     """What has come out so far."""
 
     began: float = 0.0
+    #: Monotonic time at which an agent last did something.
     moved: float = field(default_factory=time.monotonic)
     #: Seconds since 1970 and distinct rows then, for each insert.
     inserted: list[tuple[float, int]] = field(default_factory=list)
@@ -137,9 +139,10 @@ class Progress:
     unbound: set[str] = field(default_factory=set)
     revised: int = 0
 
-    def begin(self) -> None:
+    def move(self) -> None:
         """Note that a message was read."""
         self.began = self.began or time.time()
+        self.moved = time.monotonic()
 
     def note(self, acts: list[Act]) -> None:
         """Rows are in."""
@@ -147,13 +150,13 @@ class Progress:
             self.seen.add(act.event_id)
             self.revised += act.revision > 0
             (self.unbound.discard if act.actor else self.unbound.add)(act.event_id)
-        self.moved = time.monotonic()
         self.inserted.append((time.time(), len(self.seen)))
 
 
 def build(settings: Settings, home: Path, tables: str, client: Client, progress: Progress) -> faust.App:
     """The application."""
-    app = faust.App(
+    # The embedded broker would keep each of Faust's fetches waiting for 1.5 s: that is not held against it.
+    app = App(
         f"{settings.prefix}per-event", broker=f"kafka://{settings.bootstrap}", store=STORES[tables],
         topic_partitions=settings.partitions, consumer_auto_offset_reset="earliest", web_enabled=False,
         datadir=str(home / "faust"), broker_session_timeout=int(settings.session_timeout),
@@ -179,26 +182,27 @@ def _credentials(app: faust.App, settings: Settings, rows: faust.TopicT, progres
     @app.agent(app.topic(*audit, value_serializer="json"))
     async def calls(stream: faust.StreamT) -> None:
         async for record in stream:
-            progress.begin()
+            progress.move()
             act = call_of(record)
             if act.credential:
                 await acts.send(key=act.credential, value=act)
             else:
                 await pass_on(act)
 
-    _join(app, settings, (acts, bindings, rows), pass_on)
+    _join(app, (acts, bindings, rows), pass_on, progress)
 
 
 def _join(
-    app: faust.App, settings: Settings, topics: tuple[faust.TopicT, ...], pass_on: Callable[[Act], Awaitable[None]]
+    app: faust.App, topics: tuple[faust.TopicT, ...], pass_on: Callable[[Act], Awaitable[None]], progress: Progress
 ) -> None:
     acts, bindings, rows = topics
-    issuances = app.Table(f"{settings.prefix}rival-issuances", key_type=str, value_type=Binding)
-    waiting = app.Table(f"{settings.prefix}rival-waiting", key_type=str, value_type=Waiting)
+    issuances = app.Table("rival-issuances", key_type=str, value_type=Binding)
+    waiting = app.Table("rival-waiting", key_type=str, value_type=Waiting)
 
     @app.agent(acts)
     async def attribute(stream: faust.StreamT) -> None:
         async for act in stream:
+            progress.move()
             known = issuances.get(act.credential)
             if known is None:
                 before = waiting.get(act.credential)
@@ -210,6 +214,7 @@ def _join(
     @app.agent(bindings)
     async def bind(stream: faust.StreamT) -> None:
         async for binding in stream:
+            progress.move()
             issuances[binding.credential] = binding
             held = waiting.pop(binding.credential, None)
             for act in held.acts if held else ():
@@ -218,18 +223,19 @@ def _join(
 
 def _sessions(app: faust.App, settings: Settings, rows: faust.TopicT, progress: Progress) -> None:
     spans = app.topic(f"{settings.prefix}rival-spans", key_type=str, value_serializer="json")
-    sessions = app.Table(f"{settings.prefix}rival-sessions", key_type=str, value_type=Session)
+    sessions = app.Table("rival-sessions", key_type=str, value_type=Session)
 
     @app.agent(app.topic(full_name(settings, "tool-calls"), value_serializer="json"))
     async def steps(stream: faust.StreamT) -> None:
         async for record in stream:
-            progress.begin()
+            progress.move()
             act, user = span_of(record)
             await spans.send(key=act.session, value={"act": act.asdict(), "user": user})
 
     @app.agent(spans)
     async def attend(stream: faust.StreamT) -> None:
         async for said in stream:
+            progress.move()
             act = Act(**said["act"])
             known = sessions.get(act.session) or Session(act.actor, said["user"], act.time, act.time)
             sessions[act.session] = known.derive(
@@ -250,6 +256,7 @@ def _sink(app: faust.App, rows: faust.TopicT, client: Client, progress: Progress
     @app.agent(rows)
     async def insert(stream: faust.StreamT) -> None:
         async for acts in stream.take(ROWS, within=WITHIN):
+            progress.move()
             block = [[getattr(act, name) for name in COLUMNS] for act in acts]
             await asyncio.to_thread(client.insert, "rival", block, column_names=COLUMNS)
             progress.note(acts)
@@ -261,7 +268,7 @@ async def _until_done(app: faust.App, events: int, progress: Progress) -> None:
         while len(progress.seen) < events or progress.unbound:
             if app.should_stop:
                 raise SystemExit(f"per-event Faust stopped: {app.crash_reason!r}")
-            if time.monotonic() - progress.moved > STALLED and (progress.inserted or not progress.began):
+            if time.monotonic() - progress.moved > STALLED:
                 break
             await asyncio.sleep(0.05)
     finally:
