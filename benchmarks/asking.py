@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from pipeline.kit.config import Settings
 
 #: Seconds between two looks, and after which an event that was not found is no longer looked for in each.
-EVERY, FORGOTTEN = 0.02, 15.0
+EVERY, FORGOTTEN = 0.02, 60.0
 #: Seconds until a desk must answer.
 READY = 60.0
 LIMIT = 10_000
@@ -52,6 +52,10 @@ class Asking:
     def __init__(self, settings: Settings) -> None:
         self._address = settings.host, settings.port
         self._connection = http.client.HTTPConnection(*self._address, timeout=30)
+
+    def close(self) -> None:
+        """End the connection."""
+        self._connection.close()
 
     def ready(self) -> None:
         """Wait until it answers. Raises SystemExit when it does not."""

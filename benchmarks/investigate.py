@@ -44,10 +44,10 @@ def written(folder: Path, load: Load) -> int:
 def timed(command: list[str], environment: dict[str, str]) -> dict[str, Any]:
     """What a command says in its last line, with seconds by the clock and of CPU. Raises SystemExit if it fails."""
     began = time.monotonic()
-    child = subprocess.Popen([sys.executable, "-m", *command], env=environment, stdout=subprocess.PIPE)
-    out = child.stdout.read() if child.stdout else b""
-    _, status, used = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
+    with subprocess.Popen([sys.executable, "-m", *command], env=environment, stdout=subprocess.PIPE) as child:
+        out = child.stdout.read() if child.stdout else b""
+        _, status, used = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
     if status:
         raise SystemExit(f"{' '.join(command)} ended with status {child.returncode}")
     wall = time.monotonic() - began

@@ -47,7 +47,7 @@ CALLS, USERS, FIRST = 250, 60, 7
 #: Alarms a second, and how many seconds before its call the credential of each is issued.
 ALARMS, BEFORE = 4, 3
 #: Seconds that are not measured, and seconds after the last event in which its row must come.
-WARM, PATIENCE = 8.0, 20.0
+WARM, PATIENCE = 8.0, 60.0
 PROCESSES = [["normalize"], ["correlate"], ["store", "console"], ["alert"]]
 LAST = ("sent", "late_ms", "missing", "untold", "wrong", "of")
 RULE = "removed-by-hand"
@@ -155,6 +155,7 @@ def measure(settings: Settings, home: Path, rate: int, seconds: float) -> dict[s
                       Probe("human", f"user-{FIRST}@example.com", sender.spans)]  # fmt: skip
             _watch(sender, asking, probes, receiver)
             _actors(sender, asking, probes)
+            asking.close()
     return _told(sender, probes, receiver)
 
 
