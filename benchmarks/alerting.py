@@ -91,7 +91,7 @@ def latency(settings: Settings, home: Path, count: int) -> dict[str, Any]:
         wait(lambda: len(receiver.came) > count)
         took = [1000 * (receiver.came[actor] - at) for actor, at in sent.items() if actor in receiver.came]
         plain = _plain(receiver, count)
-    return {"sent": count, "received": len(took), **spread(took), "plain_p50": plain["p50"], "plain_p99": plain["p99"]}
+    return {"sent": count, **spread(took), "plain_p50": plain["p50"], "plain_p99": plain["p99"]}
 
 
 def _plain(receiver: Receiver, count: int) -> dict[str, float]:

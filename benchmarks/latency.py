@@ -133,7 +133,7 @@ def burst(settings: Settings, home: Path, events: int) -> float:
     ensure_topics(settings)
     load = Load(events)
     preload(settings, load)
-    said = ours(settings, home, SHAPES[3], 3.0)
+    said = ours(settings, home, SHAPES[3], 6.0)
     found = check(settings, load.truth)
     if found["wrong"] or found["entries"] != found["expected"]:
         raise SystemExit(f"wrong answer in the burst: {found}")

@@ -25,6 +25,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -309,6 +310,8 @@ def main() -> None:
     parser.add_argument("--bootstrap", help="a running Kafka; default: the embedded broker")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
     given = parser.parse_args()
+    if given.tables == "rocksdb" and find_spec("rocksdict") is None:
+        raise SystemExit("--tables rocksdb: rocksdict is missing; pip install rocksdict, or take --tables memory")
     # An agent that fails says so here, and begins again.
     logging.basicConfig(level=logging.ERROR)
     with rig("per-event", given.bootstrap) as (settings, home):
