@@ -23,6 +23,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any
 
+from benchmarks.children import ended
 from benchmarks.load import Load
 from benchmarks.throughput import check
 from pipeline.kit.config import Settings
@@ -46,12 +47,11 @@ def timed(command: list[str], environment: dict[str, str]) -> dict[str, Any]:
     began = time.monotonic()
     with subprocess.Popen([sys.executable, "-m", *command], env=environment, stdout=subprocess.PIPE) as child:
         out = child.stdout.read() if child.stdout else b""
-        _, status, used = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
-    if status:
+        cpu = ended(child, None)
+    if child.returncode:
         raise SystemExit(f"{' '.join(command)} ended with status {child.returncode}")
     wall = time.monotonic() - began
-    return {"said": json.loads(out.splitlines()[-1]), "wall": wall, "cpu": used.ru_utime + used.ru_stime}
+    return {"said": json.loads(out.splitlines()[-1]), "wall": wall, "cpu": cpu}
 
 
 def measure(home: Path, events: int) -> dict[str, Any]:

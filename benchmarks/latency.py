@@ -145,9 +145,9 @@ def measure(settings: Settings, home: Path, rate: int, seconds: float) -> dict[s
     ensure_topics(settings)
     with receiving(Heard()) as receiver:
         live = settings.model_copy(update={
-            "alerts": told(home, receiver, 10_000), "rules": _rules(home), "port": free_port(),
+            "alerts": told(home, receiver, 10_000), "rules": ruled(home), "port": free_port(),
         })  # fmt: skip
-        with processes(live, PROCESSES):
+        with processes(live, PROCESSES) as used:
             asking = Asking(live)
             asking.ready()
             sender = Sender(live, rate, seconds + WARM)
@@ -156,10 +156,12 @@ def measure(settings: Settings, home: Path, rate: int, seconds: float) -> dict[s
             _watch(sender, asking, probes, receiver)
             _actors(sender, asking, probes)
             asking.close()
-    return _told(sender, probes, receiver)
+    cpu = {name: round(seconds / sender.events * 1e6, 1) for name, seconds in used.items()}
+    return _told(sender, probes, receiver) | {"cpu": cpu}
 
 
-def _rules(home: Path) -> Path:
+def ruled(home: Path) -> Path:
+    """A folder with the rule that finds alarms."""
     folder = home / "rules"
     folder.mkdir()
     (folder / f"{RULE}.yml").write_text(_RULE)
@@ -234,11 +236,11 @@ def main() -> None:
 def _lines(result: dict[str, Any]) -> Iterator[str]:
     yield f"{result['rate']:,} events/s" + (f" of {result['burst']:,.0f}" if "burst" in result else "")
     for name, value in result.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and name != "cpu":
             yield f"  {name:22} " + "  ".join(f"{key} {one:,}" for key, one in value.items())
-    yield "  milliseconds; " + ", ".join(
-        f"{name} {result[name]}" for name in ("sent", "late_ms", "missing", "untold", "wrong", "of")
-    )
+    each = ", ".join(f"{name} {microseconds}" for name, microseconds in result["cpu"].items())
+    yield f"  µs of CPU an event, start and end included: {each}"
+    yield "  milliseconds; " + ", ".join(f"{name} {result[name]}" for name in LAST)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from typing import Any
 
 from confluent_kafka import Producer
 
+from benchmarks.children import ended
 from benchmarks.load import Load, Truth
 from benchmarks.rig import rig
 from pipeline.kit.admin import ensure_topics
@@ -72,11 +73,10 @@ def ours(settings: Settings, home: Path, shape: list[list[str]], idle: float) ->
     busy = machine_busy()
     for child, roles in zip(children, shape, strict=True):
         out = child.stdout.read() if child.stdout else b""
-        _, status, used = os.wait4(child.pid, 0)
-        if status:
-            raise SystemExit(f"a process of ours ended with status {os.waitstatus_to_exitcode(status)}")
+        said["cpu"]["+".join(roles)] = ended(child, None)
+        if child.returncode:
+            raise SystemExit(f"a process of ours ended with status {child.returncode}")
         report = json.loads(out.splitlines()[-1])
-        said["cpu"]["+".join(roles)] = used.ru_utime + used.ru_stime
         said["counts"] |= report["counts"]
         said["times"] |= report["times"]
         said["settled"] |= {name: moment for name, moment in report["settled"].items() if moment}

@@ -1,10 +1,13 @@
 """Benchmarks at a tiny size: their form, and that they check what they measured. Never how fast."""
 
 import json
+import signal
 import subprocess
 import sys
 
+from benchmarks.children import ended
 from benchmarks.investigate import measure
+from benchmarks.latency import ruled
 from benchmarks.load import START, Alarms, Load
 
 
@@ -41,3 +44,16 @@ def test_an_alarm_is_a_call_with_the_credential_that_its_issuance_made():
     assert issued["responseElements"]["credentials"]["accessKeyId"] == call["userIdentity"]["accessKeyId"]
     assert issued["userIdentity"]["arn"] == Alarms.actor(3)
     assert issued["eventID"] != call["eventID"]
+
+
+def test_a_process_that_does_not_end_is_killed_and_accounted_for():
+    child = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    assert ended(child, 0.5) > 0
+    assert child.returncode == -signal.SIGKILL
+
+
+def test_the_rule_that_alarms_are_found_by_finds_them(tmp_path):
+    command = [sys.executable, "-m", "pipeline", "rules", "test", str(ruled(tmp_path))]
+    said = subprocess.run(command, check=False, capture_output=True, text=True, timeout=100)
+    assert said.returncode == 0, said.stdout
+    assert Alarms.ACTION in (tmp_path / "rules" / "removed-by-hand.yml").read_text()
