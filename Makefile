@@ -45,7 +45,7 @@ format: install ## Mend style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: install ## Events per second against a null pipeline, in one run
+bench: install ## Events per second against a null pipeline and per-event Faust, in one run
 	$(BIN)/python -m benchmarks.throughput $(ARGS)
 
 chaos: install ## Kill, stop and starve the pipeline's processes; its timeline must stay exact (on Apache Kafka too if it is there)

@@ -13,24 +13,19 @@ from __future__ import annotations
 import argparse
 import http.client
 import json
-import os
 import random
-import socket
-import statistics
-import struct
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from confluent_kafka import Producer
 
+from benchmarks.children import processes
+from benchmarks.figures import spread
+from benchmarks.receiver import Receiver, receiving, told
 from benchmarks.rig import rig
 from pipeline.kit.admin import ensure_topics
 from pipeline.kit.config import Settings
@@ -42,105 +37,12 @@ SEVERITIES = ("low", "medium", "high", "critical")
 PATIENCE = 180.0
 
 
-class Receiver:
-    """Keeps when each body came, by alert and key."""
-
-    def __init__(self) -> None:
-        self.came: dict[str, float] = {}
-        self.keys: dict[str, int] = {}
-        self.order: dict[str, list[int]] = {}
-        self.chance: random.Random | None = None
-        self.lock = threading.Lock()
-        self.port = 0
-
-    def take(self, handler: BaseHTTPRequestHandler, body: bytes) -> int:
-        now, said = time.time(), json.loads(body)
-        drawn = self.chance.random() if self.chance else 1.0
-        if drawn < 0.30:
-            return self._fault(handler, drawn, said, now)
-        self._keep(said, now)
-        return 200
-
-    def _keep(self, said: dict[str, Any], now: float) -> None:
-        with self.lock:
-            self.came.setdefault(said["data"]["actor"], now)
-            self.keys[said["key"]] = self.keys.get(said["key"], 0) + 1
-            self.order.setdefault(said["data"]["alert_id"], []).append(said["data"]["revision"])
-
-    def _fault(self, handler: BaseHTTPRequestHandler, drawn: float, said: dict[str, Any], now: float) -> int:
-        if drawn < 0.02:
-            time.sleep(1.5)  # longer than the destination waits
-            return 200
-        if drawn < 0.06:
-            time.sleep(0.3)
-            self._keep(said, now)
-            return 200
-        if drawn < 0.10:
-            # It is taken, and the connection is reset before that is said.
-            self._keep(said, now)
-            handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            os.close(handler.connection.detach())
-            handler.close_connection = True
-            return 0
-        return 429 if drawn < 0.15 else 302 if drawn < 0.17 else 503
-
-
-@contextmanager
-def receiving() -> Iterator[Receiver]:
-    receiver = Receiver()
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            status = receiver.take(self, self.rfile.read(int(self.headers["Content-Length"])))
-            if not status:
-                return
-            self.send_response(status)
-            self.send_header("Content-Length", "0")
-            if status == 302:
-                self.send_header("Location", "http://169.254.169.254/latest/meta-data/")
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    class Server(ThreadingHTTPServer):
-        request_queue_size = 256
-
-        def handle_error(self, *_: object) -> None:
-            """Connections that were reset are what is wanted."""
-
-    server = Server(("127.0.0.1", 0), Handler)
-    receiver.port = server.server_port
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield receiver
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
 @contextmanager
 def running(settings: Settings, home: Path, receiver: Receiver, **destination: object) -> Iterator[None]:
-    siem = {"name": "siem", "kind": "webhook", "url": f"http://127.0.0.1:{receiver.port}/", "allow": ["127.0.0.0/8"]}
-    file = home / "alerts.yml"
-    file.write_text(json.dumps({"destinations": [{**siem, **destination}], "storm": 8}))
-    environment = {**os.environ, **settings.environment(), "WHODID_ALERTS": str(file)}
     ensure_topics(settings)
-    children = [
-        subprocess.Popen([sys.executable, "-m", "pipeline", "run", role], env=environment)
-        for role in ("correlate", "alert")
-    ]
-    try:
+    alerts = told(home, receiver, 8, **destination)
+    with processes(settings.model_copy(update={"alerts": alerts}), [["correlate"], ["alert"]]):
         yield
-    finally:
-        for child in children:
-            child.terminate()
-        for child in children:
-            child.wait(30)
 
 
 class Sender:
@@ -189,7 +91,7 @@ def latency(settings: Settings, home: Path, count: int) -> dict[str, Any]:
         wait(lambda: len(receiver.came) > count)
         took = [1000 * (receiver.came[actor] - at) for actor, at in sent.items() if actor in receiver.came]
         plain = _plain(receiver, count)
-    return {"sent": count, "received": len(took), **_spread(took), "plain_p50": plain["p50"], "plain_p99": plain["p99"]}
+    return {"sent": count, **spread(took), "plain_p50": plain["p50"], "plain_p99": plain["p99"]}
 
 
 def _plain(receiver: Receiver, count: int) -> dict[str, float]:
@@ -203,12 +105,7 @@ def _plain(receiver: Receiver, count: int) -> dict[str, float]:
         connection.getresponse().read()
         took.append(1000 * (time.perf_counter() - began))
     connection.close()
-    return _spread(took)
-
-
-def _spread(took: list[float]) -> dict[str, float]:
-    cuts = statistics.quantiles(took, n=100)
-    return {"p50": round(cuts[49], 1), "p99": round(cuts[98], 1), "most": round(max(took), 1)}
+    return spread(took)
 
 
 def storm(settings: Settings, home: Path, count: int) -> dict[str, Any]:

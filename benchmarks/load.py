@@ -36,15 +36,21 @@ class Truth:
 class Load:
     """Native events one by one: (topic, format, bytes)."""
 
-    def __init__(self, events: int, seed: int = 7) -> None:
+    def __init__(
+        self, events: int, seed: int = 7, *, start: int = START, rate: int = 500, sampled: tuple[int, int] = (997, 0)
+    ) -> None:
+        """`start`: seconds since 1970; `rate`: events a second of event time; `sampled`: how many apart, from where."""
         self._events = events
+        self._start = start
+        self._rate = rate
+        self._sampled = sampled
         self._chance = random.Random(seed)
         self.truth = Truth()
         self._live: list[tuple[str, str, str]] = []
 
     def __iter__(self) -> Iterator[tuple[str, str, bytes]]:
         for n in range(self._events):
-            seconds = START + n // 500
+            seconds = self._start + n // self._rate
             if n % 5 == 4:
                 yield "tool-calls", "otel.genai", self._span(n, seconds)
             elif n < 50 or n % 100 == 0:
@@ -59,17 +65,19 @@ class Load:
         key = f"ASIA{self._chance.getrandbits(64):016X}"
         root = parent[2] if parent else f"arn:aws:iam::{ACCOUNT}:role/root-{n}"
         role = f"role-{n % 40}"
-        identity = self._identity(*parent[:2]) if parent else {
-            "type": "WebIdentityUser", "principalId": f"oidc:{root}", "userName": root, "arn": root,
-            "accountId": ACCOUNT,
-        }  # fmt: skip
+        identity = self._identity(*parent[:2]) if parent else _workload(root)
         self._live.append((key, role, root))
         self._live = self._live[-400:]
-        return self._record(n, seconds, "sts", "AssumeRole" if parent else "AssumeRoleWithWebIdentity", identity, {
+        return self._issuance(n, seconds, "AssumeRole" if parent else "AssumeRoleWithWebIdentity", identity, role, key)
+
+    def _issuance(self, n: int, seconds: int, name: str, identity: dict[str, object], role: str, key: str) -> bytes:
+        return self._record(n, seconds, "sts", name, identity, {
             "roleArn": f"arn:aws:iam::{ACCOUNT}:role/{role}", "roleSessionName": f"session-{n}",
             "durationSeconds": 3600,
         }, {
-            "credentials": {"accessKeyId": key, "expiration": "Jan 1, 2026, 11:00:00 PM", "sessionToken": "HIDDEN"},
+            "credentials": {
+                "accessKeyId": key, "expiration": _until(self._start + 23 * 3600), "sessionToken": "HIDDEN",
+            },
             "assumedRoleUser": {
                 "assumedRoleId": f"AROA{n:017d}:session-{n}",
                 "arn": f"arn:aws:sts::{ACCOUNT}:assumed-role/{role}/session-{n}",
@@ -83,8 +91,9 @@ class Load:
             "bucketName": f"bucket-{n % 97}", "key": f"in/2026/01/{n:09d}.json",
             "Host": f"bucket-{n % 97}.s3.eu-central-1.amazonaws.com",
         }, None)  # fmt: skip
-        if n % 997 == 0:
-            self.truth.sample[self._id(n)] = root
+        every, first = self._sampled
+        if n % every == first:
+            self.truth.sample[self.event_id(n)] = root
         return value
 
     def _identity(self, key: str, role: str) -> dict[str, object]:
@@ -97,11 +106,12 @@ class Load:
                     "arn": f"arn:aws:iam::{ACCOUNT}:role/{role}",
                 },
                 "webIdFederationData": {},
-                "attributes": {"creationDate": "2026-01-01T00:00:00Z", "mfaAuthenticated": "false"},
+                "attributes": {"creationDate": _iso(self._start), "mfaAuthenticated": "false"},
             },
         }  # fmt: skip
 
-    def _id(self, n: int) -> str:
+    def event_id(self, n: int) -> str:
+        """Of the call or issuance with this number."""
         return str(uuid.UUID(int=(n + 1) << 40, version=4))
 
     def _record(
@@ -117,7 +127,7 @@ class Load:
                 "SignatureVersion": "SigV4", "CipherSuite": "TLS_AES_128_GCM_SHA256", "bytesTransferredIn": 0,
                 "AuthenticationMethod": "AuthHeader", "bytesTransferredOut": n,
             },
-            "requestID": f"{n:016X}", "eventID": self._id(n), "readOnly": True,
+            "requestID": f"{n:016X}", "eventID": self.event_id(n), "readOnly": True,
             "resources": [{"type": "AWS::S3::Object", "ARN": f"arn:aws:s3:::bucket-{n % 97}/in/2026/01/{n:09d}.json"}],
             "eventType": "AwsApiCall", "managementEvent": True, "recipientAccountId": ACCOUNT,
             "eventCategory": "Management", "tlsDetails": {
@@ -128,7 +138,7 @@ class Load:
 
     def _span(self, n: int, seconds: int) -> bytes:
         conversation = n // 5 // 20
-        nanoseconds = seconds * 1_000_000_000 + (n % 500) * 2_000_000
+        nanoseconds = seconds * 1_000_000_000 + n % self._rate * 1_000_000_000 // self._rate
         first = n // 5 % 20 == 0
         attributes = {
             "gen_ai.operation.name": "invoke_agent" if first else "execute_tool",
@@ -156,6 +166,41 @@ class Load:
                 "attributes": [_attribute(key, value) for key, value in attributes.items()], "status": {},
             },
         }).encode()  # fmt: skip
+
+
+class Alarms(Load):
+    """Calls that a rule is to find: each with a credential and of an actor of its own."""
+
+    #: Numbers of its events begin here, so that their ids are nobody else's.
+    FIRST = 10**9
+    SERVICE, ACTION = "s3", "DeleteBucket"
+
+    @staticmethod
+    def actor(number: int) -> str:
+        """Who is behind it."""
+        return f"arn:aws:iam::{ACCOUNT}:role/alarm-{number}"
+
+    def issuance(self, number: int, seconds: int) -> bytes:
+        """Of the credential."""
+        identity = _workload(self.actor(number))
+        n, key = self.FIRST + 2 * number, f"ASIA{self.FIRST + number:016X}"
+        return self._issuance(n, seconds, "AssumeRoleWithWebIdentity", identity, "cleaner", key)
+
+    def call(self, number: int, seconds: int) -> bytes:
+        """The call itself."""
+        identity = self._identity(f"ASIA{self.FIRST + number:016X}", "cleaner")
+        return self._record(self.FIRST + 2 * number + 1, seconds, self.SERVICE, self.ACTION, identity, {}, None)
+
+
+def _workload(name: str) -> dict[str, object]:
+    return {
+        "type": "WebIdentityUser", "principalId": f"oidc:{name}", "userName": name, "arn": name, "accountId": ACCOUNT,
+    }  # fmt: skip
+
+
+def _until(seconds: int) -> str:
+    at = datetime.fromtimestamp(seconds, UTC)
+    return f"{at:%b} {at.day}, {at:%Y, %I:%M:%S %p}"
 
 
 def _attribute(key: str, value: str) -> dict[str, object]:

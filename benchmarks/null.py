@@ -16,6 +16,7 @@ from typing import Any
 
 import clickhouse_connect
 import msgspec
+from clickhouse_connect.driver import Client
 from confluent_kafka import Consumer, TopicPartition
 
 BLOCK = 20_000
@@ -94,15 +95,26 @@ def _seconds(text: str) -> int:
     return day + int(text[11:13]) * 3600 + int(text[14:16]) * 60 + int(text[17:19])
 
 
-def run(bootstrap: str, topics: list[str], partitions: int, events: int, store: str, stop_after: str) -> dict[str, Any]:
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": f"null-{stop_after}", "fetch.wait.max.ms": 50})
-    consumer.assign([TopicPartition(topic, number, 0) for topic in topics for number in range(partitions)])
+def opened(store: str) -> Client:
+    """The embedded engine with an empty table in it."""
     client = clickhouse_connect.get_client(interface="chdb", path=store)
     client.command(
         "CREATE TABLE IF NOT EXISTS nulls (event_id String, time DateTime64(6), kind LowCardinality(String), "
         "action LowCardinality(String), actor String, credential String, address String, "
         "outcome LowCardinality(String), resource String, session String) ENGINE = MergeTree ORDER BY (time, event_id)"
     )
+    return client
+
+
+def insert(client: Client, rows: list[tuple[Any, ...]]) -> None:
+    """A block, by column."""
+    client.insert("nulls", list(zip(*rows, strict=True)), column_names=COLUMNS, column_oriented=True)
+
+
+def run(bootstrap: str, topics: list[str], partitions: int, events: int, store: str, stop_after: str) -> dict[str, Any]:
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": f"null-{stop_after}", "fetch.wait.max.ms": 50})
+    consumer.assign([TopicPartition(topic, number, 0) for topic in topics for number in range(partitions)])
+    client = opened(store)
     seen, rows, started = 0, [], 0.0
     while seen < events:
         for message in consumer.consume(1000, 1.0):
@@ -116,8 +128,7 @@ def run(bootstrap: str, topics: list[str], partitions: int, events: int, store: 
         if stop_after == "parse":
             rows.clear()
         elif rows and (len(rows) >= BLOCK or seen >= events):
-            columns = list(zip(*rows, strict=True))
-            client.insert("nulls", columns, column_names=COLUMNS, column_oriented=True)
+            insert(client, rows)
             rows.clear()
     seconds = time.time() - started
     consumer.close()

@@ -1,12 +1,13 @@
 """Events per second end to end, against a null pipeline in the same run, on the same broker and the same events.
 
-    python -m benchmarks.throughput [--events N] [--bootstrap HOST:PORT] [--json]
+    python -m benchmarks.throughput [--events N] [--rival-events N] [--bootstrap HOST:PORT] [--json]
 
 Measured is the time from the first message consumed to the row after which only 0.1 % are missing: the last ones wait
 for their grace (5 s in which an issuance may still come), however fast the pipeline is. The time to the very last row
 is printed too. Ours runs as `whodid run` does, in
 `--processes` processes; the null pipeline is one process. What ours wrote is checked against the load's truth: a fast
-wrong answer counts as zero.
+wrong answer counts as zero. The rival is a Faust application as its documentation has it, one event a message
+(`benchmarks.per_event`), on the first events of the same load: on all of them it would take minutes.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Any
 
 from confluent_kafka import Producer
 
+from benchmarks.children import ended
 from benchmarks.load import Load, Truth
 from benchmarks.rig import rig
 from pipeline.kit.admin import ensure_topics
@@ -71,16 +73,29 @@ def ours(settings: Settings, home: Path, shape: list[list[str]], idle: float) ->
     busy = machine_busy()
     for child, roles in zip(children, shape, strict=True):
         out = child.stdout.read() if child.stdout else b""
-        _, status, used = os.wait4(child.pid, 0)
-        if status:
-            raise SystemExit(f"a process of ours ended with status {os.waitstatus_to_exitcode(status)}")
+        said["cpu"]["+".join(roles)] = ended(child, None)
+        if child.returncode:
+            raise SystemExit(f"a process of ours ended with status {child.returncode}")
         report = json.loads(out.splitlines()[-1])
-        said["cpu"]["+".join(roles)] = used.ru_utime + used.ru_stime
         said["counts"] |= report["counts"]
         said["times"] |= report["times"]
         said["settled"] |= {name: moment for name, moment in report["settled"].items() if moment}
     said["cpu"]["broker, and whatever else runs"] = machine_busy() - busy - sum(said["cpu"].values())
     return said
+
+
+def rival(settings: Settings, events: int, tables: str) -> dict[str, Any]:
+    """What per-event Faust reached, and whether that is right; rate 0 if it is not."""
+    command = [
+        sys.executable, "-m", "benchmarks.per_event", "--bootstrap", settings.bootstrap, "--events", str(events),
+        "--tables", tables, "--json",
+    ]  # fmt: skip
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    lines = done.stdout.splitlines()
+    if not lines:
+        raise SystemExit(f"the per-event Faust application ended with status {done.returncode}: {done.stderr[-2000:]}")
+    found: dict[str, Any] = json.loads(lines[-1])
+    return found | ({"rate": 0.0} if done.returncode else {})
 
 
 def machine_busy() -> float:
@@ -111,11 +126,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=200_000)
     parser.add_argument("--bootstrap", help="a running Kafka; default: the embedded broker")
+    parser.add_argument("--rival-events", type=int, default=20_000, help="events for per-event Faust; 0 leaves it out")
+    parser.add_argument("--tables", choices=["rocksdb", "memory"], default="rocksdb", help="where Faust has its tables")
     parser.add_argument("--processes", type=int, choices=list(SHAPES), default=3)
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     given = parser.parse_args()
     with rig("bench", given.bootstrap) as (settings, home):
         result = measure(settings, home, given.events, SHAPES[given.processes])
+        if given.rival_events:
+            compare(result, rival(settings, min(given.rival_events, given.events), given.tables))
     show(result, as_json=given.json)
     if result["check"]["wrong"] or result["check"]["entries"] != result["check"]["expected"]:
         raise SystemExit("wrong answer: counts as zero")
@@ -145,6 +164,14 @@ def measure(settings: Settings, home: Path, events: int, shape: list[list[str]])
     }
 
 
+def compare(result: dict[str, Any], found: dict[str, Any]) -> None:
+    """Put the rival's figures beside ours."""
+    result["rival"] = found
+    if found["rate"]:
+        result["rates"]["per-event Faust"] = found["rate"]
+        result["times_rival"] = round(result["rates"]["ours"] / found["rate"], 1)
+
+
 def show(result: dict[str, Any], *, as_json: bool) -> None:
     base = result["rates"]["null: insert"]
     result["ratio"] = round(result["rates"]["ours"] / base, 3)
@@ -160,6 +187,9 @@ def show(result: dict[str, Any], *, as_json: bool) -> None:
     worker = sum(spent for name, spent in result["cpu"].items() if "correlate" in name or "normalize" in name)
     print(f"    of which scoring: {result['scoring']:.1f}, {result['scoring'] / worker:.1%} of the worker's time")
     print(f"  checked: {result['check']}")
+    if "rival" in result:
+        print(f"  ours / per-event Faust: {result.get('times_rival', 'the rival is wrong, so it does not count')}")
+        print("    " + "  ".join(f"{name} {value}" for name, value in result["rival"].items()))
 
 
 if __name__ == "__main__":
