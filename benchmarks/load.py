@@ -69,12 +69,15 @@ class Load:
             "roleArn": f"arn:aws:iam::{ACCOUNT}:role/{role}", "roleSessionName": f"session-{n}",
             "durationSeconds": 3600,
         }, {
-            "credentials": {"accessKeyId": key, "expiration": "Jan 1, 2026, 11:00:00 PM", "sessionToken": "HIDDEN"},
+            "credentials": {"accessKeyId": key, "expiration": self._expires(seconds), "sessionToken": "HIDDEN"},
             "assumedRoleUser": {
                 "assumedRoleId": f"AROA{n:017d}:session-{n}",
                 "arn": f"arn:aws:sts::{ACCOUNT}:assumed-role/{role}/session-{n}",
             },
         })  # fmt: skip
+
+    def _expires(self, _seconds: int) -> str:
+        return "Jan 1, 2026, 11:00:00 PM"
 
     def _call(self, n: int, seconds: int) -> bytes:
         key, role, root = self._chance.choice(self._live)
