@@ -1,4 +1,4 @@
-"""Somebody outside the pipeline reads its changelogs: how many values each hop's state has, of which sort, how large."""
+"""Somebody outside reads the changelogs: how many values the state of each hop has, of which sort, and how large."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Changelogs:
         self._consumer.close()
 
     def sizes(self) -> dict[str, dict[str, int]]:
-        """By changelog: values, bytes of them, bytes of what the changelog keeps, and those of the fullest partition."""
+        """By changelog: values, their bytes, those of the fullest partition, and the bytes that the changelog keeps."""
         found: dict[str, dict[str, int]] = {}
         with self._lock:
             for (name, _), values in self._values.items():

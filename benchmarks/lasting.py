@@ -28,6 +28,7 @@ class Lasting(Load):
         n = 0
         while True:
             self.reached = seconds = int(self._start + n * self._step)
+            self.truth.events += 2 if n % 100 == 4 else 1
             if n % 5 == 4:
                 yield "tool-calls", "otel.genai", self._span(n, seconds)
             elif n % ISSUING == 0:
@@ -35,7 +36,6 @@ class Lasting(Load):
                 del self._live[:-IN_USE]
             else:
                 yield "cloud-audit", "aws.cloudtrail", self._call(n, seconds)
-            self.truth.events += 2 if n % 100 == 4 else 1
             n += 1
 
     def _expires(self, seconds: int) -> str:
