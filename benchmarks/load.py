@@ -45,14 +45,14 @@ class Load:
     def __iter__(self) -> Iterator[tuple[str, str, bytes]]:
         for n in range(self._events):
             seconds = START + n // 500
+            # An agent's first span holds its user's message too.
+            self.truth.events += 2 if n % 100 == 4 else 1
             if n % 5 == 4:
                 yield "tool-calls", "otel.genai", self._span(n, seconds)
             elif n < 50 or n % 100 == 0:
                 yield "token-issuance", "aws.cloudtrail", self._assume(n, seconds)
             else:
                 yield "cloud-audit", "aws.cloudtrail", self._call(n, seconds)
-            # An agent's first span holds its user's message too.
-            self.truth.events += 2 if n % 100 == 4 else 1
 
     def _assume(self, n: int, seconds: int) -> bytes:
         parent = self._chance.choice(self._live) if self._live and self._chance.random() < 0.5 else None

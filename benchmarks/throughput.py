@@ -23,6 +23,7 @@ from confluent_kafka import Producer
 
 from benchmarks.load import Load, Truth
 from benchmarks.rig import rig
+from benchmarks.volumes import volumes
 from pipeline.kit.admin import ensure_topics
 from pipeline.kit.config import Settings
 from pipeline.kit.metrics import SETTLED
@@ -142,6 +143,7 @@ def measure(settings: Settings, home: Path, events: int, shape: list[list[str]])
         "scoring": round(said["counts"].get("scoring_us", 0) / events, 1),
         "counts": said["counts"],
         "check": check(settings, load.truth),
+        "volumes": volumes(settings, events),
     }
 
 

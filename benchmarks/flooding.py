@@ -1,0 +1,86 @@
+"""Clients of the HTTP collector that send as if nothing were the matter, and wait as long as they are told to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from itertools import groupby, islice
+from operator import itemgetter
+from typing import NamedTuple
+
+import aiohttp
+
+from benchmarks.feeding import Native
+
+#: Events that come into one request's stretch of the load.
+STRETCH = 1000
+#: Requests of a stretch that are under way or waiting at most: beyond that the clients themselves have no more memory.
+MOST = 2000
+PATIENCE = 300.0
+
+
+class Answers(NamedTuple):
+    """What the collector said."""
+
+    #: Requests by status, and the most Retry-After told, in seconds; events that were accepted, and sent at all.
+    statuses: dict[int, int]
+    retry_after: int
+    accepted: int
+    sent: int
+    seconds: float
+
+
+async def flood(address: str, messages: Iterator[Native], rate: float, seconds: float) -> Answers:
+    """Send so many events a second for so long, each request at its time whatever became of those before.
+
+    Each is sent again until it is accepted, 429 and 503 after as long as Retry-After says. Raises SystemExit on any
+    other answer, and when a request is not accepted in the end.
+    """
+    statuses: Counter[int] = Counter()
+    told = accepted = sent = 0
+    loop = asyncio.get_running_loop()
+
+    async def post(client: aiohttp.ClientSession, path: str, body: bytes, events: int) -> None:
+        nonlocal told, accepted
+        deadline = loop.time() + PATIENCE
+        while loop.time() < deadline:
+            async with client.post(path, data=body, headers={"content-type": "application/x-ndjson"}) as answer:
+                statuses[answer.status] += 1
+                if answer.status == 200:
+                    accepted += (await answer.json())["accepted"]
+                    return
+                if answer.status not in (429, 503):
+                    raise SystemExit(f"the collector answered {answer.status}: {await answer.text()}")
+                wait = int(answer.headers["retry-after"])
+            told = max(told, wait)
+            await asyncio.sleep(wait)
+        raise SystemExit(f"a request of {events} events was not accepted within {PATIENCE:.0f} s")
+
+    began = loop.time()
+    connector = aiohttp.TCPConnector(limit=0)
+    timeout = aiohttp.ClientTimeout(total=PATIENCE)
+    async with (
+        aiohttp.ClientSession(address, connector=connector, timeout=timeout) as client,
+        asyncio.TaskGroup() as all_,
+    ):
+        tasks: set[asyncio.Task[None]] = set()
+        while (passed := loop.time() - began) < seconds:
+            if sent >= passed * rate or len(tasks) >= MOST:
+                await asyncio.sleep(0.01)
+                continue
+            for path, body, events in requests(list(islice(messages, STRETCH))):
+                task = all_.create_task(post(client, path, body, events))
+                tasks.add(task)
+                task.add_done_callback(tasks.discard)
+                sent += events
+            await asyncio.sleep(0)
+    return Answers(dict(statuses), told, accepted, sent, loop.time() - began)
+
+
+def requests(messages: list[Native]) -> Iterator[tuple[str, bytes, int]]:
+    """Path, body and number of events of each request: one a topic and format, as JSON lines."""
+    kind = itemgetter(0, 1)
+    for (topic, name), those in groupby(sorted(messages, key=kind), kind):
+        values = [value for _, _, value in those]
+        yield f"/v1/events/{topic}?format={name}", b"\n".join(values), len(values)
