@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Iterator
+from io import BytesIO
 from itertools import groupby, islice
 from operator import itemgetter
 from typing import NamedTuple
@@ -32,7 +33,7 @@ class Answers(NamedTuple):
 
 
 async def flood(address: str, messages: Iterator[Native], rate: float, seconds: float) -> Answers:
-    """Send so many events a second for so long, each request at its time whatever became of those before.
+    """Send so many events a second for so long or to their end, each at its time whatever became of those before.
 
     Each is sent again until it is accepted, 429 and 503 after as long as Retry-After says. Raises SystemExit on any
     other answer, and when a request is not accepted in the end.
@@ -45,10 +46,13 @@ async def flood(address: str, messages: Iterator[Native], rate: float, seconds: 
         nonlocal told, accepted
         deadline = loop.time() + PATIENCE
         while loop.time() < deadline:
-            async with client.post(path, data=body, headers={"content-type": "application/x-ndjson"}) as answer:
+            async with client.post(
+                path, data=BytesIO(body), headers={"content-type": "application/x-ndjson"}
+            ) as answer:
                 statuses[answer.status] += 1
                 if answer.status == 200:
-                    accepted += (await answer.json())["accepted"]
+                    taken = (await answer.json())["accepted"]
+                    accepted += taken
                     return
                 if answer.status not in (429, 503):
                     raise SystemExit(f"the collector answered {answer.status}: {await answer.text()}")
@@ -69,7 +73,10 @@ async def flood(address: str, messages: Iterator[Native], rate: float, seconds: 
             if sent >= passed * rate or len(tasks) >= MOST:
                 await asyncio.sleep(0.01)
                 continue
-            for path, body, events in requests(list(islice(messages, STRETCH))):
+            stretch = list(islice(messages, STRETCH))
+            if not stretch:
+                break
+            for path, body, events in requests(stretch):
                 task = all_.create_task(post(client, path, body, events))
                 tasks.add(task)
                 task.add_done_callback(tasks.discard)

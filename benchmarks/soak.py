@@ -6,7 +6,8 @@
 
 All roles, in three processes: normalize | correlate | desk (store, alert, console, collect). R events a second come in,
 in which D days of event time pass each minute of the run: credentials, sessions and actors keep coming, are used and
-end, and what is to be forgotten after 7, 60 or 180 days is forgotten while somebody looks. Every S seconds a line says
+end, and what is to be forgotten after 7, 60 or 180 days is forgotten while somebody looks. (The grace and the late
+window are settings, and are set to a second and a minute of the run.) Every S seconds a line says
 what each process has in memory, how far each stage is behind, how many values the state of all hops has and how large
 they are, and how many entries the store has. At the end: how much a minute each grew in the second half (a line fitted
 through the samples), what a live credential, session and actor takes (`benchmarks.state`; N of each, 0 leaves it out),
@@ -48,6 +49,8 @@ PROCESSES = {
 #: What grows because it keeps everything.
 BY_DESIGN = {BROKER: "keeps all messages in memory", "desk": "holds the embedded ClickHouse engine"}
 DAY, PATIENCE, QUIET = 86_400, 180.0, 5.0
+#: Grace and late window in seconds of the run.
+GRACE, LATE = 1.0, 60.0
 BARS = "▁▂▃▄▅▆▇█"
 
 
@@ -56,6 +59,8 @@ class Soak:
 
     def __init__(self, settings: Settings, home: Path, rate: float, days: float) -> None:
         """`days` of event time pass each minute."""
+        # What waits for others or may be revised does so for as long, by the clock on the wall, as it takes others.
+        settings.grace, settings.late_window = GRACE * days * DAY / 60, LATE * days * DAY / 60
         self._settings, self._home, self._rate = settings, home, rate
         self._step = days * DAY / 60 / rate
         # It ends about now, if it lasts an hour.

@@ -69,11 +69,7 @@ class Watcher:
 
     def longest(self, since: float, until: float) -> dict[int, float]:
         """Longest time within a stretch for which each partition made no entry of a further event (seconds)."""
-        found = {}
-        for number, times in self.progress.items():
-            within = [since, *(at for at in times if since < at < until), until]
-            found[number] = max(later - earlier for earlier, later in pairwise(within))
-        return found
+        return {number: longest(times, since, until) for number, times in self.progress.items()}
 
     def _run(self) -> None:
         while not self._end.is_set():
@@ -89,3 +85,9 @@ class Watcher:
                 self.seen[head.event_id] = now
                 owner = owner_of(head, entry)  # type: ignore[arg-type]  (it reads what both have)
                 self.progress[partition_of(owner, self._partitions)].append(now)
+
+
+def longest(times: list[float], since: float, until: float) -> float:
+    """Longest time between two of these times within a stretch, or between one and an end of the stretch."""
+    within = [since, *(at for at in times if since < at < until), until]
+    return max(later - earlier for earlier, later in pairwise(within))
