@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.app import MARK_EVERY
-from pipeline.correlate.watermark import LEVELS
 from pipeline.kit.topics import PUBLIC, catalogue
 
 DAY, HOUR = 86_400, 3_600
@@ -27,14 +26,10 @@ DAY, HOUR = 86_400, 3_600
 READERS = {
     "entries": 2, "steps": 2, "findings": 2, "alerts": 2, "events-by-credential": 1, "tree-heads": 0,
 }  # fmt: skip
-#: Topics whose every message is in one partition.
-SINGLE = ("findings",)
 #: Partitions come in multiples of this: they divide evenly among more numbers of workers.
 ROUND = 12
 #: The most that the settings allow.
 MOST_PARTITIONS = 1024
-#: Levels of marks: `events-by-credential` gets those of both kinds of senders, `events-by-actor` of one.
-MARKED = 2
 
 
 @dataclass(frozen=True)
@@ -58,21 +53,22 @@ class Measured:
     wire: dict[str, float]
     stored: float
     messages: dict[str, float]
-    mark_us: float
-    mark_bytes: float
+    #: What one mark costs: `take_us`, `look_us`, `bytes`.
+    mark: dict[str, float]
 
     @classmethod
     def of(cls, result: dict[str, Any]) -> Measured:
         """Out of what `benchmarks.throughput --json` printed."""
         volumes, cpu = result["volumes"], result["cpu"]
-        broker = next(spent for name, spent in cpu.items() if name.startswith("broker"))
+        # Of a broker that runs elsewhere, what this machine was busy with beside ours is the best that is known.
+        broker = volumes["broker_us"] or next(spent for name, spent in cpu.items() if name.startswith("broker"))
         topics = {name: found for name, found in volumes["topics"].items() if name in catalogue()}
         return cls(
             cpu={**{role: cpu[role] for role in ("normalize", "correlate", "store")}, "broker": broker},
             wire={name: found["wire"] for name, found in topics.items()},
             stored=sum(volumes["tables"].values()),
             messages={name: found["messages"] for name, found in topics.items()},
-            mark_us=volumes["mark"]["us"], mark_bytes=volumes["mark"]["bytes"],
+            mark=volumes["mark"],
         )  # fmt: skip
 
 
@@ -86,18 +82,18 @@ def partitions(measured: Measured, rate: float, machines: Machines) -> int:
     return ROUND * ceil(2 * cores(measured, "correlate", rate, machines) / ROUND)
 
 
-def marks(count: int, workers: int, measured: Measured) -> dict[str, float]:
-    """What telling each other how far they are costs `workers` workers of so many partitions.
+def marks(count: int, normalizers: int, correlators: int, measured: Measured) -> dict[str, float]:
+    """What it costs so many processes to tell each other how far they are, with so many partitions.
 
-    Each partition of the four public topics and of the first hop is told of to every partition of the first hop, those
-    of the first hop to every one of the second too, four times a second: it grows with the square of the partitions.
-    And each message of marks may have a partition look at all marks that it has.
+    Each partition of the public topics is told of to every partition of the first hop, each of the first hop to every
+    one of both hops, four times a second. And with each message of marks a partition looks at all that it knows of.
     """
-    told = (len(PUBLIC) * count + MARKED * count) * count / MARK_EVERY
-    looks = workers * (1 + MARKED) * count / MARK_EVERY * (len(PUBLIC) + 1) * count
+    public = len(PUBLIC) * count
+    told = (public + 2 * count) * count / MARK_EVERY
+    looks = (normalizers * (public + count) + correlators * (public + 2 * count)) * count / MARK_EVERY
     return {
-        "marks": told, "bytes": told * measured.mark_bytes,
-        "cores": (told + looks / LEVELS) * measured.mark_us / 1e6,
+        "marks": told, "bytes": told * measured.mark["bytes"],
+        "cores": (told * measured.mark["take_us"] + looks * measured.mark["look_us"]) / 1e6,
     }  # fmt: skip
 
 
@@ -123,7 +119,7 @@ def kept(measured: Measured, rate: float) -> float:
 def needs(measured: Measured, rate: float, machines: Machines) -> dict[str, float]:
     """Everything that a rate needs, by name."""
     count = partitions(measured, rate, machines)
-    workers = cores(measured, "normalize", rate, machines) + cores(measured, "correlate", rate, machines)
+    normalizers, correlators = (cores(measured, role, rate, machines) for role in ("normalize", "correlate"))
     network = machines.gbit * 1e9 / 8 * machines.utilisation
     copies = written(measured, rate) * machines.replication
     leaving = read(measured, rate) + copies - written(measured, rate)
@@ -135,11 +131,10 @@ def needs(measured: Measured, rate: float, machines: Machines) -> dict[str, floa
     room = machines.disk_tb * 1e12 * machines.utilisation
     by = {"network": max(copies, leaving) / network, "disk": disk / room, "CPU": broker_cores / machines.cores}
     shards = ceil(max(store_cores / machines.cores, rows / room))
-    marked = marks(count, workers, measured)
+    marked = marks(count, normalizers, correlators, measured)
     return {
         "partitions": count,
-        "normalize cores": cores(measured, "normalize", rate, machines),
-        "correlate cores": cores(measured, "correlate", rate, machines),
+        "normalize cores": normalizers, "correlate cores": correlators,
         "marks, cores": marked["cores"], "marks, MB/s": marked["bytes"] / 1e6,
         "into brokers, MB/s": written(measured, rate) / 1e6, "with replication, MB/s": copies / 1e6,
         "out of brokers, MB/s": leaving / 1e6, "broker cores": broker_cores, "broker disk, TB": disk / 1e12,

@@ -55,7 +55,7 @@ async def read(request: Request, limit: int, share: Share) -> bytes:
     except ClientDisconnect as error:
         raise Refused(400, "body: the connection was closed in the middle") from error
     except TimeoutError as error:
-        raise Refused(408, f"body: expected its end within {SLOWEST:.0f} s", AGAIN) from error
+        raise Refused(429, f"body: expected its end within {SLOWEST:.0f} s", AGAIN) from error
     if not fits:
         raise Refused(429, "more is being received than can be passed on, try again later", AGAIN)
     if coding == "gzip" and not packed.complete:

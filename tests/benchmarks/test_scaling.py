@@ -43,14 +43,17 @@ def test_a_half_used_core_is_a_core_more():
 
 def test_marks_grow_with_the_square_of_the_partitions():
     measured = loaded(RESULT)
-    few, many = marks(12, 1, measured), marks(120, 1, measured)
+    few, many = marks(12, 1, 2, measured), marks(120, 1, 2, measured)
     assert many["bytes"] == pytest.approx(100 * few["bytes"])
     assert many["cores"] == pytest.approx(100 * few["cores"])
 
 
 def test_terms_are_what_the_page_says():
-    measured = Measured({"normalize": 60, "correlate": 120, "store": 100, "broker": 30}, {"cloud-audit": 100.0,
-                        "entries": 200.0}, 500.0, {"findings": 0.001}, 1.0, 50.0)  # fmt: skip
+    measured = Measured(
+        cpu={"normalize": 60, "correlate": 120, "store": 100, "broker": 30},
+        wire={"cloud-audit": 100.0, "entries": 200.0}, stored=500.0, messages={"findings": 0.001},
+        mark={"take_us": 1.0, "look_us": 0.1, "bytes": 50.0},
+    )  # fmt: skip
     found = needs(measured, 10_000, Machines(utilisation=0.5, replication=3, retention_days=10))
     assert found["normalize cores"] == 2  # 10,000 × 60 µs / 0.5 = 1.2
     assert found["correlate cores"] == 3  # 2.4
@@ -60,6 +63,9 @@ def test_terms_are_what_the_page_says():
     assert found["out of brokers, MB/s"] == pytest.approx(1.0 + 2 * 2.0 + 6.0)
     assert found["broker disk, TB"] == pytest.approx(3 * (1.0 * 24 + 2.0 * 72) * 3600 / 1e6)
     assert found["ClickHouse disk, TB"] == pytest.approx(10_000 * 500 * 864_000 / 1e12)
+    # 12 partitions: 72 marks for each of 12, 4 times a second; 2 normalizers and 3 correlators.
+    assert found["marks, MB/s"] == pytest.approx(72 * 12 * 4 * 50 / 1e6)
+    assert found["marks, cores"] == pytest.approx((72 * 12 * 4 + 0.1 * (2 * 60 + 3 * 72) * 12 * 4) / 1e6)
     assert found["findings, messages/s in one partition"] == pytest.approx(10)
 
 
