@@ -113,7 +113,7 @@ def right(result: dict[str, Any]) -> bool:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--events", type=int, default=60_000)
+    parser.add_argument("--events", type=int, default=40_000)
     parser.add_argument("--workers", default="1,2,4", help="numbers of workers, with commas")
     parser.add_argument("--rate", type=int, default=800, help="events a second during the rebalance; 0: none")
     parser.add_argument("--session-timeout", type=float, default=6.0, help="of the group during the rebalance, seconds")

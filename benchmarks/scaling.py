@@ -2,9 +2,10 @@
 
     python -m benchmarks.throughput --json > RESULT.json
     python -m benchmarks.scaling RESULT.json [--rates 10000,100000,1000000] [--replication 3] [--retention-days N]
-                                 [--utilisation 0.6] [--json]
+                                 [--utilisation 0.6] [--page FILE] [--json]
 
-docs/scaling.md explains each term. Nothing is measured here: the same result gives the same table.
+docs/scaling.md explains each term. Nothing is measured here: the same result gives the same table. `--page` writes the
+tables into that page, between its two marks.
 """
 
 from __future__ import annotations
@@ -28,6 +29,11 @@ READERS = {
 }  # fmt: skip
 #: Partitions come in multiples of this: they divide evenly among more numbers of workers.
 ROUND = 12
+#: What the tables are between, in a page.
+BEGIN, END = (
+    "<!-- tables: python -m benchmarks.scaling docs/scaling.json --page docs/scaling.md -->",
+    "<!-- end of tables -->",
+)
 #: The most that the settings allow.
 MOST_PARTITIONS = 1024
 
@@ -171,7 +177,7 @@ def per_event(measured: Measured) -> Iterator[str]:
     yield f"| all tables | {measured.stored:,.0f} bytes |"
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("result", type=Path, help="what `python -m benchmarks.throughput --json` printed")
     parser.add_argument("--rates", default="10000,100000,1000000", help="events a second, with commas")
@@ -182,8 +188,9 @@ def main() -> None:
     parser.add_argument("--node-gbit", type=float, default=Machines.gbit, help="network of a broker, Gbit/s")
     parser.add_argument("--node-disk-tb", type=float, default=Machines.disk_tb, help="disk of a node, TB")
     parser.add_argument("--store-replicas", type=int, default=Machines.store_replicas, help="copies in ClickHouse")
+    parser.add_argument("--page", type=Path, help="write the tables into this page instead of printing them")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of tables")
-    given = parser.parse_args()
+    given = parser.parse_args(arguments)
     measured = loaded(given.result)
     machines = Machines(
         given.utilisation, given.replication, given.retention_days, given.node_cores, given.node_gbit,
@@ -193,10 +200,23 @@ def main() -> None:
     if given.json:
         print(json.dumps(found))
         return
-    print("\n".join([*per_event(measured), "", *table(found)]))
+    text = "\n".join([*per_event(measured), "", *table(found), *too_many(found)])
+    if given.page is None:
+        print(text)
+        return
+    before, _, rest = given.page.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    if not after:
+        raise SystemExit(f"{given.page}: expected the lines `{BEGIN}` and `{END}`, between which the tables go")
+    given.page.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")
+
+
+def too_many(found: dict[int, dict[str, float]]) -> Iterator[str]:
+    """What is told of rates that one installation cannot take."""
     for rate, one in found.items():
         if one["partitions"] > MOST_PARTITIONS:
-            print(f"\n{rate:,} events/s want more partitions than {MOST_PARTITIONS}: several installations.")
+            yield ""
+            yield f"{rate:,} events/s want more partitions than {MOST_PARTITIONS}: several installations."
 
 
 def loaded(file: Path) -> Measured:

@@ -1,29 +1,36 @@
 """The arithmetic of docs/scaling.md: its tables are what the command prints, and the terms are what the page says."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from benchmarks.scaling import MOST_PARTITIONS, Machines, Measured, loaded, marks, needs
+from benchmarks.scaling import BEGIN, END, MOST_PARTITIONS, Machines, Measured, loaded, main, marks, needs
 
 ROOT = Path(__file__).parents[2]
 RESULT = ROOT / "docs" / "scaling.json"
 PAGE = ROOT / "docs" / "scaling.md"
 
 
-def printed(*arguments):
-    command = [sys.executable, "-m", "benchmarks.scaling", *map(str, arguments)]
-    return subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=60)
+def test_the_page_has_what_the_command_prints(capsys):
+    main([str(RESULT)])
+    begin, end = (PAGE.read_text().index(mark) for mark in (BEGIN, END))
+    written = PAGE.read_text()[begin + len(BEGIN) : end].strip()
+    assert written == capsys.readouterr().out.strip(), (
+        "python -m benchmarks.scaling docs/scaling.json --page docs/scaling.md"
+    )
 
 
-def test_the_page_has_what_the_command_prints():
-    said = printed("docs/scaling.json")
-    assert said.returncode == 0, said.stderr
-    for block in said.stdout.strip().split("\n\n"):
-        assert block in PAGE.read_text(), "write it anew: python -m benchmarks.scaling docs/scaling.json"
+def test_the_tables_of_a_page_are_written_between_its_marks(tmp_path, capsys):
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    main([str(RESULT), "--page", str(page)])
+    main([str(RESULT)])
+    assert page.read_text() == f"before\n{BEGIN}\n\n{capsys.readouterr().out}\n{END}\nafter\n"
+    page.write_text("a page without marks")
+    with pytest.raises(SystemExit, match="between which the tables go"):
+        main([str(RESULT), "--page", str(page)])
+    assert page.read_text() == "a page without marks"
 
 
 def test_ten_times_the_rate_needs_ten_times_the_bytes_and_about_the_cores():
@@ -69,10 +76,10 @@ def test_terms_are_what_the_page_says():
     assert found["findings, messages/s in one partition"] == pytest.approx(10)
 
 
-def test_more_partitions_than_can_be_set_are_told():
+def test_more_partitions_than_can_be_set_are_told(capsys):
     assert needs(loaded(RESULT), 10_000_000, Machines())["partitions"] > MOST_PARTITIONS
-    said = printed("docs/scaling.json", "--rates", "10000000")
-    assert f"more partitions than {MOST_PARTITIONS}" in said.stdout
+    main([str(RESULT), "--rates", "10000000"])
+    assert f"more partitions than {MOST_PARTITIONS}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -87,7 +94,5 @@ def test_a_file_that_is_no_result_is_named_with_what_makes_one(tmp_path, text, s
         text = json.dumps(result)
     if text is not None:
         file.write_text(text)
-    said = printed(file)
-    assert said.returncode == 1
-    assert says in said.stderr
-    assert "Traceback" not in said.stderr
+    with pytest.raises(SystemExit, match=says):
+        main([str(file)])
