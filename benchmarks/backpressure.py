@@ -10,8 +10,9 @@ at most, the lag that the desk told meanwhile (`/v1/status`, which `whodid statu
 took after the load had ended, and the collector's answers. Every event sent must have its entry, every event of an
 answered request must be there, and some are checked to have the right actor.
 
-The issue's minute is `--seconds 60`; working off takes some ten times S for the first part. What waits is in the
-broker: the embedded one has it in memory, so it is told apart.
+What is live is kept for a week of event time, so a worker grows with the events whatever their rate: the size of the
+state, encoded, is printed beside it. The issue's minute is `--seconds 60`; working off takes some ten times S in
+each part. What waits is in the broker: the embedded one has it in memory, so it is told apart.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from benchmarks.changelogs import Changelogs
 from benchmarks.feeding import Feed, Native, Paced
 from benchmarks.flooding import flood
 from benchmarks.load import Load
@@ -43,6 +44,8 @@ WORKER, DESK = ("normalize", "correlate"), ("store", "alert", "console", "collec
 WARM, TRIAL = 2_000, 15_000
 #: Seconds without anything new after which the timeline is what it will be, and that working off may take.
 QUIET, PATIENCE = 5.0, 1800.0
+#: Sends events at a rate, and says what came of it.
+Part = Callable[[list[Native], float], dict[str, Any]]
 #: More than anybody sends: the load is taken from the front of it.
 ENDLESS = 100_000_000
 
@@ -50,8 +53,9 @@ ENDLESS = 100_000_000
 class Looking:
     """Looks at memory and lag beside what is done. Use as a context manager."""
 
-    def __init__(self, crew: Crew, settings: Settings) -> None:
-        self._crew, self._settings = crew, settings
+    def __init__(self, crew: Crew, settings: Settings, changelogs: Changelogs) -> None:
+        self._crew, self._settings, self._changelogs = crew, settings, changelogs
+        self._state = self._kept()
         self.before = crew.memory()
         self.peak = dict(self.before)
         self.lag: dict[str, int] = {}
@@ -72,8 +76,12 @@ class Looking:
     def result(self) -> dict[str, Any]:
         return {
             "memory_mb": {name: [self.before[name] // 10**6, peak // 10**6] for name, peak in self.peak.items()},
+            "state_mb": [self._state // 10**6, self._kept() // 10**6],
             "most_lag": self.lag, "status_unanswered": self.unanswered,
         }  # fmt: skip
+
+    def _kept(self) -> int:
+        return sum(one["bytes"] + one["changelog"] for one in self._changelogs.sizes().values())
 
     def _weigh(self) -> None:
         while not self._end.wait(0.5):
@@ -96,64 +104,57 @@ class Pressure:
         self._load = Load(ENDLESS)
         self._messages: Iterator[Native] = iter(self._load)
         self._feed = Feed(settings)
+        self._changelogs = Changelogs(settings)
 
     def run(self, seconds: float, times: float, rate: float) -> dict[str, Any]:
         """Blocks; `rate` 0: measure what can be kept up with."""
         settings = self._settings
         ensure_topics(settings)
-        with Crew(settings, self._home / "log") as crew, Watcher(settings) as watcher:
+        with Crew(settings, self._home / "log") as crew, Watcher(settings) as watcher, self._changelogs:
             crew.start("worker", WORKER)
             crew.start("desk", DESK)
             self._burst(WARM, crew, watcher)
             rate = rate or self._burst(TRIAL, crew, watcher)
-            parts: dict[str, Callable[[], dict[str, Any]]] = {
-                "topics": lambda: self._topics(times * rate, seconds),
-                "collector": lambda: self._collector(times * rate, seconds),
-            }
-            found = {
-                name: self._pressed(part, int(times * rate * seconds), crew, watcher) for name, part in parts.items()
-            }
+            parts: dict[str, Part] = {"topics": self._topics, "collector": self._collector}
+            found = {name: self._pressed(part, times * rate, seconds, crew, watcher) for name, part in parts.items()}
             for name in crew.names:
                 crew.end(name)
         return {"sustainable": round(rate), "times": times, "seconds": seconds, **found,
                 "check": check(settings, self._load.truth)}  # fmt: skip
 
-    def _prepare(self, count: int) -> None:
-        """Make events beforehand, which takes longer than sending them."""
-        self._messages = chain([next(self._messages) for _ in range(count)], self._messages)
-
-    def _pressed(self, part: Callable[[], dict[str, Any]], load: int, crew: Crew, watcher: Watcher) -> dict[str, Any]:
-        before = self._load.truth.events
-        self._prepare(load)
-        with Looking(crew, self._settings) as looking:
-            said = part()
+    def _pressed(self, part: Part, rate: float, seconds: float, crew: Crew, watcher: Watcher) -> dict[str, Any]:
+        # Made beforehand, which takes longer than sending them.
+        batch = self._made(int(rate * seconds))
+        with Looking(crew, self._settings, self._changelogs) as looking:
+            began = time.monotonic()
+            said = part(batch, rate)
             ended = time.monotonic()
             self._await(crew, watcher)
             return {
-                "events": self._load.truth.events - before, **said,
-                "worked_off_after": round(time.monotonic() - ended - QUIET, 1), **looking.result(),
+                "sent": len(batch), "offered": round(len(batch) / (ended - began)), **said,
+                "worked_off_after": round(watcher.heard - ended, 1), **looking.result(),
             }  # fmt: skip
 
-    def _topics(self, rate: float, seconds: float) -> dict[str, Any]:
-        paced, began = Paced(self._feed.send, self._messages, rate), time.monotonic()
+    def _topics(self, batch: list[Native], rate: float) -> dict[str, Any]:
+        paced = Paced(self._feed.send, iter(batch), rate)
         paced.start()
-        paced.join(seconds)
-        paced.stop.set()
         paced.join()
         self._feed.flush()
-        return {"sent": paced.given, "offered": round(paced.given / (time.monotonic() - began))}
+        return {}
 
-    def _collector(self, rate: float, seconds: float) -> dict[str, Any]:
+    def _collector(self, batch: list[Native], rate: float) -> dict[str, Any]:
         address = f"http://{self._settings.host}:{self._settings.port}"
-        answers = asyncio.run(flood(address, self._messages, rate, seconds))
-        if answers.accepted != answers.sent:
-            raise SystemExit(f"{answers.sent} events were sent, {answers.accepted} accepted")
-        return {**answers._asdict(), "offered": round(answers.sent / seconds), "seconds": round(answers.seconds, 1)}
+        answers = asyncio.run(flood(address, iter(batch), rate))
+        if answers.accepted != len(batch):
+            raise SystemExit(f"{len(batch)} events were sent, {answers.accepted} accepted")
+        return answers._asdict()
+
+    def _made(self, count: int) -> list[Native]:
+        return [next(self._messages) for _ in range(count)]
 
     def _burst(self, count: int, crew: Crew, watcher: Watcher) -> float:
         """Let so many events through; how many a second that was."""
-        batch: list[Native] = [next(self._messages) for _ in range(count)]
-        began = time.monotonic()
+        batch, began = self._made(count), time.monotonic()
         self._feed.send(batch)
         self._feed.flush()
         self._await(crew, watcher)
@@ -186,11 +187,13 @@ def show(result: dict[str, Any]) -> None:
           f"{result['seconds']:g} s:")  # fmt: skip
     for part in ("topics", "collector"):
         found = result[part]
-        print(f"  through the {part}: {found['offered']:,} events/s offered, {found['events']:,} events in all, "
+        print(f"  through the {part}: {found['sent']:,} events, {found['offered']:,} a second, "
               f"worked off {found['worked_off_after']} s after the end")  # fmt: skip
         for name, (before, peak) in found["memory_mb"].items():
             where = "   (the embedded broker has the backlog in memory)" if name == BROKER else ""
             print(f"    {name:8} {before:6,} MB before, {peak:6,} at most{where}")
+        before, after = found["state_mb"]
+        print(f"    state of all hops and its changelogs, encoded: {before:,} MB before, {after:,} after")
         lag = ", ".join(f"{stage} {behind:,}" for stage, behind in found["most_lag"].items())
         print(f"    most lag told: {lag}; not answered {found['status_unanswered']} times")
         if "statuses" in found:

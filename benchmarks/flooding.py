@@ -32,8 +32,8 @@ class Answers(NamedTuple):
     seconds: float
 
 
-async def flood(address: str, messages: Iterator[Native], rate: float, seconds: float) -> Answers:
-    """Send so many events a second for so long or to their end, each at its time whatever became of those before.
+async def flood(address: str, messages: Iterator[Native], rate: float) -> Answers:
+    """Send so many events a second to their end, each at its time whatever became of those before.
 
     Each is sent again until it is accepted, 429 and 503 after as long as Retry-After says. Raises SystemExit on any
     other answer, and when a request is not accepted in the end.
@@ -69,13 +69,9 @@ async def flood(address: str, messages: Iterator[Native], rate: float, seconds: 
         asyncio.TaskGroup() as all_,
     ):
         tasks: set[asyncio.Task[None]] = set()
-        while (passed := loop.time() - began) < seconds:
-            if sent >= passed * rate or len(tasks) >= MOST:
+        while stretch := list(islice(messages, STRETCH)):
+            while sent > (loop.time() - began) * rate or len(tasks) >= MOST:
                 await asyncio.sleep(0.01)
-                continue
-            stretch = list(islice(messages, STRETCH))
-            if not stretch:
-                break
             for path, body, events in requests(stretch):
                 task = all_.create_task(post(client, path, body, events))
                 tasks.add(task)

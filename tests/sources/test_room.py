@@ -106,7 +106,7 @@ def cramped(monkeypatch):
 
 def test_clients_that_wait_as_they_are_told_lose_nothing(settings, cramped, address):
     load = Load(100)
-    answers = asyncio.run(flooding.flood(address, iter(load), 100_000, 60))
+    answers = asyncio.run(flooding.flood(address, iter(load), 100_000))
     assert answers.sent == answers.accepted == 100
     assert answers.statuses.keys() == {200, 429}
     assert answers.retry_after == 1
