@@ -7,7 +7,7 @@
 All roles, in three processes: normalize | correlate | desk (store, alert, console, collect). R events a second come in,
 in which D days of event time pass each minute of the run: credentials, sessions and actors keep coming, are used and
 end, and what is to be forgotten after 7, 60 or 180 days is forgotten while somebody looks. (The grace and the late
-window are settings, and are set to a second and a minute of the run.) Every S seconds a line says
+window are settings, and are set to a tenth of a second and a minute of the run.) Every S seconds a line says
 what each process has in memory, how far each stage is behind, how many values the state of all hops has and how large
 they are, and how many entries the store has. At the end: how much a minute each grew in the second half (a line fitted
 through the samples), what a live credential, session and actor takes (`benchmarks.state`; N of each, 0 leaves it out),
@@ -50,7 +50,7 @@ PROCESSES = {
 BY_DESIGN = {BROKER: "keeps all messages in memory", "desk": "holds the embedded ClickHouse engine"}
 DAY, PATIENCE, QUIET = 86_400, 180.0, 5.0
 #: Grace and late window in seconds of the run.
-GRACE, LATE = 1.0, 60.0
+GRACE, LATE = 0.1, 60.0
 BARS = "▁▂▃▄▅▆▇█"
 
 
