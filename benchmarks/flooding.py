@@ -19,14 +19,17 @@ STRETCH = 1000
 #: Requests of a stretch that are under way or waiting at most: beyond that the clients themselves have no more memory.
 MOST = 2000
 PATIENCE = 300.0
+RESET = 0
 
 
 class Answers(NamedTuple):
     """What the collector said."""
 
-    #: Requests by status, and the most Retry-After told, in seconds; events that were accepted, and sent at all.
+    #: Requests by status; 0: the connection was reset, and it was sent again.
     statuses: dict[int, int]
+    #: The most that Retry-After said, in seconds.
     retry_after: int
+    #: Events.
     accepted: int
     sent: int
     seconds: float
@@ -35,8 +38,8 @@ class Answers(NamedTuple):
 async def flood(address: str, messages: Iterator[Native], rate: float) -> Answers:
     """Send so many events a second to their end, each at its time whatever became of those before.
 
-    Each is sent again until it is accepted, 429 and 503 after as long as Retry-After says. Raises SystemExit on any
-    other answer, and when a request is not accepted in the end.
+    Each is sent again until it is accepted, after as long as Retry-After says, or a second if the connection was reset.
+    Raises SystemExit on any other answer than 200, 429 and 503, and when a request is not accepted in the end.
     """
     statuses: Counter[int] = Counter()
     told = accepted = sent = 0
@@ -46,17 +49,15 @@ async def flood(address: str, messages: Iterator[Native], rate: float) -> Answer
         nonlocal told, accepted
         deadline = loop.time() + PATIENCE
         while loop.time() < deadline:
-            async with client.post(
-                path, data=BytesIO(body), headers={"content-type": "application/x-ndjson"}
-            ) as answer:
-                statuses[answer.status] += 1
-                if answer.status == 200:
-                    taken = (await answer.json())["accepted"]
-                    accepted += taken
-                    return
-                if answer.status not in (429, 503):
-                    raise SystemExit(f"the collector answered {answer.status}: {await answer.text()}")
-                wait = int(answer.headers["retry-after"])
+            try:
+                status, wait, taken = await ask(client, path, body)
+            except aiohttp.ClientConnectionError:
+                # The server has closed a connection that was idle just when it was used again.
+                status, wait, taken = RESET, 1, 0
+            statuses[status] += 1
+            accepted += taken
+            if status == 200:
+                return
             told = max(told, wait)
             await asyncio.sleep(wait)
         raise SystemExit(f"a request of {events} events was not accepted within {PATIENCE:.0f} s")
@@ -79,6 +80,16 @@ async def flood(address: str, messages: Iterator[Native], rate: float) -> Answer
                 sent += events
             await asyncio.sleep(0)
     return Answers(dict(statuses), told, accepted, sent, loop.time() - began)
+
+
+async def ask(client: aiohttp.ClientSession, path: str, body: bytes) -> tuple[int, int, int]:
+    """Status, Retry-After and number of events accepted. Raises SystemExit on what no waiting would mend."""
+    async with client.post(path, data=BytesIO(body), headers={"content-type": "application/x-ndjson"}) as answer:
+        if answer.status == 200:
+            return 200, 0, (await answer.json())["accepted"]
+        if answer.status not in (429, 503):
+            raise SystemExit(f"the collector answered {answer.status}: {await answer.text()}")
+        return answer.status, int(answer.headers["retry-after"]), 0
 
 
 def requests(messages: list[Native]) -> Iterator[tuple[str, bytes, int]]:
