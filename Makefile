@@ -48,6 +48,11 @@ format: install ## Mend style
 bench: install ## Events per second against a null pipeline and per-event Faust, in one run
 	$(BIN)/python -m benchmarks.throughput $(ARGS)
 
+MINUTES ?= 10
+
+soak: install ## Constant load for MINUTES=10, and what grows meanwhile: memory, lag, state, a line each 15 seconds
+	@$(BIN)/python -m benchmarks.soak --minutes $(MINUTES) $(ARGS)
+
 chaos: install ## Kill, stop and starve the pipeline's processes; its timeline must stay exact (on Apache Kafka too if it is there)
 	$(BIN)/whodid chaos $(ARGS)
 	@if command -v java > /dev/null && command -v mvn > /dev/null; then $(BIN)/whodid chaos --broker kafka $(ARGS); \
@@ -81,4 +86,4 @@ lock: ## Write requirements.lock anew from pyproject.toml
 clean: ## Remove what was made here
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
 
-.PHONY: help install demo test lint format bench chaos fuzz kafka pictures schemas dashboards lock clean
+.PHONY: help install demo test lint format bench soak chaos fuzz kafka pictures schemas dashboards lock clean

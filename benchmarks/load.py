@@ -51,14 +51,14 @@ class Load:
     def __iter__(self) -> Iterator[tuple[str, str, bytes]]:
         for n in range(self._events):
             seconds = self._start + n // self._rate
+            # An agent's first span holds its user's message too.
+            self.truth.events += 2 if n % 100 == 4 else 1
             if n % 5 == 4:
                 yield "tool-calls", "otel.genai", self._span(n, seconds)
             elif n < 50 or n % 100 == 0:
                 yield "token-issuance", "aws.cloudtrail", self._assume(n, seconds)
             else:
                 yield "cloud-audit", "aws.cloudtrail", self._call(n, seconds)
-            # An agent's first span holds its user's message too.
-            self.truth.events += 2 if n % 100 == 4 else 1
 
     def _assume(self, n: int, seconds: int) -> bytes:
         parent = self._chance.choice(self._live) if self._live and self._chance.random() < 0.5 else None
@@ -75,14 +75,15 @@ class Load:
             "roleArn": f"arn:aws:iam::{ACCOUNT}:role/{role}", "roleSessionName": f"session-{n}",
             "durationSeconds": 3600,
         }, {
-            "credentials": {
-                "accessKeyId": key, "expiration": _until(self._start + 23 * 3600), "sessionToken": "HIDDEN",
-            },
+            "credentials": {"accessKeyId": key, "expiration": self._expires(seconds), "sessionToken": "HIDDEN"},
             "assumedRoleUser": {
                 "assumedRoleId": f"AROA{n:017d}:session-{n}",
                 "arn": f"arn:aws:sts::{ACCOUNT}:assumed-role/{role}/session-{n}",
             },
         })  # fmt: skip
+
+    def _expires(self, _seconds: int) -> str:
+        return _until(self._start + 23 * 3600)
 
     def _call(self, n: int, seconds: int) -> bytes:
         key, role, root = self._chance.choice(self._live)

@@ -1,10 +1,14 @@
-"""What the correlator's first hop keeps of live credentials: bytes of memory each, bytes of changelog, time to recover.
+"""What a worker keeps of live credentials, sessions and actors: bytes of memory each, bytes of changelog.
 
-    python -m benchmarks.state [--credentials N] [--partitions N] [--json]
+    python -m benchmarks.state [--credentials N] [--sessions N] [--actors N] [--partitions N] [--json]
 
 Each credential was issued (the first link of a role chain, with a role session's name) and used once, and lives for
 twelve hours. Memory is the growth of the process, by the operating system's account, while only the state is held; the
 changelog is what a restarting worker reads; recovering is decoding that and asking for each credential once.
+
+A session (`benchmarks.living`) is a prompt and four tool calls of one of a hundred agents, as both hops and the drift
+stage keep it while it may still be revised; an actor is a person with an access key of its own, who acted eight times
+in four days, as the misuse stage keeps it. Each kind is measured in a process of its own. 0 leaves a kind out.
 """
 
 from __future__ import annotations
@@ -12,11 +16,13 @@ from __future__ import annotations
 import argparse
 import gc
 import json
-import os
 import time
-from pathlib import Path
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from typing import Any
 
+from benchmarks.living import actors, resident, sessions
 from pipeline.correlate import directory
 from pipeline.correlate.keyring import Key
 from pipeline.correlate.route import route
@@ -30,12 +36,6 @@ from schemas.event import Event
 START = 1_767_225_600_000_000
 #: Issuances a second of event time, and how many are taken in between two checkpoints.
 RATE, STEP = 500, 5_000
-
-
-def resident() -> int:
-    """Bytes of this process in memory (Linux)."""
-    gc.collect()
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def issued(number: int) -> Event:
@@ -137,10 +137,21 @@ def recovered(logs: list[dict[tuple[int, int], bytes]], credentials: int, partit
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--credentials", type=int, default=200_000)
+    parser.add_argument("--sessions", type=int, default=20_000)
+    parser.add_argument("--actors", type=int, default=20_000)
     parser.add_argument("--partitions", type=int, default=4)
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     given = parser.parse_args()
-    result = measure(given.credentials, given.partitions)
+    kinds = (
+        partial(measure, given.credentials, given.partitions), partial(sessions, given.sessions),
+        partial(actors, given.actors),
+    )  # fmt: skip
+    result: dict[str, Any] = {}
+    for kind, count in zip(kinds, (given.credentials, given.sessions, given.actors), strict=True):
+        if count:
+            # Else one kind would be put where another was.
+            with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as alone:
+                result |= alone.submit(kind).result()
     if given.json:
         print(json.dumps(result))
         return

@@ -24,7 +24,9 @@ from confluent_kafka import Producer
 
 from benchmarks.children import ended
 from benchmarks.load import Load, Truth
+from benchmarks.processes import broker_cpu
 from benchmarks.rig import rig
+from benchmarks.volumes import volumes
 from pipeline.kit.admin import ensure_topics
 from pipeline.kit.config import Settings
 from pipeline.kit.metrics import SETTLED
@@ -147,7 +149,9 @@ def measure(settings: Settings, home: Path, events: int, shape: list[list[str]])
     rates = {f"null: {step}": null(settings, events, home, step) for step in ("consume", "parse")}
     # Before and after ours: a shared machine may be half as fast a minute later.
     before = null(settings, events, home / "before", "insert")
+    broker = broker_cpu()
     said = ours(settings, home, shape, 6.0)
+    broker = broker_cpu() - broker
     after = null(settings, events, home / "after", "insert")
     rates |= {"null: insert": 2 / (1 / before + 1 / after), "null, before": before, "null, after": after}
     began = said["times"]["records"][0]
@@ -161,6 +165,7 @@ def measure(settings: Settings, home: Path, events: int, shape: list[list[str]])
         "scoring": round(said["counts"].get("scoring_us", 0) / events, 1),
         "counts": said["counts"],
         "check": check(settings, load.truth),
+        "volumes": {"broker_us": round(broker / events * 1e6, 1), **volumes(settings, events)},
     }
 
 

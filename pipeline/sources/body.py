@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import zlib
 from typing import Any
@@ -12,7 +13,11 @@ from starlette.requests import ClientDisconnect
 
 from pipeline.kit.failures import Permanent
 from pipeline.sources import otlp
+from pipeline.sources.room import Share
 
+#: Seconds after which a request for which there was no room may be sent again, and that a body may take to come: one
+#: that never ends would keep its room from others.
+AGAIN, SLOWEST = 2, 60.0
 _FAULTS = (msgspec.MsgspecError, UnicodeError, RecursionError)
 
 
@@ -26,21 +31,33 @@ class Refused(Exception):
         self.retry_after = retry_after
 
 
-async def read(request: Request, limit: int) -> bytes:
-    """The body, decompressed. The limit holds while it is read: a small gzip may hold a large nothing."""
+async def read(request: Request, limit: int, share: Share) -> bytes:
+    """The body, decompressed. The limits hold while it is read: a small gzip may hold a large nothing.
+
+    Of a body for which there is no room nothing is kept, but it is read to its end: whoever sends it would not see the
+    answer before, but a connection that was reset.
+    """
     coding = request.headers.get("content-encoding", "identity").strip().lower()
     if coding not in ("identity", "gzip"):
         raise Refused(415, f"content-encoding: expected gzip or none, got {coding!r}")
     packed = _Packed(limit)
-    plain, received = bytearray(), 0
+    plain, received, fits = bytearray(), 0, True
     try:
-        async for chunk in request.stream():
-            received += len(chunk)
-            plain += packed.unpack(chunk, limit - len(plain)) if coding == "gzip" else chunk
-            if max(received, len(plain)) > limit:
-                raise Refused(413, f"body: expected at most {limit} bytes (WHODID_MESSAGE_LIMIT)")
+        async with asyncio.timeout(SLOWEST):
+            async for chunk in request.stream():
+                received += len(chunk)
+                if fits:
+                    plain += packed.unpack(chunk, limit - len(plain)) if coding == "gzip" else chunk
+                if max(received, len(plain)) > limit:
+                    raise Refused(413, f"body: expected at most {limit} bytes (WHODID_MESSAGE_LIMIT)")
+                if fits and not share.reach(len(plain)):
+                    fits, plain = False, bytearray()
     except ClientDisconnect as error:
         raise Refused(400, "body: the connection was closed in the middle") from error
+    except TimeoutError as error:
+        raise Refused(429, f"body: expected its end within {SLOWEST:.0f} s", AGAIN) from error
+    if not fits:
+        raise Refused(429, "more is being received than can be passed on, try again later", AGAIN)
     if coding == "gzip" and not packed.complete:
         raise Refused(400, "body: the gzip stream ends in the middle")
     return bytes(plain)

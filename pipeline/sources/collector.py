@@ -6,8 +6,8 @@
     POST /v1/pubsub/{topic}     a push subscription of Google Cloud Pub/Sub
 
 400 names the position of the fault and nothing is sent; 413 too large, also after decompression; 415 another content
-type; 429 with Retry-After when the broker cannot keep up; 503 when it is away. Sending again is always safe: the same
-bytes give the same events.
+type; 429 with Retry-After when the broker, or this process, cannot keep up: bodies wait for nothing in memory; 503 when
+the broker is away. Sending again is always safe: the same bytes give the same events.
 """
 
 from __future__ import annotations
@@ -28,28 +28,32 @@ from pipeline.normalize.mask import mask_bytes
 from pipeline.sources import body, deliveries, otlp
 from pipeline.sources.body import Refused
 from pipeline.sources.detect import topic_of
+from pipeline.sources.room import Room, Share
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
 #: Not text/plain, nor none at all: any web page may send those to a loopback port without the browser asking first.
 _JSON_TYPES = (JSON, "application/x-ndjson", "application/jsonl", "application/json-lines")
 #: Messages that may wait in the client before new requests are turned away.
 QUEUE = 50_000
+#: Bytes of bodies that are dealt with at once. What is made of them takes some three times as much.
+ROOM = 48 * 1024 * 1024
 #: Seconds that the broker has to acknowledge.
 PATIENCE = 10.0
 
 
 def router(settings: Settings, producer: Producer) -> APIRouter:
     """The collector's routes. `producer` is polled here; its queue bound is what turns load away."""
-    routes = APIRouter()
+    routes, room = APIRouter(), Room(ROOM)
 
     @routes.post("/v1/events/{topic}")
     async def events(topic: str, request: Request) -> Response:
         """Take events for one of the public topics."""
         try:
-            given = await _taken(topic, request, settings, _JSON_TYPES)
-            # Parsing megabytes takes a while, and the console answers from the same loop.
-            values = await asyncio.to_thread(body.values, given)
-            await _publish(settings, producer, _named(topic, request, values))
+            with room.shared() as share:
+                given = await _taken(topic, request, settings, _JSON_TYPES, share)
+                # Parsing megabytes takes a while, and the console answers from the same loop.
+                values = await asyncio.to_thread(body.values, given)
+                await _publish(settings, producer, _named(topic, request, values))
         except Refused as refused:
             return _refusal(refused)
         return JSONResponse({"accepted": len(values)})
@@ -57,12 +61,14 @@ def router(settings: Settings, producer: Producer) -> APIRouter:
     @routes.post("/v1/traces")
     async def traces(request: Request) -> Response:
         """Take spans as any OpenTelemetry exporter sends them."""
-        return await _otlp("traces", request, settings, producer)
+        with room.shared() as share:
+            return await _otlp("traces", request, settings, producer, share)
 
     @routes.post("/v1/logs")
     async def logs(request: Request) -> Response:
         """Take log records as any OpenTelemetry exporter sends them."""
-        return await _otlp("logs", request, settings, producer)
+        with room.shared() as share:
+            return await _otlp("logs", request, settings, producer, share)
 
     @routes.post("/v1/firehose/{topic}")
     async def firehose(topic: str, request: Request) -> Response:
@@ -70,11 +76,12 @@ def router(settings: Settings, producer: Producer) -> APIRouter:
         # It takes any answer without the id of its request for a failure.
         answer: dict[str, object] = {"requestId": request.headers.get("x-amz-firehose-request-id", "")}
         try:
-            given = await _taken(topic, request, settings, (JSON,))
-            delivery = await asyncio.to_thread(deliveries.firehose, given)
-            answer["requestId"] = delivery.request_id
-            values = await asyncio.to_thread(deliveries.records, delivery, settings.message_limit)
-            await _publish(settings, producer, _named(topic, request, values))
+            with room.shared() as share:
+                given = await _taken(topic, request, settings, (JSON,), share)
+                delivery = await asyncio.to_thread(deliveries.firehose, given)
+                answer["requestId"] = delivery.request_id
+                values = await asyncio.to_thread(deliveries.records, delivery, settings.message_limit)
+                await _publish(settings, producer, _named(topic, request, values))
         except Refused as refused:
             answer |= {"timestamp": time.time_ns() // 1_000_000, "errorMessage": str(refused)}
             return JSONResponse(answer, refused.status, _retry(refused))
@@ -84,9 +91,10 @@ def router(settings: Settings, producer: Producer) -> APIRouter:
     async def pubsub(topic: str, request: Request) -> Response:
         """Take what a push subscription of Google Cloud Pub/Sub delivers."""
         try:
-            given = await _taken(topic, request, settings, (JSON,))
-            values = await asyncio.to_thread(deliveries.pushed, given, settings.message_limit)
-            await _publish(settings, producer, _named(topic, request, values))
+            with room.shared() as share:
+                given = await _taken(topic, request, settings, (JSON,), share)
+                values = await asyncio.to_thread(deliveries.pushed, given, settings.message_limit)
+                await _publish(settings, producer, _named(topic, request, values))
         except Refused as refused:
             return _refusal(refused)
         return JSONResponse({"accepted": len(values)})
@@ -94,12 +102,12 @@ def router(settings: Settings, producer: Producer) -> APIRouter:
     return routes
 
 
-async def _taken(topic: str, request: Request, settings: Settings, kinds: Iterable[str]) -> bytes:
+async def _taken(topic: str, request: Request, settings: Settings, kinds: Iterable[str], share: Share) -> bytes:
     """The body of a request that is for one of the public topics, and of one of these content types."""
     if topic not in PUBLIC:
         raise Refused(404, f"topic: expected one of {', '.join(PUBLIC)}, got {topic!r}")
     _content_type(request, kinds)
-    return await body.read(request, settings.message_limit)
+    return await body.read(request, settings.message_limit, share)
 
 
 def _named(topic: str, request: Request, values: list[bytes]) -> list[tuple[str, str, bytes]]:
@@ -111,13 +119,13 @@ def _refusal(refused: Refused) -> Response:
     return JSONResponse({"error": {"parameter": "", "message": str(refused)}}, refused.status, _retry(refused))
 
 
-async def _otlp(signal: str, request: Request, settings: Settings, producer: Producer) -> Response:
+async def _otlp(signal: str, request: Request, settings: Settings, producer: Producer, share: Share) -> Response:
     """Answers are in the encoding of the request, errors as a google.rpc.Status, as the OTLP specification wants it."""
     kind = JSON
     try:
         kind = _content_type(request, (PROTOBUF, JSON))
         limit = settings.message_limit
-        received = await body.read(request, limit)
+        received = await body.read(request, limit, share)
         values, oversized = await asyncio.to_thread(body.envelopes, received, signal, kind == PROTOBUF, limit)
         await _publish(settings, producer, [(topic_of(value), "otel.genai", value) for value in values])
     except Refused as refused:
