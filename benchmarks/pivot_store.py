@@ -4,10 +4,10 @@ In:     a Store, and how many slices
 Out:    rows a second, of each million and of the real writer; bytes on disk
 Fails:  as the Store
 
-The first slice is written by the real writer, and so is the last one before 1, 5, 10 and 20 million. The others are
-copies of the first that the engine makes, into the same table with the same views: under other ids, with the slice's
-own names and times, so that a value is as selective as it would be. The engine merges meanwhile, as it does under load.
-The inventory is told of the slices of the real writer only.
+The first slice and the last are written by the real writer, and so is the last one before 1, 5, 10 and 20 million. The
+others are copies of the first that the engine makes, into the same table with the same views: under other ids, with the
+slice's own names and times, so that a value is as selective as it would be. The engine merges meanwhile, as it does
+under load. The inventory is told of the slices of the real writer only.
 """
 
 from __future__ import annotations
@@ -37,10 +37,9 @@ WHERE active AND database = currentDatabase() GROUP BY table HAVING sum(rows) > 
 """
 
 
-def written_for_real(number: int, slices: int, size: int) -> bool:
+def written_for_real(number: int, slices: int) -> bool:
     """Whether the real writer writes a slice."""
-    marks = {0, *(million * 1_000_000 // SLICE - 1 for million in MARKS)}
-    return number in marks or (size < SLICE and number == slices - 1)
+    return number in {0, slices - 1, *(million * 1_000_000 // SLICE - 1 for million in MARKS)}
 
 
 def fill(store: Store, slices: int, size: int) -> dict[str, Any]:
@@ -51,7 +50,7 @@ def fill(store: Store, slices: int, size: int) -> dict[str, Any]:
     amount = 0
     for number in range(slices):
         began = time.monotonic()
-        if written_for_real(number, slices, size):
+        if written_for_real(number, slices):
             real.append((number * size, _write(store, number, size)))
         else:
             _copy(store, number)

@@ -1,6 +1,6 @@
 """The five pivots at millions of entries: time, rows read and memory, beside a join over raw tables sorted for each.
 
-    python -m benchmarks.pivots [--entries N] [--rounds N] [--store DIR] [--json]
+    python -m benchmarks.pivots [--entries N] [--rounds N] [--values N] [--store DIR] [--json]
 
 A store is filled (benchmarks/pivot_store.py says how) with a made-up timeline (benchmarks/pivot_world.py), and so are
 raw tables (benchmarks/pivot_rival.py). Printed is what a row takes the real writer when the store is empty and when it
@@ -41,8 +41,8 @@ from pipeline.store.pivots import PIVOTS, timeline
 from pipeline.store.search import search
 from schemas.entry import Entry
 
-#: Entries of a page; values that are asked for, and those whose cost is looked at.
-PAGE, VALUES, FEW = 200, 12, 5
+#: Entries of a page; values whose cost is looked at.
+PAGE, FEW = 200, 5
 SORTS = ("busy", "quiet", "rare")
 #: Raw tables take over so many slices at once.
 TOGETHER = 10
@@ -72,19 +72,19 @@ def made(home: Path, amount: int) -> tuple[Store, dict[str, Any]]:
     return store, json.loads(said.read_text())
 
 
-def drawn(filled: Mapping[str, Any]) -> dict[tuple[str, str], list[str]]:
-    """Values to ask for, by pivot and sort."""
+def drawn(filled: Mapping[str, Any], most: int = 12) -> dict[tuple[str, str], list[str]]:
+    """At most so many values to ask for, by pivot and sort."""
     rng = random.Random(7)
-    copies = [n for n in range(filled["slices"]) if n == 0 or not written_for_real(n, filled["slices"], filled["size"])]
+    copies = [n for n in range(filled["slices"]) if n == 0 or not written_for_real(n, filled["slices"])]
     first = entries(0, filled["size"])
     values: dict[tuple[str, str], list[str]] = {}
     for pivot in PIVOTS:
         names = sorted(set(map(_field(pivot), first)))
         for sort, begin in (("busy", _BUSY[pivot]), ("rare", _RARE[pivot])):
             found = [one for one in names if re.fullmatch(rf"{begin}-\d+", one)]
-            values[pivot, sort] = rng.sample(found, min(VALUES, len(found)))
+            values[pivot, sort] = rng.sample(found, min(most, len(found)))
         found = [one for one in names if one.endswith("~0")]
-        values[pivot, "quiet"] = [f"{rng.choice(found)[:-1]}{rng.choice(copies)}" for _ in range(VALUES)]
+        values[pivot, "quiet"] = [f"{rng.choice(found)[:-1]}{rng.choice(copies)}" for _ in range(most)]
     return values
 
 
@@ -172,21 +172,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--entries", type=int, default=20_000_000)
     parser.add_argument("--rounds", type=int, default=5, help="how often each of the values is asked for")
+    parser.add_argument("--values", type=int, default=12, help="of each pivot and sort")
     parser.add_argument("--store", type=Path, help="a folder that is kept, instead of one that is thrown away")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of tables")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="whodid-pivots-", ignore_cleanup_errors=True) as home:
-        result = run(given.store or Path(home), given.entries, given.rounds)
+        result = run(given.store or Path(home), given.entries, given.rounds, given.values)
     show(result, as_json=given.json)
     if result["wrong"]:
         raise SystemExit("wrong answer: counts as zero")
 
 
-def run(home: Path, amount: int, rounds: int) -> dict[str, Any]:
+def run(home: Path, amount: int, rounds: int, most: int) -> dict[str, Any]:
     """Fill, check, measure."""
     store, filled = made(home, amount)
     with store:
-        values = drawn(filled)
+        values = drawn(filled, most)
         checked = [wrong(store, pivot, value) for (pivot, _), those in values.items() for value in those]
         return {
             "entries": filled["slices"] * filled["size"], "filled": filled, "checked": len(checked),

@@ -9,7 +9,7 @@ from benchmarks.pivot_store import fill
 from benchmarks.pivot_world import DEEPEST, SPAN, START
 from pipeline.store.pivots import PIVOTS
 
-SIZE, SLICES = 1_000, 3
+SIZE, SLICES = 600, 3
 
 
 @pytest.fixture
