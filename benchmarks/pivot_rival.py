@@ -60,7 +60,7 @@ def fill(store: Store, since: int, until: int) -> None:
         for by in tables:
             condition = f"{span} AND {STATED[by]} != '' {also}"
             sql = f"INSERT INTO {prefix}_{by} SELECT {_SELECT} FROM entries WHERE {condition}"
-            store.command(sql, {"since": since, "until": until})
+            store.command(f"{sql} SETTINGS max_insert_threads = 2", {"since": since, "until": until})
 
 
 def question(pivot: str, depth: int) -> str:
