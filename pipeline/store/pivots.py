@@ -52,8 +52,8 @@ THESE = """
     FROM (SELECT arrayJoin(arrayZip({times:Array(Int64)}, {ids:Array(String)})) AS key)
 """
 #: For few rows of every column: handing a hundred short reads to threads takes longer than reading (a quarter of the
-#: processor's time of a page, measured on chdb).
-FEW_ROWS = "max_threads = 1, local_filesystem_read_method = 'pread'"
+#: processor's time of a page, measured on chdb), and materialising late (25.4 and later) reads granules twice.
+FEW_ROWS = "max_threads = 1, local_filesystem_read_method = 'pread', query_plan_optimize_lazy_materialization = 0"
 _WINDOW_END = """
 SELECT count(), max((toUnixTimestamp64Micro(time), event_id)) FROM ({keys})
 """
