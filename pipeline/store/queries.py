@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from pipeline.kit.failures import Invalid
 from pipeline.store.columns import SELECTED, entry
-from pipeline.store.pivots import MAX_LIMIT, Rows
+from pipeline.store.pivots import FEW_ROWS, MAX_LIMIT, Rows
 from schemas.batch import RawRecord
 from schemas.entry import Entry, Link
 from schemas.rejected import Rejected
@@ -18,6 +18,7 @@ PREWHERE (time, event_id) IN
     (SELECT time, event_id FROM pivots WHERE key IN (SELECT sipHash64('event', arrayJoin({{ids:Array(String)}}))))
 WHERE event_id IN {{ids:Array(String)}}
 ORDER BY time, event_id
+SETTINGS {FEW_ROWS}
 """  # noqa: S608
 _RECORD = """
 SELECT record_id, format, topic, partition, offset, toUnixTimestamp64Micro(time), value

@@ -24,7 +24,7 @@ from pipeline.store.aliases import Known, known
 from pipeline.store.columns import SELECTED, entry
 from pipeline.store.compile import Compiled, Meaning, compiled
 from pipeline.store.limits import LIMITS, Limits, limited
-from pipeline.store.pivots import MAX_LIMIT, NAMING, Rows
+from pipeline.store.pivots import FEW_ROWS, GIVEN, MAX_LIMIT, NAMING, PLACES, THESE, Rows
 from schemas.entry import Entry
 
 Place = tuple[int, str]
@@ -38,13 +38,6 @@ _KEYS = """
     ORDER BY time {way}, event_id {way}
     LIMIT {{window:UInt32}}
 """
-_PLACES = "SELECT toUnixTimestamp64Micro(time), event_id FROM ({keys}) {limits}"
-_THESE = """
-    SELECT fromUnixTimestamp64Micro(key.1, 'UTC'), key.2
-    FROM (SELECT arrayJoin(arrayZip({times:Array(Int64)}, {ids:Array(String)})) AS key)
-"""
-#: Keys that one query can be given: with them it still fits a server's limit.
-_GIVEN = 500
 _FOLLOWING = "AND (time, event_id) {sign} (fromUnixTimestamp64Micro({{after_time:Int64}}, 'UTC'), {{after_id:String}})"
 _ROWS = """
 SELECT {selected} FROM entries FINAL
@@ -207,7 +200,7 @@ class _Plan:
     ) -> tuple[list[Sequence[Any]], Place | None]:
         """Matching rows among the next candidates, and where those after them begin (None: there are none)."""
         keys, given = self._keys(cursor, window, latest_first, span)
-        if window <= _GIVEN:
+        if window <= GIVEN:
             return self._looked_up(selected, keys, given, most, latest_first)
         given |= {"most": most}
         way = "DESC" if latest_first else "ASC"
@@ -230,14 +223,15 @@ class _Plan:
     ) -> tuple[list[Sequence[Any]], Place | None]:
         """The same for few keys, which are looked for once."""
         with limited(self._limits):
-            found = self._store.rows(_PLACES.format(keys=keys, limits=self._limits.sql), given)
+            found = self._store.rows(f"{PLACES.format(keys=keys)} {self._limits.sql}", given)
             places = list(dict.fromkeys((int(at), str(name)) for at, name in found))
             if not places:
                 return [], None
             way = "DESC" if latest_first else "ASC"
             sql = _ROWS.format(
-                selected=selected, keys=_THESE, condition=self._asked.sql, way=way, limits=self._limits.sql
-            )
+                selected=selected, keys=THESE, condition=self._asked.sql, way=way,
+                limits=f"{self._limits.sql}, {FEW_ROWS}",
+            )  # fmt: skip
             times, ids = zip(*places, strict=True)
             rows = self._store.rows(sql, {**given, "most": most, "times": list(times), "ids": list(ids)})
         furthest = (min if latest_first else max)(places)
