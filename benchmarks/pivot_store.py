@@ -18,6 +18,7 @@ from typing import Any
 
 from benchmarks.pivot_world import SLICE, SPAN, entries
 from pipeline.store import Store
+from pipeline.store.columns import Row
 
 #: Millions of rows whose last slice the real writer writes, and the rows of a block, as the store's role makes them.
 MARKS, BLOCK = (1, 5, 10, 20), 20_000
@@ -79,7 +80,8 @@ def _write(store: Store, number: int, size: int) -> float:
     """Microseconds that a row takes the real writer."""
     packed = [one.packed() for one in entries(number, size)]
     began = time.monotonic()
-    owed = [store.write_timeline(packed[place : place + BLOCK]) for place in range(0, size, BLOCK)]
+    blocks = [list(map(Row, packed[place : place + BLOCK])) for place in range(0, size, BLOCK)]
+    owed = [store.write_timeline(rows) for rows in blocks]
     store.write_inventory(owed)
     return (time.monotonic() - began) * 1e6 / size
 

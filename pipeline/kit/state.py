@@ -21,8 +21,11 @@ V = TypeVar("V", bound=msgspec.Struct)
 
 #: A segment is cut into parts of about this many bytes, so that no message grows without bound.
 PART_BYTES = 4 * 1024 * 1024
-#: Dead values tolerated beyond twice the live ones, before the oldest segment is rewritten.
-SLACK = 1024
+#: Bytes of values that were replaced, tolerated beyond twice the live ones before the oldest segment is rewritten.
+SLACK = 256 * 1024
+#: A value's bytes as counted beside its key's.
+_SIZE_BITS, _ENTRY = 32, 8
+_SIZE = (1 << _SIZE_BITS) - 1
 #: Zstandard's, the fastest.
 LEVEL = 1
 
@@ -62,9 +65,11 @@ class PartitionState:
         self._encoder = msgspec.msgpack.Encoder()
         self._values: dict[str, Any] = {}
         self._dirty: set[str] = set()
+        #: The segment that has each key's value, and the bytes of both there, in one number: there are many keys.
         self._home: dict[str, int] = {}
-        self._segments: dict[int, tuple[int, list[str]]] = {}
-        self._written = 0
+        #: Epoch, keys and bytes of each segment.
+        self._segments: dict[int, tuple[int, list[str], int]] = {}
+        self._written = self._live = 0
         self._number = 0
         self.epoch = 1
         self.base = -1
@@ -125,22 +130,27 @@ class PartitionState:
         return Segment(self.epoch, self._number, self.base, self.offset, final, changes)
 
     def _register(self, epoch: int, number: int, changes: dict[str, bytes | None]) -> None:
-        self._segments[number] = (epoch, list(changes))
-        self._written += len(changes)
+        written = 0
         for key, data in changes.items():
+            size = len(key) + len(data or b"") + _ENTRY
+            written += size
+            self._live -= self._home.get(key, 0) & _SIZE
             if data is None:
                 self._home.pop(key, None)
             else:
-                self._home[key] = number
+                self._live += size
+                self._home[key] = number << _SIZE_BITS | size
+        self._segments[number] = (epoch, list(changes), written)
+        self._written += written
 
     def _clean(self) -> list[tuple[int, int]]:
         dropped = []
-        while self._written > 2 * len(self._values) + SLACK and self._segments:
+        while self._written > 2 * self._live + SLACK and self._segments:
             number = next(iter(self._segments))
-            epoch, keys = self._segments.pop(number)
-            self._written -= len(keys)
+            epoch, keys, written = self._segments.pop(number)
+            self._written -= written
             # A deletion noted in the oldest segment has nothing older left to delete.
-            self._dirty.update(key for key in keys if self._home.get(key) == number)
+            self._dirty.update(key for key in keys if self._home.get(key, 0) >> _SIZE_BITS == number)
             dropped.append((epoch, number))
         return dropped
 
