@@ -25,6 +25,7 @@ from pipeline.assignor import WholeAssignor
 from pipeline.correlate import directory, sessions
 from pipeline.correlate.watermark import LEVELS, PARTITION
 from pipeline.hop import Hop
+from pipeline.kit.clients import HEARTBEATS
 from pipeline.kit.config import Settings
 from pipeline.kit.metrics import Metrics
 from pipeline.kit.outbox import Outbox
@@ -281,7 +282,7 @@ def _faust_app(settings: Settings) -> Any:
         topic_disable_leader=True,
         web_enabled=False,
         broker_session_timeout=settings.session_timeout,
-        broker_heartbeat_interval=settings.session_timeout / 4,
+        broker_heartbeat_interval=settings.session_timeout / HEARTBEATS,
         broker_commit_interval=0.5,
         broker_max_poll_interval=600.0,
         PartitionAssignor=WholeAssignor,

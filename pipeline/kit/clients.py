@@ -8,6 +8,8 @@ from pipeline.kit.config import Settings
 
 #: Milliseconds that a broker may wait for more before it answers a fetch.
 FETCH_WAIT = 50
+#: Heartbeats within a session timeout: a member learns from its next one that another is gone, and waits no longer.
+HEARTBEATS = 10
 
 
 def producer_config(settings: Settings) -> dict[str, Any]:
@@ -40,7 +42,7 @@ def consumer_config(settings: Settings, group: str) -> dict[str, Any]:
         "auto.offset.reset": "earliest",
         "enable.auto.commit": False,
         "session.timeout.ms": int(settings.session_timeout * 1000),
-        "heartbeat.interval.ms": int(settings.session_timeout * 250),
+        "heartbeat.interval.ms": int(settings.session_timeout * 1000 / HEARTBEATS),
         "max.poll.interval.ms": 86_400_000,
         "fetch.message.max.bytes": settings.transport_limit,
         "fetch.max.bytes": max(52_428_800, settings.transport_limit),
