@@ -49,7 +49,7 @@ CHANGELOGS = {
 #: Time between flushes of the outbox and between marks, seconds.
 FLUSH_EVERY, MARK_EVERY = 0.02, 0.25
 #: While more input waits, a batch waits for further items, but no longer than this (seconds).
-LINGER = 0.2
+LINGER = 0.1
 #: Seconds without items after which `--until-idle` no longer waits for events whose grace does not end.
 STANDSTILL = 60.0
 #: Seconds after which Kafka is asked again which topics there are. aiokafka itself does not ask again when it got no

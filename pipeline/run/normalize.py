@@ -32,7 +32,7 @@ from schemas.rejected import Record, Rejected
 FIRST, SECOND, RECORDS, DEAD_LETTERS = "events-by-credential", "events-by-actor", "records", "dead-letters"
 COMMIT_EVERY, MARK_EVERY = 1.0, 0.25
 #: Messages taken at once, and how long a batch waits for further items while there are more (seconds).
-CONSUMED, LINGER = 1000, 0.2
+CONSUMED, LINGER = 1000, 0.1
 BUGS_IN_A_ROW = 100
 #: Seconds that the broker may take to say how far a partition goes.
 ASKED = 5.0

@@ -39,10 +39,10 @@ ALERTS, DELIVERIES, STEPS, TREE_HEADS = "alerts", "deliveries", "steps", "tree-h
 #: A block is written when it has so many rows or is so old (seconds).
 BLOCK_ROWS, BLOCK_AGE = 20_000, 0.1
 #: Time between writes, as a multiple of what the last one took, at most LONGEST_AGE (seconds).
-DUTY, LONGEST_AGE = 3.0, 3.0
-#: The inventory is told of so many blocks at once, or so long after it was told last (seconds): telling it costs the
-#: same for few.
-INVENTORY_BLOCKS, INVENTORY_AGE = 5, 2.0
+DUTY, LONGEST_AGE = 1.0, 1.0
+#: The timeline comes first. What is not of it, and what the inventory is told of it, are written for so many blocks at
+#: once, or so long after they were written last (seconds): an insert costs the same for few rows.
+OTHERS_BLOCKS, OTHERS_AGE = 5, 2.0
 FIRST_WAIT, LONGEST_WAIT = 0.2, 10.0
 log = logging.getLogger("whodid")
 
@@ -54,8 +54,10 @@ class StoreRole:
         self._settings = settings
         self._metrics = metrics
         self.store: Store = opened(settings)
-        #: Blocks that the timeline has and the inventory not yet: their offsets are not committed before.
+        #: Of blocks that the timeline has: what the inventory was not told yet, and what is not of the timeline. Their
+        #: offsets are not committed before.
         self._owed: list[Written] = []
+        self._others = Block()
         self._told = 0.0
         self._producer = Producer(producer_config(settings))
         self._evidence = Evidence(settings, self.store, self._send) if settings.evidence_place else None
@@ -94,8 +96,6 @@ class StoreRole:
                     # A write costs about the same for few rows as for many: under load, blocks grow by themselves.
                     age = min(max(BLOCK_AGE, DUTY * (time.monotonic() - began)), LONGEST_AGE)
                     block = Block()
-                    if not self._owed:
-                        self._commit(consumer)
                 if not block.rows and not self._settled(consumer, end, began):
                     return
             if self._until_in(partial(self._write, block), end) and self._until_in(self._tell, end):
@@ -193,11 +193,11 @@ class StoreRole:
                 block.leaves = self._evidence.leaves(block.deeds)
             self._evidence.write(block.leaves)
         written = self.store.write_timeline(block.entries) if block.entries else None
-        self._write_others(block)
         self._metrics.add("rows", block.rows)
         self._metrics.add("leaves", block.leaves.amount if block.leaves else 0)
         if written is not None:
             self._owed.append(written)
+        self._others.take(block)
 
     def _write_others(self, block: Block) -> None:
         if block.steps:
@@ -216,23 +216,26 @@ class StoreRole:
             self.store.write_rejected(block.rejected)
 
     def _settled(self, consumer: Consumer, end: Ending, now: float) -> bool:
-        """Between two blocks: heads, and the inventory, if it is time to. False if told to stop meanwhile."""
-        if not self._sign(end):
-            return False
-        if self._owes(now):
+        """Between two blocks: what the timeline does not wait for, and heads, if it is time to. False if told to stop
+        meanwhile."""
+        if self._owes(now) or (self._evidence is not None and self._evidence.due):
             if not self._until_in(self._tell, end):
                 return False
             self._commit(consumer)
-        return True
+        return self._sign(end)
 
     def _owes(self, now: float) -> bool:
-        """Whether the inventory is to be told: at once after a pause, so that a new identity is soon seen."""
-        return len(self._owed) >= INVENTORY_BLOCKS or (bool(self._owed) and now - self._told >= INVENTORY_AGE)
+        """Whether that is to be written: at once after a pause, so that a new identity is soon seen."""
+        waiting = len(self._owed) + self._others.blocks
+        return waiting >= 2 * OTHERS_BLOCKS or (waiting > 0 and now - self._told >= OTHERS_AGE)
 
     def _tell(self) -> None:
+        """Write what waits: what is not of the timeline, and what the inventory is told of it."""
+        if self._others.rows:
+            self._write_others(self._others)
         if self._owed:
             self.store.write_inventory(self._owed)
-            self._owed, self._told = [], time.monotonic()
+        self._owed, self._others, self._told = [], Block(), time.monotonic()
 
     def _commit(self, consumer: Consumer) -> None:
         try:
@@ -259,6 +262,8 @@ class Block:
         self.deeds: list[Deed] = []
         self.leaves: Leaves | None = None
         self.started = time.monotonic()
+        #: Others whose rows it took over, but for their entries.
+        self.blocks = 0
 
     @property
     def rows(self) -> int:
@@ -289,3 +294,16 @@ class Block:
             self.records += value.records
         else:
             self.rejected += value.rejected
+
+    def take(self, block: Block) -> None:
+        """Take over another's rows, but for its entries."""
+        before = self.rows
+        self.steps += block.steps
+        self.findings += block.findings
+        self.behaviours += block.behaviours
+        self.alerts += block.alerts
+        self.responses += block.responses
+        self.deliveries += block.deliveries
+        self.records += block.records
+        self.rejected += block.rejected
+        self.blocks += self.rows > before
