@@ -15,6 +15,7 @@ from pipeline.correlate.crew import Meeting
 from pipeline.correlate.held import Held
 from pipeline.correlate.keyring import Key, Keyring, Passed, least_revision, passed_within, released_within
 from pipeline.correlate.keys import CREDENTIAL, LOGIN, SESSION, TRACE
+from pipeline.correlate.ready import Ready
 from pipeline.correlate.seen import Said, Seen, said_by
 from pipeline.correlate.tracing import Tracing
 from pipeline.correlate.watermark import ENDED
@@ -22,8 +23,6 @@ from pipeline.kit.state import PartitionState
 from schemas.batch import Ask, Attribution, Batch, Bind, Call, Heard, Item, Mention, Recall, Turn, Use
 from schemas.event import Head, head_of, unpacked
 
-#: Bindings whose attribution is kept ready.
-PLAIN = 2_000
 #: An attribution this sure is shown before the grace is over.
 SURE = 0.9
 
@@ -45,8 +44,7 @@ class Directory(Tracing):
         self._keys = Keyring(state, late_window)
         self._seen = Seen(state)
         self._meeting = Meeting(state)
-        #: What a binding says of an event that states nothing itself, by the binding's link key: most events are such.
-        self._plain: dict[str, tuple[Bind, Attribution]] = {}
+        self._ready = Ready()
         self._dated = lives.Dated()
         #: Calls that were heard of in this batch, by the credential that they may have used.
         self._crews: dict[str, list[Call]] = {}
@@ -234,24 +232,12 @@ class Directory(Tracing):
         self._settle(event, held, attribution, revision)
 
     def _attribute(self, key: Key, event: Head, held: Held, name: str) -> Attribution:
-        attribution = self._by_binding(key, event, held)
+        attribution = self._ready.attribute(event, held, bindings.best(key.binds.values()))
         if event.kind != "cloud_audit" or attribution.session or attribution.human:
             return attribution
         if not self._meeting.has_crew(name, event.time):
             return attribution
         return self._meeting.attribute(name, unpacked(held.event), attribution)
-
-    def _by_binding(self, key: Key, event: Head, held: Held) -> Attribution:
-        bind = bindings.best(key.binds.values())
-        stated = event.human or event.tool_call or held.attribution.tool_call or held.attribution.on_behalf_of
-        if bind is None or stated or not bind.attribution.actor:
-            return bindings.attribute(event, held.attribution, bind)
-        known = self._plain.get(bind.key)
-        if known is None or known[0] is not bind:
-            if len(self._plain) >= PLAIN:
-                self._plain.clear()
-            known = self._plain[bind.key] = (bind, bindings.attribute(event, held.attribution, bind))
-        return known[1]
 
     def _bind(self, bind: Bind) -> None:
         key = self._keys.of(bind.key)

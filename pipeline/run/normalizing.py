@@ -56,7 +56,7 @@ class Normalizing:
     def __init__(self, settings: Settings, processes: int | None = None) -> None:
         """`processes`: beside this one; by default as many as there are further cores. Raises Invalid."""
         self._settings, self._context = settings, context_of(settings)
-        self._processes = min(len(os.sched_getaffinity(0)) - 1, MOST) if processes is None else processes
+        self._processes = min((os.cpu_count() or 1) - 1, MOST) if processes is None else processes
         self._pool: ProcessPoolExecutor | None = None
 
     def __enter__(self) -> Normalizing:

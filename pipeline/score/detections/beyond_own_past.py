@@ -21,7 +21,6 @@ _WORDS = {
 
 def score(act: Act, past: Past, parameters: Parameters) -> Suspicion | None:
     """By how many times it exceeds its greatest count of earlier days, what matters more counting more."""
-
     worst = max([(_WEIGHTS[rate] * past.excess(rate), rate) for rate in past.raised if rate in _WEIGHTS], default=None)
     if worst is None or worst[0] < float(parameters["least"]):
         return None
