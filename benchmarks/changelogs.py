@@ -5,41 +5,25 @@ from __future__ import annotations
 import threading
 from collections import Counter, defaultdict
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Message
 
+from benchmarks.outside import Outside
 from pipeline.app import CHANGELOGS
 from pipeline.kit.config import Settings
 from pipeline.kit.state import unpacked
 from pipeline.kit.topics import full_name
 
 
-class Changelogs:
-    """Reads in a thread of its own. Use as a context manager."""
+class Changelogs(Outside):
+    """Reads all of them."""
 
     def __init__(self, settings: Settings) -> None:
-        self._consumer = Consumer({
-            "bootstrap.servers": settings.bootstrap, "group.id": f"{settings.prefix}changelogs",
-            "enable.auto.commit": False, "log_level": 2,
-        })  # fmt: skip
         self._names = {full_name(settings, name): name for name in CHANGELOGS.values()}
-        self._consumer.assign([
-            TopicPartition(topic, number, 0) for topic in self._names for number in range(settings.partitions)
-        ])  # fmt: skip
+        super().__init__(settings, "changelogs", self._names)
         #: Size of each value, and of each segment, by changelog and partition.
         self._values: dict[tuple[str, int], dict[str, int]] = defaultdict(dict)
         self._segments: dict[tuple[str, int], dict[bytes, int]] = defaultdict(dict)
         self._lock = threading.Lock()
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-
-    def __enter__(self) -> Changelogs:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._end.set()
-        self._thread.join()
-        self._consumer.close()
 
     def sizes(self) -> dict[str, dict[str, int]]:
         """By changelog: values, their bytes, those of the fullest partition, and the bytes that the changelog keeps."""
@@ -63,13 +47,10 @@ class Changelogs:
                 found[name].update(key.partition("/")[0] for key in values)
         return {name: dict(counts) for name, counts in found.items()}
 
-    def _run(self) -> None:
-        while not self._end.is_set():
-            for message in self._consumer.consume(100, 0.1):
-                if message.error() is None:
-                    place = self._names[message.topic()], message.partition()
-                    with self._lock:
-                        self._take(place, message.key() or b"", message.value())
+    def _read(self, message: Message) -> None:
+        place = self._names[message.topic()], message.partition()
+        with self._lock:
+            self._take(place, message.key() or b"", message.value())
 
     def _take(self, place: tuple[str, int], key: bytes, value: bytes | None) -> None:
         if not value:

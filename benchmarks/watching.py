@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from itertools import pairwise
 
 import msgspec
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Message
 
+from benchmarks.outside import Outside
 from pipeline.correlate.keys import owner_of
 from pipeline.kit.config import Settings
 from pipeline.kit.topics import full_name, partition_of
@@ -19,34 +19,18 @@ from schemas.event import head_of
 _decode = msgspec.msgpack.Decoder(Entries).decode
 
 
-class Watcher:
-    """Reads the topic `entries` in a thread of its own. Use as a context manager."""
+class Watcher(Outside):
+    """Reads the topic `entries`."""
 
     def __init__(self, settings: Settings) -> None:
+        super().__init__(settings, "watcher", [full_name(settings, "entries")])
         self._partitions = settings.partitions
-        self._consumer = Consumer({
-            "bootstrap.servers": settings.bootstrap, "group.id": f"{settings.prefix}watcher",
-            "enable.auto.commit": False, "fetch.wait.max.ms": 50, "log_level": 2,
-        })  # fmt: skip
-        topic = full_name(settings, "entries")
-        self._consumer.assign([TopicPartition(topic, number, 0) for number in range(settings.partitions)])
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._run)
         #: When the first entry of each event was seen (monotonic).
         self.seen: dict[str, float] = {}
         #: When each partition of the second hop made an entry of an event that had none: times, oldest first.
         self.progress: dict[int, list[float]] = {number: [] for number in range(settings.partitions)}
         #: When anything was last seen.
         self.heard = time.monotonic()
-
-    def __enter__(self) -> Watcher:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._end.set()
-        self._thread.join()
-        self._consumer.close()
 
     def wait(self, events: int, seconds: float, look: Callable[[], object] = lambda: None) -> bool:
         """Until so many events have an entry; False if that takes longer. Meanwhile `look` is called now and then."""
@@ -71,15 +55,9 @@ class Watcher:
         """Longest time within a stretch for which each partition made no entry of a further event (seconds)."""
         return {number: longest(times, since, until) for number, times in self.progress.items()}
 
-    def _run(self) -> None:
-        while not self._end.is_set():
-            for message in self._consumer.consume(500, 0.05):
-                if message.error() is None:
-                    self._take(message.value() or b"")
-
-    def _take(self, value: bytes) -> None:
+    def _read(self, message: Message) -> None:
         now = self.heard = time.monotonic()
-        for entry in _decode(value).entries:
+        for entry in _decode(message.value() or b"").entries:
             head = head_of(entry.event)
             if head.event_id not in self.seen:
                 self.seen[head.event_id] = now
