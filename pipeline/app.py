@@ -30,6 +30,7 @@ from pipeline.kit.config import Settings
 from pipeline.kit.metrics import Metrics
 from pipeline.kit.outbox import Outbox
 from pipeline.kit.outputs import Outputs
+from pipeline.kit.signing import Signer
 from pipeline.kit.topics import full_name, partition_of
 from pipeline.score import drift, misuse
 from pipeline.score.act import identity_of
@@ -72,6 +73,7 @@ class Correlator:
         self.app = _faust_app(settings)
         self._outbox: Outbox[Any] = Outbox(self._send)
         self._outputs = Outputs(settings)
+        self._signer = Signer.own(settings, "alert")
         self._flushed = time.monotonic()
         limits = (int(settings.grace * 1e6), int(settings.late_window * 1e6), settings.late_limit)
         self.first: Hop[directory.Directory] = Hop(
@@ -179,7 +181,7 @@ class Correlator:
             topic = STEPS if one.detection in BY_AGENT else ENTRIES
             self._outbox.add(topic, partition_of(one.key, self.settings.partitions), one)
         for event in record.events(told, findings.decisions):
-            self._outputs.send(CLOUD_AUDIT, 0, event)
+            self._outputs.send(CLOUD_AUDIT, 0, event, self._signer.headers(CLOUD_AUDIT, "", event))
         self.metrics.add("alerts", sum(alert.news == "opened" for alert in told.alerts))
         self.metrics.add("decisions_refused", len(told.refused))
 

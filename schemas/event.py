@@ -13,6 +13,7 @@ links, they are made by `pipeline.correlate`, and each says how sure it is.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from typing import Literal
 
 import msgspec
@@ -126,6 +127,9 @@ class Event(Head, array_like=True, gc=False, kw_only=True):
     #: Fingerprints of what this event names (see `pipeline.normalize.mentions`), at most MENTIONS, each of 63 bits
     #: with the highest one set: a tool call and the API requests that it makes name the same things.
     mentions: list[int] = []
+    #: Who vouches for the record (see `pipeline.kit.producers`); empty if nobody does. The same event may come from
+    #: several: it is no part of what the event says.
+    producer: str = ""
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -142,9 +146,10 @@ def unpacked(raw: msgspec.Raw) -> Event:
     return _event(raw)
 
 
-#: What a packed event without fingerprints of texts ends in: a text of 32 characters, two empty lists, and a list of
-#: MENTIONS numbers at most, of 9 bytes each. These are the bytes before that list, and where it may begin.
+#: What a packed event without fingerprints of texts ends in: a text of 32 characters, two empty lists, a list of
+#: MENTIONS numbers at most, of 9 bytes each, and a text. These are the bytes before that list, and where it may begin.
 _TAIL, _TAIL_BEGINS, _TAIL_ENDS = 36, b"\xd9\x20", b"\x90\x90"
+_HEADER = 3
 _LISTS = [(number, -9 * number - 1) for number in range(MENTIONS + 1)]
 
 
@@ -155,21 +160,35 @@ def content_of(raw: msgspec.Raw) -> int:
     if not end:
         data = memoryview(_encode(msgspec.structs.replace(_event(data), **_NO_TAIL)))
         end = _end_of_content(data)
-    return int.from_bytes(hashlib.blake2b(data[:end], digest_size=7).digest(), "big") >> 1
+    # Without the array's header, which counts the fields: a later version may have more of them.
+    return int.from_bytes(hashlib.blake2b(data[_HEADER:end], digest_size=7).digest(), "big") >> 1
 
 
-_NO_TAIL = {"record_id": "0" * 32, "tokens": [], "argument_tokens": [], "mentions": []}
+_NO_TAIL = {"record_id": "0" * 32, "tokens": [], "argument_tokens": [], "mentions": [], "producer": ""}
 
 
 def _end_of_content(data: memoryview) -> int:
     """Where the record's id begins, counted from the end; 0 if it is not found there."""
-    for number, at in _LISTS:
-        begins = at - _TAIL
-        if len(data) < -begins:
-            break
-        if data[at] == 0x90 | number and data[at - 2 : at] == _TAIL_ENDS and data[begins : begins + 2] == _TAIL_BEGINS:
-            return begins
+    for last in _lasts(data):
+        for number, after in _LISTS:
+            at = after - last
+            begins = at - _TAIL
+            if len(data) < -begins:
+                break
+            listed = data[at] == 0x90 | number and data[at - 2 : at] == _TAIL_ENDS
+            if listed and data[begins : begins + 2] == _TAIL_BEGINS:
+                return begins
     return 0
+
+
+def _lasts(data: memoryview) -> Iterator[int]:
+    """How many bytes the last text may take; what stands before it says which is right."""
+    for length in range(min(32, len(data))):
+        if data[-1 - length] == 0xA0 | length:
+            yield 1 + length
+    for length in range(32, min(256, len(data) - 1)):
+        if data[-1 - length] == length and data[-2 - length] == 0xD9:
+            yield 2 + length
 
 
 def head_of(raw: msgspec.Raw) -> Head:

@@ -16,6 +16,8 @@ class Record(msgspec.Struct, gc=False):
     partition: int = 0
     #: Kafka offset, or the record's number in the file.
     offset: int = 0
+    #: Who vouches for it; empty if nobody does.
+    producer: str = ""
 
 
 class Rejected(msgspec.Struct, array_like=True, gc=False, kw_only=True):

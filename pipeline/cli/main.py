@@ -101,7 +101,8 @@ MODULES = {
     "detections": "train evaluate", "drift": "drift train evaluate", "evidence": "evidence verify",
     "findings": "finding findings", "incident": "reconstruct", "inputs": "investigate",
     "inventory": "identities sessions credentials", "keys": "keys reads", "measure": "simulate evaluate",
-    "outputs": "timeline event status dead-letters", "processes": "up demo run", "replay": "replay",
+    "outputs": "timeline event status dead-letters", "processes": "up demo run", "producers": "producers",
+    "replay": "replay",
     "respond": "respond", "rules": "rules", "searching": "search tail export", "sending": "send", "sources": "sources",
 }  # fmt: skip
 

@@ -31,7 +31,7 @@ CSV_COLUMNS = (
     "time", "actor", "actor_kind", "actor_name", "human", "on_behalf_of", "action", "outcome", "resources", "link",
     "confidence", "unbound", "tool_call", "prompt_event", "session", "credential", "credential_chain", "issued",
     "address", "policy", "kind", "format", "revision", "event_id", "record_id", "credential_expires",
-    "credential_revoked",
+    "credential_revoked", "producer",
 )  # fmt: skip
 DEAD_LETTER_COLUMNS = (
     "time", "stage", "reason", "format", "topic", "partition", "offset", "size", "rejected_id",

@@ -54,14 +54,14 @@ def header(count: int) -> bytes:
     return bytes([0x90 | count]) if count < 16 else b"\xdc" + count.to_bytes(2, "big")
 
 
-def own_input(stated_header: bytes, stated: bytes, committed: bytes) -> bytes:
-    """The bytes whose SHA-256 is the own part; the header is of one value more than were stated."""
-    return stated_header + stated + _BIN_32 + committed
+def own_input(stated: bytes, committed: bytes) -> bytes:
+    """The bytes whose SHA-256 is the own part; what was stated begins with the header of an array of one value more."""
+    return stated + _BIN_32 + committed
 
 
-def own_of(stated_header: bytes, stated: bytes, salt: bytes, content: bytes) -> bytes:
+def own_of(stated: bytes, salt: bytes, content: bytes) -> bytes:
     """The own part of a row."""
-    return sha256(stated_header + stated + _BIN_32 + sha256(salt + content).digest()).digest()
+    return sha256(stated + _BIN_32 + sha256(salt + content).digest()).digest()
 
 
 def opening(kind: Kind, found: int) -> bytes:

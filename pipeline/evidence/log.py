@@ -13,7 +13,7 @@ import msgspec
 
 from pipeline.evidence.head import Head, Signed, signed
 from pipeline.evidence.keys import Key
-from pipeline.evidence.leaf import ENTRY, RECORD, Kind, hashed, header, opening, own_input, own_of
+from pipeline.evidence.leaf import ENTRY, RECORD, Kind, hashed, opening, own_of
 from pipeline.evidence.tree import Frontier
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -74,23 +74,18 @@ class Log:
 class Hasher:
     """Makes leaves out of the parts of rows."""
 
-    def __init__(self, salt: Salt, values: dict[Kind, tuple[int, int]]) -> None:
-        """`values`: how many values of a row were stated, without content, and how many were found out."""
+    def __init__(self, salt: Salt, values: dict[Kind, int]) -> None:
+        """`values`: how many values of a row were found out."""
         self._salt = salt
-        self._stated = {kind: header(stated + 1) for kind, (stated, _) in values.items()}
-        self._openings = {kind: opening(kind, found) for kind, (_, found) in values.items()}
+        self._openings = {kind: opening(kind, found) for kind, found in values.items()}
 
     def begins(self, kind: Kind, log: str, epoch: int) -> bytes:
         """What all leaf inputs of a log and kind begin with."""
         return self._openings[kind] + _encode(log) + _encode(epoch)
 
-    def own(self, kind: Kind, stated: bytes, name: bytes, content: bytes) -> bytes:
+    def own(self, stated: bytes, name: bytes, content: bytes) -> bytes:
         """The own part of a row; `name` is the id, packed."""
-        return own_of(self._stated[kind], stated, self._salt(name), content)
-
-    def own_input(self, kind: Kind, stated: bytes, committed: bytes) -> bytes:
-        """What the own part is the hash of, of a row whose content is gone or withheld."""
-        return own_input(self._stated[kind], stated, committed)
+        return own_of(stated, self._salt(name), content)
 
     def leaf(self, begins: bytes, place: tuple[int, int], own: bytes, found: bytes) -> bytes:
         """The hash of the leaf at `place` (position, offset)."""

@@ -32,7 +32,7 @@ ENTRY = [
     "stated_actor_name", "stated_human", "stated_session", "stated_parent_session", "credential", "issued",
     "issued_kind", "issued_expires", "issued_subject", "session_name", "source_identity", "trace", "span",
     "parent_span", "request", "stated_tool_call", "parent_tool_call", "account", "tool", "resources",
-    "address", "user_agent", "region", "policy", "record_id", "revision", "actor", "actor_kind",
+    "address", "user_agent", "region", "policy", "record_id", "producer", "revision", "actor", "actor_kind",
     "actor_name", "human", "on_behalf_of", "credential_chain", "session", "parent_session", "tool_call",
     "tool_call_event", "prompt_event", "unbound", "links", "credential_expires", "credential_revoked", "link",
     "confidence",
@@ -225,7 +225,9 @@ class Bundle:
             values = value_at(data, 0)[0]
             own = base64.b64decode(leaf["own"] or "")
             stated = value_at(own, 0)[0] if own else [leaf["id"], None]
-            leaf["values"], leaf["commitment"] = stated[:-1] + values[6:], stated[-1]
+            # Who vouches for an event is its last value, and is left out when nobody does.
+            nobody = [""] if leaf["of"] == "entry" and len(stated) == ENTRY.index("revision") else []
+            leaf["values"], leaf["commitment"] = stated[:-1] + nobody + values[6:], stated[-1]
             if values[:4] != [leaf["of"], leaf["log"], leaf["epoch"], leaf["index"]] or stated[0] != leaf["id"]:
                 raise Wrong(f"{name} is not the one that it says it is")
             if (own and sha256(own).digest() != values[5]) or (leaf["current"] and not own):

@@ -68,6 +68,12 @@ class Settings(BaseSettings):
     #: Time between two heads of a log that grows.
     head_every: float = Field(10.0, gt=0)
 
+    #: A file that says who may send which records, and what becomes of those that nobody signed (docs/producers.md).
+    producers: Path | None = None
+    #: Who sends from here, and its private key (Ed25519, PEM): what `whodid send` sends is signed with it.
+    producer: str = ""
+    producer_key: Path | None = None
+
     #: HTTP address of collector and console; loopback until told otherwise.
     host: str = "127.0.0.1"
     port: int = Field(8470, ge=0, le=65535)

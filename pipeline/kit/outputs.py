@@ -25,7 +25,7 @@ class Outputs:
         self._last = 0
         self._failed = ""
 
-    def send(self, topic: str, partition: int, value: bytes) -> None:
+    def send(self, topic: str, partition: int, value: bytes, headers: dict[str, str] | None = None) -> None:
         """Queue one message; the order within a partition is kept."""
         self._last += 1
         self._pending[self._last] = None
@@ -33,7 +33,7 @@ class Outputs:
         name = self._names.setdefault(topic, full_name(self._settings, topic))
         while True:
             try:
-                self._producer.produce(name, value, partition=partition, on_delivery=acknowledged)
+                self._producer.produce(name, value, partition=partition, headers=headers, on_delivery=acknowledged)
                 return
             except BufferError:
                 self._producer.poll(0.1)

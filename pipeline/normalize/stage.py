@@ -103,7 +103,7 @@ def _one(record: Record, form: Format, value: bytes, context: Context) -> Normal
     # The fields that no normalizer masks by itself can only hold secrets, or be long, if the record does.
     suspicious = context.masking or len(value) > LONG_RECORD
     for event in result:
-        event.record_id = record_id
+        event.record_id, event.producer = record_id, record.producer
         by_resources(event, context)
         if strange:
             event.attributes = {**strange, **event.attributes}

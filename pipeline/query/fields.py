@@ -43,6 +43,8 @@ _TABLE = (
     Field("actor-kind", "choice", "what kind of actor it is", "actor-kind:agent",
           tuple(one for one in get_args(ActorKind) if one)),
     Field("format", "word", "format that it came in", "format:aws.cloudtrail"),
+    Field("producer", "name", "who vouches for the record that it came in; nobody: `-has:producer`",
+          "producer:okta-bridge"),
     Field("account", "name", "cloud account, tenant or organisation", "account:123456789012"),
     Field("region", "word", "region of the cloud", "region:eu-west-1"),
     Field("address", "address", "network address that it came from", "address:10.0.0.0/8"),

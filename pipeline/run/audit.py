@@ -8,8 +8,10 @@ from collections import deque
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from pipeline.kit.config import Settings
+from pipeline.kit.signing import Signer
 from pipeline.kit.topics import full_name
 
+TOPIC = "cloud-audit"
 #: Events that wait while the broker is away. Older ones are told by their rows alone (`reads`, `logins`).
 MOST = 10_000
 
@@ -18,7 +20,8 @@ class Audit:
     """Tells the broker, and again what it did not take. Waits for nothing: the rows are written already."""
 
     def __init__(self, settings: Settings, producer: Producer) -> None:
-        self._topic = full_name(settings, "cloud-audit")
+        self._topic = full_name(settings, TOPIC)
+        self._signer = Signer.own(settings, "desk")
         self._producer = producer
         self._waiting: deque[bytes] = deque(maxlen=MOST)
         self._lock = threading.Lock()
@@ -37,6 +40,8 @@ class Audit:
                 self._waiting.append(body)
 
         try:
-            self._producer.produce(self._topic, body, on_delivery=delivered)
+            self._producer.produce(
+                self._topic, body, headers=self._signer.headers(TOPIC, "", body), on_delivery=delivered
+            )
         except (BufferError, KafkaException):
             self._waiting.append(body)

@@ -20,7 +20,7 @@ import msgspec
 
 from pipeline.evidence.head import Signed
 from pipeline.evidence.keys import KeyFile, Statement
-from pipeline.evidence.leaf import ENTRY, RECORD, Kind, commitment, leaf_input
+from pipeline.evidence.leaf import ENTRY, RECORD, Kind, commitment, leaf_input, own_input
 from pipeline.evidence.ocsf import record_integrity
 from pipeline.evidence.publish import Published, place_of
 from pipeline.evidence.tree import consistency
@@ -136,7 +136,7 @@ class _Export:
         salt = self._hasher.salt(row.id)
         committed = self._erased.get((kind, row.id)) or commitment(salt, row.content)
         begins = self._hasher.begins(kind, leaf.log, leaf.epoch) + _encode((leaf.index, leaf.offset))[1:]
-        own = self._hasher.own_input(kind, row.stated, committed)
+        own = own_input(row.stated, committed)
         # A superseded revision of which the own part was replaced: its hash is all that there is.
         same = sha256(own).hexdigest() == leaf.own.lower()
         current = same and leaf.found == row.found

@@ -11,9 +11,10 @@ from typing import Any
 
 import uvicorn
 from confluent_kafka import Producer
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 
 from pipeline.console.access import install, rights
+from pipeline.console.access.who import LOCAL, caller
 from pipeline.console.app import create
 from pipeline.console.guard import Guard
 from pipeline.kit.clients import producer_config
@@ -44,7 +45,7 @@ class DeskRole:
         else:
             app = _collector(settings, audit)
         if "collect" in roles:
-            app.include_router(router(settings, producer))
+            app.include_router(router(settings, producer, _sender))
         rights.check(app.routes)
         self._app = app
         self._socket = _bind(settings.host, settings.port)
@@ -93,6 +94,11 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Generator[None, None, None]:
         """The process handles its own signals."""
         yield
+
+
+def _sender(request: Request) -> str:
+    """Who sends events here: the name of a key or a person, `local` where nobody has to sign in."""
+    return (caller(request) or LOCAL).name
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -194,7 +194,7 @@ class Evidence:
             begins = self.hasher.begins(kind, one.name, one.epoch)
             row = _encode((one.name, one.epoch, kind, deed.offset))[1:]
             for item in several:
-                own = self.hasher.own(kind, item.stated, item.name, item.content)
+                own = self.hasher.own(item.stated, item.name, item.content)
                 leaf = self.hasher.leaf(begins, (at, deed.offset), own, item.found)
                 tail = _encode((at, item.revision, leaf, own, item.found))[1:]
                 made.append((leaf, b"".join((row, item.time, item.name, tail))))
@@ -204,9 +204,7 @@ class Evidence:
 
 def hasher(settings: Settings) -> Hasher:
     """What makes leaves with the settings' key."""
-    entry = (parts.STATED, len(parts.PLAIN) - parts.STATED)
-    record = (parts.RECORD_STATED, len(parts.RECORD_PLAIN) - parts.RECORD_STATED)
-    return Hasher(salts(settings.hashing_key), {ENTRY: entry, RECORD: record})
+    return Hasher(salts(settings.hashing_key), {ENTRY: parts.FOUND, RECORD: parts.RECORD_FOUND})
 
 
 def _verified(rows: Iterable[HeadRow], ring: Ring) -> Iterator[Signed]:

@@ -19,12 +19,14 @@ from pipeline.correlate.route import route
 from pipeline.correlate.watermark import ENDED, NORMALIZER
 from pipeline.kit.clients import consumer_config, producer_config
 from pipeline.kit.config import Settings
-from pipeline.kit.failures import Permanent
+from pipeline.kit.failures import Invalid, Permanent
 from pipeline.kit.metrics import Metrics
 from pipeline.kit.outbox import Outbox
 from pipeline.kit.pace import Pace
+from pipeline.kit.producers import AUTHENTICATE, Trust
 from pipeline.kit.topics import PUBLIC, full_name, partition_of
-from pipeline.normalize.stage import BUG, Normalized, context_of, process
+from pipeline.normalize.mask import mask_bytes
+from pipeline.normalize.stage import BUG, Normalized, context_of, process, reject
 from pipeline.run.ending import Ending
 from schemas.batch import Batch, DeadLetters, Mark, Own, Records
 from schemas.rejected import Record, Rejected
@@ -79,6 +81,7 @@ class NormalizeRole:
         self._settings = settings
         self._metrics = metrics
         self._context = context_of(settings)
+        self._trust, self._prefix = Trust(settings), settings.prefix
         self._producer = Producer(producer_config(settings))
         self._consumer = Consumer(consumer_config(settings, "whodid-normalize"))
         self._outbox: Outbox[Any] = Outbox(self._send)
@@ -117,6 +120,8 @@ class NormalizeRole:
                 if now - committed >= COMMIT_EVERY:
                     committed = now
                     self._commit()
+                    self._trust.refresh()
+                    self._metrics.trouble("producers", self._trust.trouble)
             self._commit()
             self._mark(dict.fromkeys(self._readers, ENDED))
             self._producer.flush()
@@ -134,13 +139,22 @@ class NormalizeRole:
             reader = self._reader(message.topic(), message.partition())
             reader.hear(message.offset())
             counts["messages"] += 1
-            for normalized in process(record_of(message), self._context):
+            for normalized in self._understood(message):
                 self._emit(normalized, counts)
                 for event in normalized.events:
                     reader.latest = max(reader.latest, event.time)
         for name in ("records", "events", "ignored", "rejected", "bugs"):
             self._metrics.add(name, counts[name])
         return counts["messages"]
+
+    def _understood(self, message: Message) -> list[Normalized]:
+        record, headers = record_of(message)
+        try:
+            record.producer = self._trust.producer(headers, record.topic.removeprefix(self._prefix), record.value)
+        except Invalid as error:
+            value = mask_bytes(record.value, self._context)
+            return [Normalized(None, [], reject(record, value, AUTHENTICATE, str(error), self._context))]
+        return process(record, self._context)
 
     def _emit(self, normalized: Normalized, counts: Counter[str]) -> None:
         counts["records"] += 1
@@ -260,14 +274,14 @@ class NormalizeRole:
         self._metrics.trouble("normalize", error.str() if error.code() != KafkaError._PARTITION_EOF else "")
 
 
-def record_of(message: Message) -> Record:
-    """The Record in a Kafka message; its format is named by the header `format`."""
-    headers = dict(message.headers() or ())
-    name = headers.get("format") or b""
+def record_of(message: Message) -> tuple[Record, dict[str, bytes]]:
+    """The Record in a Kafka message, its format named by the header `format`; and its headers, of which the last of a
+    name counts."""
+    headers = {name: value for name, value in message.headers() or () if isinstance(value, bytes)}
     return Record(
         value=message.value() or b"",
-        format=name.decode(errors="replace") if isinstance(name, bytes) else str(name),
+        format=headers.get("format", b"").decode(errors="replace"),
         topic=message.topic(),
         partition=message.partition(),
         offset=message.offset(),
-    )
+    ), headers

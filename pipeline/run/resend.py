@@ -11,6 +11,8 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from pipeline.kit.clients import producer_config
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Transient
+from pipeline.kit.producers import AUTHENTICATE
+from pipeline.kit.signing import Headers, Signer, unsigned
 from pipeline.kit.topics import PUBLIC, full_name
 
 TIMEOUT = 30.0
@@ -24,6 +26,7 @@ def resend(settings: Settings, letters: Iterable[dict[str, Any]], topic: str, na
     A letter that came from a public topic goes back to it, one of a destination to that destination, any other to
     `topic`.
     """
+    signer = Signer.own(settings, "replay")
     producer = Producer({**producer_config(settings), "message.timeout.ms": int(TIMEOUT * 1000)})
     failed: list[str] = []
     sent = 0
@@ -42,7 +45,7 @@ def resend(settings: Settings, letters: Iterable[dict[str, Any]], topic: str, na
         name = letter["format"] if native is None else native
         back = came_from in PUBLIC or letter["format"] == ALERTS_FORMAT
         target = full_name(settings, came_from if back else topic)
-        headers = {"format": name} if name and letter["format"] != ALERTS_FORMAT else {}
+        headers = _headers(signer, letter, target.removeprefix(settings.prefix), name, value)
         try:
             producer.produce(target, value, headers=headers, on_delivery=delivered)
         except KafkaException as error:
@@ -52,3 +55,10 @@ def resend(settings: Settings, letters: Iterable[dict[str, Any]], topic: str, na
     if failed:
         raise Transient(f"kafka: {len(failed)} not delivered, e.g. {failed[0]}")
     return sent
+
+
+def _headers(signer: Signer, letter: dict[str, Any], topic: str, name: str, value: bytes) -> Headers:
+    """Whoever sends a record again vouches for it, but not for one that was refused because of whose it was not."""
+    if letter["format"] == ALERTS_FORMAT:
+        return {}
+    return unsigned(name) if letter["stage"] == AUTHENTICATE else signer.headers(topic, name, value)

@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 import msgspec
 
 from pipeline.evidence.head import Signed
-from pipeline.evidence.leaf import ENTRY, RECORD, Kind
+from pipeline.evidence.leaf import ENTRY, RECORD, Kind, own_input
 from pipeline.evidence.log import Hasher
 from pipeline.evidence.problem import Problem, What
 from pipeline.store import parts
 from pipeline.store.evidence import LeafRow
+from schemas.batch import RawRecord
 
 #: Rows and leaves that found no counterpart, which are kept to be brought together at the end.
 KEPT = 20_000
@@ -126,7 +127,7 @@ class Rows:
             return
         committed = self._erased.get((kind, row.id))
         if committed is not None and row.content == _EMPTY[kind] and any(leaf.found == row.found for leaf in newest):
-            own = sha256(self._hasher.own_input(kind, row.stated, committed)).hexdigest().upper()
+            own = sha256(own_input(row.stated, committed)).hexdigest().upper()
             if own in {leaf.own for leaf in newest}:
                 self.erased += 1
                 return
@@ -141,7 +142,7 @@ class Rows:
         self._add("altered", kind, row.id, leaf, " and ".join(differ))
 
     def _own(self, kind: Kind, row: Row) -> str:
-        return self._hasher.own(kind, row.stated, _encode(row.id), row.content).hex().upper()
+        return self._hasher.own(row.stated, _encode(row.id), row.content).hex().upper()
 
     def hash_at(self, leaf: LeafRow, place: LeafRow) -> str:
         """The hash of a leaf by what is kept beside it, if it were at the place of another."""
@@ -210,8 +211,8 @@ def records(lines: bytes, broken: Callable[[bytes], None]) -> Iterable[Row]:
         except (msgspec.MsgspecError, UnicodeDecodeError):
             broken(line)
             continue
-        found = _encode((form, topic, partition, offset, time))[1:]
-        yield Row(name, time, 0, _encode(name), found, _encode(b64decode(value)))
+        found = parts.of_record(RawRecord(name, form, topic, partition, offset, time, b64decode(value)))
+        yield Row(name, time, 0, found.stated, found.found, found.content)
 
 
 def moved(rows: Rows) -> list[Problem]:

@@ -16,12 +16,14 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from pipeline.kit.config import Settings
+from pipeline.kit.signing import Headers, Signer
 from pipeline.kit.topics import PUBLIC, full_name
 from pipeline.normalize.context import Context
 from pipeline.normalize.mask import mask_bytes
@@ -41,9 +43,20 @@ ROOM = 48 * 1024 * 1024
 PATIENCE = 10.0
 
 
-def router(settings: Settings, producer: Producer) -> APIRouter:
-    """The collector's routes. `producer` is polled here; its queue bound is what turns load away."""
+class Sender(NamedTuple):
+    """What the collector sends with. `producer` is polled there; its queue bound is what turns load away."""
+
+    settings: Settings
+    producer: Producer
+    signer: Signer
+    #: Who a request is from.
+    who: Callable[[Request], str]
+
+
+def router(settings: Settings, producer: Producer, who: Callable[[Request], str] = lambda _: "") -> APIRouter:
+    """The collector's routes. Records are signed, as being from whoever sent them here."""
     routes, room = APIRouter(), Room(ROOM)
+    sender = Sender(settings, producer, Signer.own(settings, "collect"), who)
 
     @routes.post("/v1/events/{topic}")
     async def events(topic: str, request: Request) -> Response:
@@ -53,7 +66,7 @@ def router(settings: Settings, producer: Producer) -> APIRouter:
                 given = await _taken(topic, request, settings, _JSON_TYPES, share)
                 # Parsing megabytes takes a while, and the console answers from the same loop.
                 values = await asyncio.to_thread(body.values, given)
-                await _publish(settings, producer, _named(topic, request, values))
+                await _publish(sender, request, _named(topic, request, values))
         except Refused as refused:
             return _refusal(refused)
         return JSONResponse({"accepted": len(values)})
@@ -62,13 +75,13 @@ def router(settings: Settings, producer: Producer) -> APIRouter:
     async def traces(request: Request) -> Response:
         """Take spans as any OpenTelemetry exporter sends them."""
         with room.shared() as share:
-            return await _otlp("traces", request, settings, producer, share)
+            return await _otlp("traces", request, sender, share)
 
     @routes.post("/v1/logs")
     async def logs(request: Request) -> Response:
         """Take log records as any OpenTelemetry exporter sends them."""
         with room.shared() as share:
-            return await _otlp("logs", request, settings, producer, share)
+            return await _otlp("logs", request, sender, share)
 
     @routes.post("/v1/firehose/{topic}")
     async def firehose(topic: str, request: Request) -> Response:
@@ -81,7 +94,7 @@ def router(settings: Settings, producer: Producer) -> APIRouter:
                 delivery = await asyncio.to_thread(deliveries.firehose, given)
                 answer["requestId"] = delivery.request_id
                 values = await asyncio.to_thread(deliveries.records, delivery, settings.message_limit)
-                await _publish(settings, producer, _named(topic, request, values))
+                await _publish(sender, request, _named(topic, request, values))
         except Refused as refused:
             answer |= {"timestamp": time.time_ns() // 1_000_000, "errorMessage": str(refused)}
             return JSONResponse(answer, refused.status, _retry(refused))
@@ -94,7 +107,7 @@ def router(settings: Settings, producer: Producer) -> APIRouter:
             with room.shared() as share:
                 given = await _taken(topic, request, settings, (JSON,), share)
                 values = await asyncio.to_thread(deliveries.pushed, given, settings.message_limit)
-                await _publish(settings, producer, _named(topic, request, values))
+                await _publish(sender, request, _named(topic, request, values))
         except Refused as refused:
             return _refusal(refused)
         return JSONResponse({"accepted": len(values)})
@@ -119,15 +132,15 @@ def _refusal(refused: Refused) -> Response:
     return JSONResponse({"error": {"parameter": "", "message": str(refused)}}, refused.status, _retry(refused))
 
 
-async def _otlp(signal: str, request: Request, settings: Settings, producer: Producer, share: Share) -> Response:
+async def _otlp(signal: str, request: Request, sender: Sender, share: Share) -> Response:
     """Answers are in the encoding of the request, errors as a google.rpc.Status, as the OTLP specification wants it."""
     kind = JSON
     try:
         kind = _content_type(request, (PROTOBUF, JSON))
-        limit = settings.message_limit
+        limit = sender.settings.message_limit
         received = await body.read(request, limit, share)
         values, oversized = await asyncio.to_thread(body.envelopes, received, signal, kind == PROTOBUF, limit)
-        await _publish(settings, producer, [(topic_of(value), "otel.genai", value) for value in values])
+        await _publish(sender, request, [(topic_of(value), "otel.genai", value) for value in values])
     except Refused as refused:
         if kind == PROTOBUF:
             return Response(otlp.status(str(refused)), refused.status, _retry(refused), PROTOBUF)
@@ -149,16 +162,15 @@ def _content_type(request: Request, known: Iterable[str]) -> str:
     return kind
 
 
-async def _publish(settings: Settings, producer: Producer, messages: list[tuple[str, str, bytes]]) -> None:
+async def _publish(sender: Sender, request: Request, messages: list[tuple[str, str, bytes]]) -> None:
     """Send, without secrets, and wait for every acknowledgement without blocking the loop."""
+    settings, producer, by = sender.settings, sender.producer, sender.who(request)
     if len(messages) > QUEUE:
         raise Refused(413, f"body: expected at most {QUEUE} events in a request, got {len(messages)}")
     if len(producer) + len(messages) > QUEUE:
         raise Refused(429, "the broker cannot keep up, try again later", 2)
     context = Context.of(settings)
-    hidden = await asyncio.to_thread(
-        lambda: [(topic, name, mask_bytes(value, context)) for topic, name, value in messages]
-    )
+    hidden = await asyncio.to_thread(lambda: [_signed(sender, context, by, message) for message in messages])
     left, failed = len(messages), list[str]()
 
     def delivered(error: KafkaError | None, message: Message) -> None:
@@ -167,7 +179,7 @@ async def _publish(settings: Settings, producer: Producer, messages: list[tuple[
         if error is not None:
             failed.append(f"{message.topic()}: {error.str()}")
 
-    _hand_over(settings, producer, hidden, delivered)
+    _hand_over(sender, hidden, delivered)
     loop = asyncio.get_running_loop()
     deadline = loop.time() + PATIENCE
     while left:
@@ -179,17 +191,21 @@ async def _publish(settings: Settings, producer: Producer, messages: list[tuple[
         raise Refused(503, f"not acknowledged: {failed[0]}", 5)
 
 
+def _signed(sender: Sender, context: Context, by: str, message: tuple[str, str, bytes]) -> tuple[str, Headers, bytes]:
+    topic, name, value = message
+    value = mask_bytes(value, context)
+    return topic, sender.signer.headers(topic, name, value, by), value
+
+
 def _hand_over(
-    settings: Settings,
-    producer: Producer,
-    messages: list[tuple[str, str, bytes]],
+    sender: Sender,
+    messages: list[tuple[str, Headers, bytes]],
     delivered: Callable[[KafkaError | None, Message], None],
 ) -> None:
-    for topic, name, value in messages:
-        headers = {"format": name} if name else {}
-        key = hashlib.blake2b(value, digest_size=8).digest()
+    for topic, headers, value in messages:
+        key, name = hashlib.blake2b(value, digest_size=8).digest(), full_name(sender.settings, topic)
         try:
-            producer.produce(full_name(settings, topic), value, key, headers=headers, on_delivery=delivered)
+            sender.producer.produce(name, value, key, headers=headers, on_delivery=delivered)
         except BufferError as error:
             raise Refused(429, "the broker cannot keep up, try again later", 2) from error
         except KafkaException as error:

@@ -12,6 +12,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from pipeline.kit.clients import producer_config
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Transient
+from pipeline.kit.signing import signer, unsigned
 from pipeline.kit.topics import full_name
 from pipeline.normalize.context import Context
 from pipeline.normalize.mask import mask_bytes
@@ -31,6 +32,7 @@ class Publisher:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._context = Context.of(settings)
+        self._signer = signer(settings)
         self._producer = Producer({**producer_config(settings), "message.timeout.ms": int(PATIENCE * 1000)})
         self._failed: list[str] = []
         #: Records that came back because the broker allows less than the settings say.
@@ -48,7 +50,7 @@ class Publisher:
             self._reject(record, topic, f"at most {limit} bytes (WHODID_MESSAGE_LIMIT)", limit // 2)
             return
         key = hashlib.blake2b(record.value, digest_size=8).digest()
-        headers = {"format": record.format} if record.format else {}
+        headers = self._signer.headers(topic, record.format, record.value) if self._signer else unsigned(record.format)
 
         def delivered(error: KafkaError | None, message: Message) -> None:
             if error is not None and error.code() == KafkaError.MSG_SIZE_TOO_LARGE:

@@ -39,8 +39,9 @@ _SINGLE: dict[str, tuple[str, ...]] = {
     "actor": ("actor",), "human": ("human",), "session": ("session",), "credential": ("credential", "issued"),
     "used-token": ("credential",), "chain": (), "caused-by": ("tool_call", "tool_call_event", "prompt_event"),
     "action": ("action",), "tool": ("tool",), "resource": (), "outcome": ("outcome",), "kind": ("kind",),
-    "actor-kind": ("actor_kind",), "format": ("format",), "account": ("account",), "region": ("region",),
-    "address": ("address",), "user-agent": ("user_agent",), "policy": ("policy",), "error": ("error",),
+    "actor-kind": ("actor_kind",), "format": ("format",), "producer": ("producer",), "account": ("account",),
+    "region": ("region",), "address": ("address",), "user-agent": ("user_agent",), "policy": ("policy",),
+    "error": ("error",),
     "link": ("link",), "unbound": ("unbound",), "origin": (), "event": ("event_id",), "trace": ("trace",),
     "request": ("request",), "text": ("text",),
 }  # fmt: skip

@@ -34,8 +34,9 @@ FROM (SELECT {value} AS value FROM entries ORDER BY time DESC, event_id DESC LIM
 GROUP BY value
 """
 _COLUMNS: Mapping[str, str] = {
-    "action": "toString(action)", "format": "toString(format)", "account": "toString(account)",
-    "region": "toString(region)", "address": "address", "user-agent": "user_agent", "policy": "policy",
+    "action": "toString(action)", "format": "toString(format)", "producer": "toString(producer)",
+    "account": "toString(account)", "region": "toString(region)", "address": "address", "user-agent": "user_agent",
+    "policy": "policy",
     "unbound": "toString(unbound)", "resource": "arrayJoin(resources)",
 }  # fmt: skip
 _CHOSEN = """

@@ -35,7 +35,7 @@ def settings(broker, tmp_path):
 @pytest.fixture
 def address(settings):
     app = FastAPI()
-    app.include_router(collector.router(settings, Producer(producer_config(settings))))
+    app.include_router(collector.router(settings, Producer(producer_config(settings)), lambda _: "ana@example.com"))
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_level="error"))

@@ -5,6 +5,11 @@ from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 def messages(settings, topic):
     """Everything on a topic, to the end of each partition: (format, value)."""
+    return [(headers.get("format", b"").decode(), value) for headers, value in whole(settings, topic)]
+
+
+def whole(settings, topic):
+    """The same with all headers."""
     consumer = Consumer(
         {"bootstrap.servers": settings.bootstrap, "group.id": "t", "enable.partition.eof": True, "log_level": 0}
     )
@@ -14,7 +19,7 @@ def messages(settings, topic):
         message = consumer.poll(10)
         assert message is not None, "the broker does not answer"
         if message.error() is None:
-            found.append((dict(message.headers() or ()).get("format", b"").decode(), message.value()))
+            found.append((dict(message.headers() or ()), message.value()))
         elif message.error().code() == KafkaError._PARTITION_EOF:
             ended.add(message.partition())
     consumer.close()

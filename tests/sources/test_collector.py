@@ -19,11 +19,12 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 from pipeline.kit.clients import producer_config
+from pipeline.kit.producers import Trust
 from pipeline.normalize.context import Context
 from pipeline.normalize.stage import process
 from pipeline.sources import collector
 from schemas.rejected import Record
-from tests.sources.kafka import messages
+from tests.sources.kafka import messages, whole
 
 
 @pytest.mark.parametrize(
@@ -191,3 +192,10 @@ def test_a_broker_that_is_away_is_told(settings, monkeypatch):
     answer = asyncio.run(ask())
     assert answer.status_code == 503
     assert "127.0.0.1:9" in answer.json()["error"]["message"]
+
+
+def test_what_is_taken_is_signed_as_from_whoever_sent_it(address, settings):
+    httpx.post(f"{address}/v1/events/prompts?format=mcp", json={"password": "hunter2 hunter2"}).raise_for_status()
+    ((headers, value),) = whole(settings, "prompts")
+    assert b"hunter2" not in value
+    assert Trust(settings).producer(headers, "prompts", value) == "whodid/collect/ana@example.com"

@@ -38,6 +38,7 @@ def single(desk: Desk, request: Request, name: str, error: str = "", status: int
         return missing("alert", name, "Its link may be of another installation: see the list of alerts.")
     values: dict[str, Any] = {
         "alert": found, "verdicts": VERDICTS, "error": error, "can_decide": desk.decide is not None,
+        "marked": desk.marked,
     }  # fmt: skip
     return Page("alert.html", found["title"], values, status)
 

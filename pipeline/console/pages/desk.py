@@ -20,3 +20,8 @@ class Desk(NamedTuple):
     decide: Decide | None
     #: Microseconds since 1970, now.
     now: Callable[[], int]
+
+    @property
+    def marked(self) -> bool:
+        """Whether lists say which rows nobody vouches for: where there are producers, so that it means something."""
+        return self.settings.producers is not None

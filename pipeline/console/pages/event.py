@@ -39,6 +39,8 @@ ORIGINS = {
     "prompt": "was in the prompt", "result": "was in a tool's result", "both": "was in the prompt and in a result",
     "agent": "was nowhere before: the agent made it up",
 }  # fmt: skip
+#: What stands for the producer of a record that was not authenticated.
+NOBODY = "nobody: its record was not authenticated"
 #: Groups of the rest, in the order in which people look for them: a title, and keys of the shape with their names.
 GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("What the source itself said", (
@@ -53,7 +55,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("How it was recorded", (
         ("event_id", "Event"), ("kind", "Kind"), ("format", "Format"), ("phase", "Phase"), ("trace", "Trace"),
         ("span", "Span"), ("parent_span", "Parent span"), ("request", "Request"), ("tool", "Tool"),
-        ("revision", "Revision"),
+        ("revision", "Revision"), ("vouched", "Vouched for by"),
     )),
 )  # fmt: skip
 
@@ -84,6 +86,7 @@ def single(desk: Desk, name: str) -> dict[str, Any] | None:
     if found is None:
         return None
     shape = shapes.entry(found)
+    shape["vouched"] = shape["producer"] or NOBODY
     risk = risks(desk.store, [name]).get(name, NONE)
     told = current(desk.store, risk.findings[:FINDINGS])
     return shape | {

@@ -31,4 +31,4 @@ def single(desk: Desk, _: Request, name: str) -> Page:
     found = findings.single(desk.store, name)
     if found is None:
         return missing("finding", name, "It may have been retracted since: see the list of findings.")
-    return Page("finding.html", found["title"], {"finding": found})
+    return Page("finding.html", found["title"], {"finding": found, "marked": desk.marked})

@@ -40,7 +40,7 @@ def page(desk: Desk, request: Request) -> Page:
     asked.only(given, PARAMETERS)
     query = {**dict.fromkeys(PARAMETERS, ""), **given}
     title = query["q"][:200] or "Timeline"
-    values: dict[str, Any] = {"query": query, "error": None, "entry": None, **_NOTHING}
+    values: dict[str, Any] = {"query": query, "error": None, "entry": None, "marked": desk.marked, **_NOTHING}
     if query["event"]:
         values["entry"] = event.single(desk, query["event"])
     try:
