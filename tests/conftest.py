@@ -8,6 +8,8 @@ from tests import kept
 
 # What is printed into a pipe is as wide as it needs to be; a test worker may have been told how wide its terminal is.
 os.environ.pop("COLUMNS", None)
+# Nor do tests take settings from a file that somebody has on this machine.
+os.environ["WHODID_CONFIG"] = ""
 
 
 def pytest_runtest_setup(item):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from enum import StrEnum
 from importlib import import_module
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from pydantic import ValidationError
 
-from pipeline.kit.config import Settings
+from pipeline.kit.config import Settings, faults, place
 from pipeline.kit.failures import Failure, Invalid, Permanent
 
 
@@ -47,8 +49,14 @@ app = typer.Typer(
 @app.callback()
 def common(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more on standard error.")] = False,
+    config: Annotated[Path | None, typer.Option(help="The file of settings, instead of WHODID_CONFIG.")] = None,
 ) -> None:
-    """Settings come from WHODID_… environment variables; options given to a command win."""
+    """Settings come from a file (docs/configuration.md) and from WHODID_… variables, which win over it.
+
+    Options of a command win over both.
+    """
+    if config is not None:
+        os.environ[place.VARIABLE] = str(config)
     logging.basicConfig(
         level=logging.INFO if verbose else logging.WARNING,
         format="%(asctime)s %(levelname)s %(name)s %(message)s",
@@ -61,14 +69,12 @@ def common(
 
 
 def settings_from(**given: object) -> Settings:
-    """Settings of the environment with the options that were given; wrong ones end the command with status 2."""
+    """Settings with the options that were given. Raises Misconfigured: wrong ones end the command with status 2."""
+    options = {name: value for name, value in given.items() if value is not None}
     try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+        return Settings(**options)  # type: ignore[arg-type]
     except ValidationError as error:
-        for fault in error.errors():
-            field = ".".join(str(part) for part in fault["loc"])
-            fail(f"setting {field} (WHODID_{field.upper()}): {fault['msg']}, got {fault['input']!r}", 2)
-        raise typer.Exit(2) from error
+        raise faults.misconfigured(error, options) from error
 
 
 def fail(message: str, status: int = 1) -> None:

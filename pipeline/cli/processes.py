@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -101,9 +100,9 @@ def run(
 def _embedded(settings: Settings) -> Settings:
     """Settings of the embedded shape: a store on disk, and a group that starts quickly."""
     values = settings.model_dump()
-    if "WHODID_CLICKHOUSE" not in os.environ:
+    if "clickhouse" not in settings.model_fields_set:
         values["clickhouse"] = f"chdb://{settings.data_dir.resolve()}/clickhouse"
-    if "WHODID_SESSION_TIMEOUT" not in os.environ:
+    if "session_timeout" not in settings.model_fields_set:
         values["session_timeout"] = 2.0
     return Settings(**values)
 
