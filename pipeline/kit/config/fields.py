@@ -149,7 +149,8 @@ class Fields(BaseSettings):
 
     producers: Path | None = option(
         "producers.file", None,
-        "A file that says who may send which records, and what becomes of those that nobody signed (docs/producers.md).",
+        "A file that says who may send which records, and what becomes of those that nobody signed "
+        "(docs/producers.md).",
         example="/etc/whodid/producers.yaml",
     )  # fmt: skip
     producer: str = option(
