@@ -222,8 +222,11 @@ def _show(report: Mapping[str, Any], view: str) -> None:
     typer.echo(
         f"{report['rows']:,} rows, {report['leaves']:,} leaves, {report['revisions']:,} superseded revisions, "
         f"{report['heads']:,} heads of {report['logs']} logs ({report['published']:,} published) in "
-        f"{report['seconds']:.1f} s; {report['pending']:,} leaves not yet covered, {report['erased']:,} rows erased"
+        f"{report['seconds']:.1f} s; {report['pending']:,} leaves not yet covered, "
+        f"{report['erased']:,} rows erased, {report['dropped']:,} dropped"
     )
+    for one in report["removals"]:
+        typer.echo(inert(f"{one['sort']} of {one['rows']:,} rows on {one['time']} by {one['by']}: {one['reason']}"))
     if report["keys"]:
         typer.echo(f"trusted key: {report['keys'][0]} ({report['trust']})")
     typer.echo("Everything verifies." if report["verified"] else f"{report['amount']:,} things do NOT verify.")

@@ -20,6 +20,7 @@ What = Literal[
     "head-forged",  # a head that nobody trusted has signed, or that does not follow from the one before
     "head-deleted",  # a head is missing in the store
     "head-unpublished",  # a head is missing where heads are published
+    "removal-forged",  # a removal that nobody trusted has signed, or what was removed is not what was signed
     "key-forged",  # a key for which nobody trusted vouches
 ]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -10,16 +10,18 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import msgspec
 
 from pipeline.evidence.head import Signed, decoded, encoded
 from pipeline.evidence.keys import Statement
+from pipeline.evidence.removal import Stated
 from pipeline.kit.failures import Failure, Invalid, Permanent, Transient
 
 #: Heads in one folder.
 _SHELF = 10_000
+T = TypeVar("T")
 
 
 class Taken(Permanent):
@@ -95,13 +97,20 @@ class Published:
 
     def statements(self) -> list[Statement]:
         """Of all keys. Those that are none are left out."""
-        found = []
-        for name in self._place.names("keys"):
-            try:
-                found.append(msgspec.json.decode(self._place.get(name) or b"", type=Statement))
-            except msgspec.MsgspecError:
-                continue
-        return found
+        return self._all("keys", Statement)
+
+    def removal(self, name: str, item: Stated) -> None:
+        """Publish what is stated of a removal. Raises Taken; Transient."""
+        self._place.put(f"removals/{name}.json", msgspec.json.encode(item))
+
+    def removed(self, name: str) -> Stated | None:
+        """What was published of a removal; None if nothing was. Raises msgspec.MsgspecError for what is none."""
+        data = self._place.get(f"removals/{name}.json")
+        return None if data is None else msgspec.json.decode(data, type=Stated)
+
+    def removals(self) -> list[Stated]:
+        """All of them. Those that are none are left out."""
+        return self._all("removals", Stated)
 
     def logs(self) -> list[str]:
         """Every log of which there are heads."""
@@ -129,6 +138,15 @@ class Published:
             for name in self._place.names(f"heads/{_folder(log)}/{shelf}"):
                 if int(Path(name).stem) >= number:
                     yield _read(name, self._place.get(name) or b"")
+
+    def _all(self, folder: str, kind: type[T]) -> list[T]:
+        found = []
+        for name in self._place.names(folder):
+            try:
+                found.append(msgspec.json.decode(self._place.get(name) or b"", type=kind))
+            except msgspec.MsgspecError:
+                continue
+        return found
 
 
 def _read(name: str, data: bytes) -> Signed | Failure:

@@ -20,11 +20,13 @@ from pipeline.evidence.keys import KeyFile, Ring, Statement
 from pipeline.evidence.leaf import ENTRY, RECORD, salt_id
 from pipeline.evidence.problem import Interval, Problem, moment
 from pipeline.evidence.publish import Published, place_of
+from pipeline.evidence.removal import Removal
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Invalid, Permanent
 from pipeline.run import verify_rows
 from pipeline.run.evidence import hasher
 from pipeline.run.verify_leaves import Leaves
+from pipeline.run.verify_removals import removed
 from pipeline.run.verify_rows import Rows
 from pipeline.run.windows import ENTRIES_AT_ONCE, entry_windows, record_windows
 from pipeline.store import Store, evidence
@@ -49,6 +51,9 @@ class Report(msgspec.Struct, kw_only=True):
     #: vendor's correction, has replaced what the event itself says.
     pending: int = 0
     erased: int = 0
+    #: Rows that went with a month that was dropped on purpose; and who took out what, when and why.
+    dropped: int = 0
+    removals: list[dict[str, Any]] = []
     replaced: int = 0
     #: Fingerprints of trusted keys, and why the first is trusted.
     keys: list[str] = []
@@ -107,7 +112,10 @@ class Verification:
         self._problems += leaves.problems
         self.report.leaves = leaves.checked
         heads = self._heads()
-        rows = Rows(hasher(self._settings), heads, evidence.erased(self._store))
+        gone, removals, problems = removed(self._store, ring, self._published.removals() if self._published else [])
+        self._problems += problems
+        self.report.removals = [_shape(one) for one in removals]
+        rows = Rows(hasher(self._settings), heads, gone)
         if since is None:
             self._all(rows)
         else:
@@ -230,7 +238,7 @@ class Verification:
     def _sum_up(self, rows: Rows, broken: list[Interval]) -> None:
         report = self.report
         report.rows, report.revisions, report.pending = rows.rows, rows.revisions, rows.pending
-        report.erased, report.replaced = rows.erased, rows.replaced
+        report.erased, report.dropped, report.replaced = rows.erased, rows.dropped, rows.replaced
         moved = {one.id: one for one in verify_rows.moved(rows)} if broken else {}
         found = [moved.get(one.id, one) if one.of in (ENTRY, RECORD) else one for one in rows.problems]
         self._problems += found
@@ -251,6 +259,13 @@ class Verification:
             what="leaf-altered", of="leaf", log=item.log, epoch=item.epoch, index=item.first, last=item.last,
             after=item.until, says=f"they do not make the root signed at {moment(item.until)}: {says}",
         )  # fmt: skip
+
+
+def _shape(one: Removal) -> dict[str, Any]:
+    return {
+        "removal_id": one.removal_id, "sort": one.sort, "time": moment(one.time), "by": one.by, "reason": one.reason,
+        "rows": sum(part.amount for part in one.parts),
+    }  # fmt: skip
 
 
 def trusted_keys(path: Path) -> list[str]:

@@ -14,6 +14,7 @@ from pipeline.evidence.head import Signed
 from pipeline.evidence.leaf import ENTRY, RECORD, Kind, own_input
 from pipeline.evidence.log import Hasher
 from pipeline.evidence.problem import Problem, What
+from pipeline.evidence.removal import Removed
 from pipeline.store import parts
 from pipeline.store.evidence import LeafRow
 from schemas.batch import RawRecord
@@ -41,20 +42,18 @@ class Row(NamedTuple):
 class Rows:
     """Compares rows with leaves, a window of both at a time."""
 
-    def __init__(
-        self, hasher: Hasher, heads: Mapping[tuple[str, int], list[Signed]], erased: Mapping[tuple[str, str], bytes]
-    ) -> None:
-        """`heads` of each log and epoch that hold; `erased` are commitments to content that is gone."""
+    def __init__(self, hasher: Hasher, heads: Mapping[tuple[str, int], list[Signed]], removed: Removed) -> None:
+        """`heads` of each log and epoch that hold."""
         self._hasher = hasher
         # Decoded once: they are asked for every leaf.
         self._covered = {
             place: ([one.fields.size for one in several], [one.fields.time for one in several])
             for place, several in heads.items()
         }
-        self._erased = erased
+        self._removed = removed
         self._begins: dict[tuple[str, str, int], bytes] = {}
         self.problems: list[Problem] = []
-        self.rows = self.revisions = self.pending = self.erased = self.replaced = 0
+        self.rows = self.revisions = self.pending = self.erased = self.dropped = self.replaced = 0
         #: Leaves that are not what is kept beside them, by place, to tell a swap.
         self.strays: dict[tuple[str, int, int], LeafRow] = {}
         self._alone: dict[tuple[Kind, str], list[LeafRow]] = {}
@@ -125,7 +124,7 @@ class Rows:
         if not self._signed(leaf) and kind == ENTRY and row.revision < leaf.revision:
             # Its leaf is in, the row follows.
             return
-        committed = self._erased.get((kind, row.id))
+        committed = self._removed.erased.get((kind, row.id))
         if committed is not None and row.content == _EMPTY[kind] and any(leaf.found == row.found for leaf in newest):
             own = sha256(own_input(row.stated, committed)).hexdigest().upper()
             if own in {leaf.own for leaf in newest}:
@@ -163,6 +162,9 @@ class Rows:
         covered = [leaf for leaf in leaves if self._signed(leaf)]
         self.pending += len(leaves) - len(covered)
         if not covered:
+            return
+        if all(self._removed.dropped(kind, leaf.time, leaf.log, leaf.epoch, leaf.index) for leaf in covered):
+            self.dropped += 1
             return
         if len(self._alone) < KEPT:
             self._alone.setdefault((kind, name), []).extend(covered)

@@ -20,7 +20,7 @@ LEAF_COLUMNS = ("log", "epoch", "kind", "offset", "time", "event_id", "leaf_inde
 _NODE_COLUMNS = ("log", "epoch", "level", "position", "hash")
 _HEAD_COLUMNS = ("log", "epoch", "number", "size", "time", "head", "signature", "peaks")
 _KEY_COLUMNS = ("key", "time", "statement", "signature")
-_ERASED_COLUMNS = ("kind", "event_id", "commitment", "time", "by", "reason")
+_ERASED_COLUMNS = ("kind", "event_id", "commitment", "time", "by", "reason", "removal")
 _TUPLES = {
     # The types that rows are decoded into are arrays, and numbers are numbers.
     "output_format_json_named_tuples_as_objects": 0,
@@ -186,8 +186,8 @@ def keys_block(statements: Iterable[tuple[str, int, str, str]]) -> Block:
     return block_of("evidence_keys", _KEY_COLUMNS, statements)
 
 
-def erasures_block(rows: Iterable[tuple[str, str, bytes, int, str, str]]) -> Block:
-    """Rows of `erasures`: kind, id, commitment, time, by, reason."""
+def erasures_block(rows: Iterable[tuple[str, str, bytes, int, str, str, str]]) -> Block:
+    """Rows of `erasures`: kind, id, commitment, time, by, reason, and the removal that they belong to."""
     return block_of("erasures", _ERASED_COLUMNS, rows)
 
 

@@ -147,6 +147,33 @@ class Fields(BaseSettings):
         unit="s", gt=0,
     )  # fmt: skip
 
+    # By `whodid retention apply` (docs/retention.md).
+    keep_timeline: int = option(
+        "retention.timeline", 0,
+        "How long entries of the timeline are kept, by event time; 0 = for ever.",
+        unit="days", example="400", ge=0,
+    )  # fmt: skip
+    keep_records: int = option(
+        "retention.records", 0,
+        "How long raw records are kept, by event time; 0 = for ever.",
+        unit="days", example="400", ge=0,
+    )  # fmt: skip
+    keep_findings: int = option(
+        "retention.findings", 0,
+        "How long findings, alerts and what was told of them are kept; 0 = for ever.",
+        unit="days", example="400", ge=0,
+    )  # fmt: skip
+    keep_dead_letters: int = option(
+        "retention.dead_letters", 0,
+        "How long dead letters are kept; 0 = for ever.",
+        unit="days", example="400", ge=0,
+    )  # fmt: skip
+    keep_audit: int = option(
+        "retention.audit", 0,
+        "How long who read what and who signed in is kept; 0 = for ever.",
+        unit="days", example="400", ge=0,
+    )  # fmt: skip
+
     producers: Path | None = option(
         "producers.file", None,
         "A file that says who may send which records, and what becomes of those that nobody signed "
