@@ -103,8 +103,9 @@ def main() -> None:
 
 #: Modules of commands, and the commands that each has a part in.
 MODULES = {
-    "alerts": "alerts", "aliases": "aliases", "cases": "cases views", "chaos": "chaos", "coverage": "coverage",
-    "detections": "train evaluate", "drift": "drift train evaluate", "evidence": "evidence verify",
+    "alerts": "alerts", "aliases": "aliases", "cases": "cases views", "chaos": "chaos",
+    "config": "config", "coverage": "coverage", "detections": "train evaluate",
+    "drift": "drift train evaluate", "evidence": "evidence verify",
     "findings": "finding findings", "incident": "reconstruct", "inputs": "investigate",
     "inventory": "identities sessions credentials", "keys": "keys reads", "measure": "simulate evaluate",
     "outputs": "timeline event status dead-letters", "processes": "up demo run", "producers": "producers",

@@ -147,6 +147,14 @@ class KeyFile:
         """The key that signs now. Raises Permanent."""
         if not self.path.exists():
             self._make()
+        found = self.load()
+        if found.fingerprint not in {one.fields.key for one in self.statements()}:
+            # Put here by somebody, or the statement was lost with a crash.
+            self._append(found.stated())
+        return found
+
+    def load(self) -> Key:
+        """The key that is in the file; nothing is written. Raises Permanent; OSError."""
         if self.path.stat().st_mode & 0o077:
             raise Permanent(f"evidence key: {self.path} can be read by others: chmod 600 {self.path}")
         try:
@@ -155,11 +163,7 @@ class KeyFile:
             raise Permanent(f"evidence key: {self.path} is no private key in PEM without a password") from error
         if not isinstance(private, Ed25519PrivateKey):
             raise Permanent(f"evidence key: {self.path} is no Ed25519 key: openssl genpkey -algorithm ed25519")
-        found = Key(private)
-        if found.fingerprint not in {one.fields.key for one in self.statements()}:
-            # Put here by somebody, or the statement was lost with a crash.
-            self._append(found.stated())
-        return found
+        return Key(private)
 
     def statements(self) -> list[Statement]:
         """Of every key there was, in order."""

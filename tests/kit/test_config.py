@@ -29,7 +29,7 @@ def refused(match="WHODID_"):
     return pytest.raises(Misconfigured, match=match)
 
 
-def test_the_command_line_wins_over_the_environment_that_over_the_file_that_over_defaults(written, monkeypatch):
+def test_the_command_line_wins_over_the_environment_that_over_the_file(written, monkeypatch):
     written('[kafka]\nbootstrap = "file:9092"\npartitions = 8\nreplication = 3\n')
     monkeypatch.setenv("WHODID_PARTITIONS", "16")
     monkeypatch.setenv("WHODID_BOOTSTRAP", "variable:9092")

@@ -10,6 +10,7 @@ import pytest
 from pipeline.console.access import keys
 from pipeline.console.access.doors import Doors
 from pipeline.console.access.login import onward
+from pipeline.console.access.who import Role, Who
 from pipeline.kit.failures import Invalid, Transient
 from pipeline.store import access
 from tests.console.access.desk import ORIGIN, Client
@@ -305,3 +306,12 @@ def test_every_answer_has_the_headers_that_make_a_browser_careful(client, key):
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["cache-control"] == "no-store"
         assert "strict-transport-security" not in answer.headers
+
+
+def test_a_session_lives_as_long_as_it_may(store, settings):
+    person = Who("ana@example.com", Role.ANALYST, "masked", frozenset(("read",)), "oidc")
+    lives = [
+        Doors(store, settings.model_copy(update={"session_life": life}), any_key=True).begin(person)[1]
+        for life in (60.0, 3600.0)
+    ]
+    assert lives == [60, 3600]

@@ -326,3 +326,14 @@ def test_a_group_may_have_equals_signs_of_its_own():
 def test_a_provider_is_asked_over_https_only(url):
     with pytest.raises(ValueError, match="https"):
         Settings(oidc_issuer=url)
+
+
+def test_scope_and_claim_of_groups_are_those_of_the_settings(answers):
+    settings = Settings(
+        oidc_issuer=answers.issuer, oidc_client_id="whodid", oidc_roles="soc=analyst", oidc_scope="openid teams",
+        oidc_groups_claim="teams",
+    )  # fmt: skip
+    answers.changes = {"groups": None, "teams": ["soc"]}
+    url, _ = asyncio.run(Provider(settings).begin("https://desk.example.com/login/callback"))
+    assert "scope=openid+teams" in url
+    assert answers.finish(Provider(settings))[1] == Role.ANALYST
