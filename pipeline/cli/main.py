@@ -109,8 +109,8 @@ MODULES = {
     "findings": "finding findings", "incident": "reconstruct", "inputs": "investigate",
     "inventory": "identities sessions credentials", "keys": "keys reads", "measure": "simulate evaluate",
     "outputs": "timeline event status dead-letters", "processes": "up demo run", "producers": "producers",
-    "replay": "replay", "retention": "retention holds erase",
-    "respond": "respond", "rules": "rules", "searching": "search tail export", "sending": "send", "sources": "sources",
+    "replay": "replay", "respond": "respond", "retention": "retention holds erase", "rules": "rules",
+    "searching": "search tail export", "sending": "send", "sources": "sources",
 }  # fmt: skip
 
 

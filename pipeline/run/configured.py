@@ -20,6 +20,8 @@ from pipeline.kit.config import Settings, faults
 from pipeline.kit.config.given import SOURCES, Value
 from pipeline.kit.config.option import Option, hidden
 from pipeline.kit.failures import Failure
+from pipeline.kit.producers import Trust
+from pipeline.kit.signing import signer
 from pipeline.normalize.stage import modes
 from pipeline.score import baseline, chains, model
 from pipeline.score.rules.exceptions import Exceptions
@@ -101,6 +103,8 @@ CHECKS: dict[str, Check] = {
     "drift_model": lambda settings: model.load(settings.drift_model),
     "tool_chains": lambda settings: chains.load(settings.tool_chains) if settings.tool_chains else None,
     "alerts": lambda settings: Alerts.load(settings.alerts),
+    "producers": lambda settings: Trust(settings) if settings.producers else None,
+    "producer": signer,
     "content": lambda settings: modes(settings.content),
     "evidence_key": _key,
     "oidc_issuer": _provider,

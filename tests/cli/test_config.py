@@ -77,12 +77,13 @@ def test_check_looks_into_the_files_that_settings_name(tmp_path):
         "check", WHODID_ALERTS=str(tmp_path / "alerts.yml"), WHODID_RULES=str(tmp_path / "rules"),
         WHODID_EVIDENCE_KEY=str(tmp_path / "key"), WHODID_DRIFT_MODEL=str(tmp_path / "none.json"),
         WHODID_BASELINES=str(tmp_path / "key"), WHODID_EXCEPTIONS=str(tmp_path / "none.yml"), WHODID_CONTENT="some",
+        WHODID_PRODUCERS=str(tmp_path / "none.yml"), WHODID_PRODUCER_KEY=str(tmp_path / "key"),
         WHODID_TOOL_CHAINS=str(tmp_path / "none.yml"), WHODID_OIDC_ISSUER="https://idp.example.com",
     )  # fmt: skip
     assert found.exit_code == 2
     for place in (
         "detections.rules", "detections.exceptions", "detections.baselines", "drift.model", "drift.tool_chains",
-        "alerts.file", "content.keep", "evidence.key", "oidc.issuer",
+        "alerts.file", "producers.file", "producers.name", "content.keep", "evidence.key", "oidc.issuer",
     ):  # fmt: skip
         assert f"whodid: {place} (WHODID_" in found.stderr
     assert "Traceback" not in found.stderr

@@ -50,6 +50,14 @@ SET_BY: dict[str, dict[str, str]] = {
         "test_check_looks_into_the_files_that_settings_name":
             "drift_model tool_chains rules exceptions baselines alerts",
     },
+    "tests/kit/test_producers.py": {
+        "*": "producers",
+        "test_who_sends_signs_if_told_to": "producer producer_key",
+    },
+    "tests/run/test_retention_commands.py": {
+        "test_what_is_older_than_it_is_kept_goes_and_the_rest_verifies":
+            "keep_timeline keep_records keep_findings keep_dead_letters keep_audit",
+    },
     "tests/flow/test_evidence.py": {
         "*": "head_every",
     },

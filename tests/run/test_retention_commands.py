@@ -37,11 +37,16 @@ def whodid(home, *words, code=0, **env):
 
 
 def test_what_is_older_than_it_is_kept_goes_and_the_rest_verifies(home):
-    kept = {"WHODID_KEEP_TIMELINE": "30", "WHODID_KEEP_RECORDS": "30", "WHODID_KEEP_AUDIT": "30"}
+    kept = {
+        "WHODID_KEEP_TIMELINE": "30", "WHODID_KEEP_RECORDS": "30", "WHODID_KEEP_FINDINGS": "30",
+        "WHODID_KEEP_DEAD_LETTERS": "30", "WHODID_KEEP_AUDIT": "30",
+    }  # fmt: skip
     told = json.loads(whodid(home, "retention", "apply", "--dry-run", "--format", "json", **kept))
     assert [(one["what"], one["months"]) for one in told] == [
         ("timeline", ["2023-11"]),
         ("records", ["2023-11"]),
+        ("findings", []),
+        ("dead-letters", []),
         ("audit", []),
     ]
     assert json.loads(whodid(home, "retention", "show", "--format", "json"))[0]["month"] == "2023-11"
