@@ -15,6 +15,8 @@ import tempfile
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -92,13 +94,36 @@ class EmbeddedBroker(Broker):
         self._process.stop()
 
 
+@dataclass(frozen=True)
+class Extras:
+    """What an Apache Kafka has beside its plain listener: further listeners, properties, options of its JVM."""
+
+    #: Port on loopback by name of a listener; what each speaks is said by the properties.
+    listeners: Mapping[str, int] = field(default_factory=dict)
+    #: Properties of the broker, in Kafka's names; they win over those of `docker/kafka/run`.
+    properties: Mapping[str, str] = field(default_factory=dict)
+    options: str = ""
+
+    def environment(self, data: Path) -> dict[str, str]:
+        """What tells `docker/kafka/run`; the file of properties lies in the broker's directory."""
+        file = data / "extra.properties"
+        file.write_text("".join(f"{name}={value}\n" for name, value in self.properties.items()), encoding="utf-8")
+        listeners = ",".join(f"{name}://{LOOPBACK}:{port}" for name, port in self.listeners.items())
+        return {"EXTRA": str(file), "LISTENERS": listeners, "KAFKA_OPTS": self.options}
+
+
 class ApacheKafka(Broker):
     """Apache Kafka, one KRaft node from Maven's jars (`docker/kafka/`). Needs Java 17 and, the first time, Maven."""
 
-    def __init__(self, port: int, data: tempfile.TemporaryDirectory[str]) -> None:
+    def __init__(self, port: int, controller: int, extras: Extras, more: Mapping[str, str]) -> None:
+        """Starts it. `more`: what else `docker/kafka/run` is told, as which of several nodes it is."""
         super().__init__(f"{LOOPBACK}:{port}")
-        self._environment = {"PORT": str(port), "CONTROLLER_PORT": str(free_port()), "DATA": data.name}
-        self._data = data
+        self._port = port
+        self._data = tempfile.TemporaryDirectory(prefix="whodid-kafka-")
+        self._environment = {
+            "PORT": str(port), "CONTROLLER_PORT": str(controller), "DATA": self._data.name,
+            **extras.environment(Path(self._data.name)), **more,
+        }  # fmt: skip
         self.resume()
 
     @classmethod
@@ -110,22 +135,33 @@ class ApacheKafka(Broker):
         return f"Apache Kafka needs {' and '.join(absent)}: install a JDK 17 and Maven" if absent else ""
 
     @classmethod
-    def start(cls) -> Self:
-        """Bring the jars if need be, start a fresh node on free loopback ports, and wait until it answers."""
+    def bring(cls) -> None:
+        """Have Maven bring the jars if they are not there. Raises Permanent or Transient when that cannot be."""
         if reason := cls.missing():
             raise Permanent(reason)
         try:
             subprocess.run([KAFKA_RUN, "--jars"], check=True, capture_output=True, timeout=JARS_TIMEOUT)
         except subprocess.CalledProcessError as error:
             raise Transient(f"Maven could not bring Apache Kafka: {error.stdout.decode(errors='replace')}") from error
-        port = free_port()
-        broker = cls(port, tempfile.TemporaryDirectory(prefix="whodid-kafka-"))
+
+    @classmethod
+    def start(cls, extras: Extras | None = None) -> Self:
+        """Bring the jars if need be, start a fresh node on free loopback ports, and wait until it answers."""
+        cls.bring()
+        given = extras or Extras()
+        taken = set(given.listeners.values())
+        port, controller, *_ = (one for one in free_ports(2 + len(taken)) if one not in taken)
+        broker = cls(port, controller, given, {})
         try:
-            broker._process.await_kafka(port, KAFKA_TIMEOUT)
+            broker.await_answer()
         except BaseException:
             broker.stop()
             raise
         return broker
+
+    def await_answer(self) -> None:
+        """Wait until it answers. Raises Transient with the end of what it logged."""
+        self._process.await_kafka(self._port, KAFKA_TIMEOUT)
 
     def kill(self) -> None:
         """End it as the kernel's out-of-memory killer would. Its data stays; `resume` starts it on that."""
@@ -133,7 +169,7 @@ class ApacheKafka(Broker):
 
     def resume(self) -> None:
         """Start it on the data that is there, without waiting for its answer."""
-        self._process = Supervised("Apache Kafka", [str(KAFKA_RUN)], environment=self._environment, patience=10)
+        self._process = Supervised("Apache Kafka", [str(KAFKA_RUN)], environment=self._environment)
 
     def stop(self) -> None:
         """End it and remove its data."""
@@ -167,8 +203,8 @@ class MockBroker(Broker):
 class Supervised:
     """A child process that is ended by `stop`, or by its supervisor when this process ends however it does.
 
-    `patience`: seconds between asking it to end and killing it. Tansu keeps nothing, so it needs none; asked politely
-    it would wait for all its clients to leave.
+    `patience`: seconds between asking it to end and killing it. Brokers whose data goes with them need none; asked
+    politely Tansu would wait for all its clients to leave, and Apache Kafka for other nodes.
     """
 
     def __init__(
@@ -232,9 +268,16 @@ class Supervised:
 
 def free_port() -> int:
     """A loopback port that nobody listens on at this moment."""
-    with socket.socket() as found:
-        found.bind((LOOPBACK, 0))
-        return int(found.getsockname()[1])
+    return free_ports(1)[0]
+
+
+def free_ports(count: int) -> list[int]:
+    """Different ones: asked for one after the other, the same may come twice."""
+    with ExitStack() as stack:
+        found = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in found:
+            one.bind((LOOPBACK, 0))
+        return [int(one.getsockname()[1]) for one in found]
 
 
 def _tansu() -> str:

@@ -14,6 +14,7 @@ from confluent_kafka import Producer
 
 from pipeline.kit.admin import ensure_topics
 from pipeline.kit.broker import MockBroker
+from pipeline.kit.clients import producer_config
 from pipeline.kit.config import Settings
 from pipeline.kit.topics import full_name
 from pipeline.store import connect
@@ -36,7 +37,7 @@ def settings_for(broker, home, **more):
 def send(settings, messages):
     """Messages (topic, format, bytes[, partition]) into the public topics."""
     ensure_topics(settings)
-    producer = Producer({"bootstrap.servers": settings.bootstrap, "message.max.bytes": 30_000_000, "linger.ms": 5})
+    producer = Producer({**producer_config(settings), "message.max.bytes": 30_000_000})
     for n, (topic, name, value) in enumerate(messages):
         headers = {"format": name} if name else {}
         producer.produce(full_name(settings, topic), value, headers=headers, partition=n % settings.partitions)
