@@ -35,7 +35,7 @@ from pipeline.kit.topics import full_name, partition_of
 from pipeline.score import drift, misuse
 from pipeline.score.act import identity_of
 from pipeline.score.findings import BY_AGENT
-from pipeline.transport import App
+from pipeline.transport import App, credentials
 from schemas.batch import SECOND_HOP, Alerts, Batch, DeadLetters, Entries, Findings, Item, Mark, Recall, Recalls
 from schemas.finding import Finding
 from schemas.rejected import Rejected
@@ -283,6 +283,8 @@ def _faust_app(settings: Settings) -> Any:
         topic_allow_declare=False,
         topic_disable_leader=True,
         web_enabled=False,
+        broker_credentials=credentials(settings),
+        consumer_group_instance_id=settings.instance or None,
         broker_session_timeout=settings.session_timeout,
         broker_heartbeat_interval=settings.session_timeout / HEARTBEATS,
         broker_commit_interval=0.5,

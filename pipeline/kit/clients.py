@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.kit.config import Settings
+from pipeline.kit.connection import librdkafka
 
 #: Milliseconds that a broker may wait for more before it answers a fetch.
 FETCH_WAIT = 50
@@ -21,7 +22,7 @@ def producer_config(settings: Settings) -> dict[str, Any]:
     twice changes nothing here; one that is not there is lost.
     """
     return {
-        "bootstrap.servers": settings.bootstrap,
+        **librdkafka(settings),
         "acks": "all",
         "enable.idempotence": False,
         "max.in.flight.requests.per.connection": 1,
@@ -37,8 +38,9 @@ def producer_config(settings: Settings) -> dict[str, Any]:
 def consumer_config(settings: Settings, group: str) -> dict[str, Any]:
     """A member of a group that commits by hand; a store that is away for hours must not cost its partitions."""
     return {
-        "bootstrap.servers": settings.bootstrap,
+        **librdkafka(settings),
         "group.id": settings.prefix + group,
+        **({"group.instance.id": settings.instance} if settings.instance else {}),
         "auto.offset.reset": "earliest",
         "enable.auto.commit": False,
         "session.timeout.ms": int(settings.session_timeout * 1000),

@@ -11,41 +11,15 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from pydantic import field_validator
-from pydantic_settings import BaseSettings
 
+from pipeline.kit.config.kafka import KafkaFields
 from pipeline.kit.config.option import option
 
 _HOME = Path(os.environ.get("XDG_DATA_HOME", "~/.local/share")).expanduser() / "whodid"
 
 
-class Fields(BaseSettings):
+class Fields(KafkaFields):
     """Durations in seconds, sizes in bytes."""
-
-    bootstrap: str = option(
-        "kafka.bootstrap", "127.0.0.1:9092",
-        "Kafka bootstrap servers, with commas.",
-        example="kafka-1:9092,kafka-2:9092",
-    )  # fmt: skip
-    prefix: str = option(
-        "kafka.prefix", "",
-        "Put before every topic and group name, so that several installations can share one Kafka.",
-        example="staging-",
-    )  # fmt: skip
-    partitions: int = option(
-        "kafka.partitions", 4,
-        "Partitions of the topics whodid creates; equal for all that are joined.",
-        ge=1, le=1024,
-    )  # fmt: skip
-    replication: int = option(
-        "kafka.replication", 1,
-        "Copies of each partition of the topics whodid creates.",
-        example="3", ge=1, le=9,
-    )  # fmt: skip
-    session_timeout: float = option(
-        "kafka.session_timeout", 6.0,
-        "Kafka group session timeout. The embedded broker makes a group wait half of it before it starts.",
-        unit="s", ge=1.0,
-    )  # fmt: skip
 
     clickhouse: str = option(
         "clickhouse.url", "chdb://memory",
