@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, ClusterMetadata, NewTopic, OffsetSpec
+from confluent_kafka.admin import AdminClient, ClusterMetadata, ConfigResource, NewTopic, OffsetSpec
 
 from pipeline.kit.broker import EMBEDDED_CLUSTER
 from pipeline.kit.config import Settings
+from pipeline.kit.connection import Reasons, librdkafka, refused_token
 from pipeline.kit.failures import Permanent, Transient
+from pipeline.kit.fitting import Found, misfits, possible
 from pipeline.kit.topics import catalogue, kafka_config
 
 #: Seconds for one answer of the broker, and for new topics to be seen everywhere.
 ANSWER, APPEAR = 10.0, 30.0
+#: Seconds after which it is looked why there is no answer yet.
+ASK = 1.0
 #: librdkafka's mock cluster has no CreateTopics; it makes a topic when a client asks about it.
 MOCK_CLUSTER = "mockCluster"
 TANSU_CLUSTERS = (EMBEDDED_CLUSTER, "tansu_cluster")
 Partition = tuple[str, int]
+log = logging.getLogger("whodid")
 
 
 class Position(NamedTuple):
@@ -29,6 +35,7 @@ class Position(NamedTuple):
     end: int
 
 
+_FORBIDDEN = (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED)
 _COORDINATOR = (
     KafkaError.NOT_COORDINATOR,
     KafkaError.COORDINATOR_NOT_AVAILABLE,
@@ -37,20 +44,58 @@ _COORDINATOR = (
 
 
 def ensure_topics(settings: Settings) -> None:
-    """Create what is missing and check that joined topics have `settings.partitions` partitions.
+    """Create what is missing, if the settings allow it, and check what is there (`pipeline.kit.fitting`).
 
     May be called by any number of processes at once. Raises Transient when the broker is away, Permanent when it
-    refuses or an existing joined topic has another number of partitions.
+    refuses or when a topic would lose or corrupt data; the rest is logged.
     """
-    client = _client(settings)
+    if settings.create_topics:
+        create_topics(settings)
+    unfit = misfits(settings, topics(settings))
+    if fatal := [str(one) for one in unfit if one.fatal]:
+        raise Permanent("\n".join(fatal))
+    for one in unfit:
+        log.warning("%s", one)
+
+
+def create_topics(settings: Settings) -> list[str]:
+    """Create what is missing and wait until it is seen everywhere; full names of what was missing.
+
+    Raises as `ensure_topics`.
+    """
+    possible(settings)
+    client = _Admin(settings)
     metadata = _metadata(client, settings)
-    missing = [name for name in catalogue() if settings.prefix + name not in metadata.topics]
+    missing = missing_topics(settings, metadata.topics)
     if missing and str(metadata.cluster_id).startswith(MOCK_CLUSTER):
         for name in missing:
             client.list_topics(settings.prefix + name, timeout=ANSWER)
     elif missing:
         _create(client, settings, missing)
-    _check_partitions(settings, _await_topics(client, settings))
+    _await_topics(client, settings)
+    return [settings.prefix + name for name in missing]
+
+
+def missing_topics(settings: Settings, there: Container[str]) -> list[str]:
+    """Names without prefix of the topics of the catalogue that are not there."""
+    return [name for name in catalogue() if settings.prefix + name not in there]
+
+
+def topics(settings: Settings) -> dict[str, Found]:
+    """The topics of the catalogue that are there, as the broker tells of them, by full name. Raises Transient."""
+    client = _Admin(settings)
+    metadata = _metadata(client, settings)
+    names = [settings.prefix + name for name in catalogue() if _visible(metadata, settings.prefix + name)]
+    silent = metadata.cluster_id in TANSU_CLUSTERS or str(metadata.cluster_id).startswith(MOCK_CLUSTER)
+    configs = {} if silent else _configs(client, settings, names)
+    return {
+        name: Found(
+            len(metadata.topics[name].partitions),
+            min(len(one.replicas) for one in metadata.topics[name].partitions.values()),
+            configs.get(name, {}),
+        )
+        for name in names
+    }
 
 
 def lag(settings: Settings, group: str, topics: Sequence[str] = ()) -> dict[str, int]:
@@ -80,7 +125,7 @@ def positions(settings: Settings, group: str, topics: Sequence[str] = ()) -> dic
 
     Raises Transient when the broker is away or the group cannot be asked about.
     """
-    client = _client(settings)
+    client = _Admin(settings)
     metadata = _metadata(client, settings)
     names = [settings.prefix + name for name in topics or catalogue() if settings.prefix + name in metadata.topics]
     partitions = [TopicPartition(name, number) for name in names for number in metadata.topics[name].partitions]
@@ -100,18 +145,31 @@ def positions(settings: Settings, group: str, topics: Sequence[str] = ()) -> dic
     }
 
 
-def _client(settings: Settings) -> AdminClient:
-    return AdminClient({"bootstrap.servers": settings.bootstrap, "log_level": 2})
+class _Admin(AdminClient):  # type: ignore[misc]
+    """An AdminClient that knows why it is not connected."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.reasons = Reasons()
+        super().__init__({**librdkafka(settings), "error_cb": self.reasons, "log_level": 0})
 
 
-def _metadata(client: AdminClient, settings: Settings) -> ClusterMetadata:
-    try:
-        return client.list_topics(timeout=ANSWER)
-    except KafkaException as error:
-        raise _away(settings, error) from error
+def _metadata(client: _Admin, settings: Settings) -> ClusterMetadata:
+    deadline = time.monotonic() + ANSWER
+    while True:
+        try:
+            return client.list_topics(timeout=min(ASK, ANSWER))
+        except KafkaException as error:
+            client.poll(0)
+            if client.reasons.refused:
+                raise Permanent(
+                    f"Kafka at {settings.bootstrap} and whodid do not trust each other: {client.reasons.last} "
+                    "(settings: docs/kafka.md)"
+                ) from error
+            if time.monotonic() > deadline:
+                raise _away(settings, error, client.reasons.last or refused_token(settings)) from error
 
 
-def _create(client: AdminClient, settings: Settings, names: Iterable[str]) -> None:
+def _create(client: _Admin, settings: Settings, names: Iterable[str]) -> None:
     entries = {settings.prefix + name: catalogue()[name] for name in names}
     wanted = [
         NewTopic(name, settings.partitions, settings.replication, config=kafka_config(settings, topic))
@@ -129,7 +187,7 @@ def _create(client: AdminClient, settings: Settings, names: Iterable[str]) -> No
             raise Permanent(f"topic {name} cannot be created: {cause.str()}") from error
 
 
-def _await_topics(client: AdminClient, settings: Settings) -> ClusterMetadata:
+def _await_topics(client: _Admin, settings: Settings) -> ClusterMetadata:
     """A topic is created before every broker tells of it."""
     deadline = time.monotonic() + APPEAR
     while True:
@@ -147,15 +205,17 @@ def _visible(metadata: ClusterMetadata, name: str) -> bool:
     return topic is not None and topic.error is None and bool(topic.partitions)
 
 
-def _check_partitions(settings: Settings, metadata: ClusterMetadata) -> None:
-    for name, topic in catalogue().items():
-        found = len(metadata.topics[settings.prefix + name].partitions)
-        if topic.group == "joined" and found != settings.partitions:
-            raise Permanent(
-                f"topic {settings.prefix + name} has {found} partitions, the settings say {settings.partitions}: set "
-                f"WHODID_PARTITIONS={found}, or use another WHODID_PREFIX, or stop all workers and delete the topics "
-                f"of the group 'joined'"
-            )
+def _configs(client: _Admin, settings: Settings, names: list[str]) -> dict[str, dict[str, str]]:
+    """Settings of topics; of those that we may not ask about, none."""
+    asked = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in names]
+    found: dict[str, dict[str, str]] = {}
+    for resource, future in (client.describe_configs(asked, request_timeout=ANSWER) if asked else {}).items():
+        try:
+            found[resource.name] = {key: str(entry.value) for key, entry in future.result().items()}
+        except KafkaException as error:
+            if error.args[0].code() not in _FORBIDDEN:
+                raise _away(settings, error) from error
+    return found
 
 
 def _committed(settings: Settings, group: str, partitions: list[TopicPartition]) -> dict[Partition, int]:
@@ -179,7 +239,7 @@ def _committed(settings: Settings, group: str, partitions: list[TopicPartition])
 
 
 def _offsets(
-    client: AdminClient, settings: Settings, partitions: list[TopicPartition], spec: OffsetSpec
+    client: _Admin, settings: Settings, partitions: list[TopicPartition], spec: OffsetSpec
 ) -> dict[Partition, int]:
     if not partitions:
         return {}
@@ -217,7 +277,7 @@ def _reader(settings: Settings, group: str) -> Consumer:
     """A consumer that never joins its group."""
     return Consumer(
         {
-            "bootstrap.servers": settings.bootstrap,
+            **librdkafka(settings),
             "group.id": group,
             "enable.auto.commit": False,
             "enable.partition.eof": True,
@@ -227,5 +287,5 @@ def _reader(settings: Settings, group: str) -> Consumer:
     )
 
 
-def _away(settings: Settings, error: KafkaException) -> Transient:
-    return Transient(f"Kafka at {settings.bootstrap} does not answer: {error.args[0].str()}")
+def _away(settings: Settings, error: KafkaException, reason: str = "") -> Transient:
+    return Transient(f"Kafka at {settings.bootstrap} does not answer: {reason or error.args[0].str()}")

@@ -47,6 +47,8 @@ def full_name(settings: Settings, topic: str) -> str:
 def kafka_config(settings: Settings, topic: Topic) -> dict[str, str]:
     """Topic settings in Kafka's own names."""
     config = {"max.message.bytes": str(settings.transport_limit)}
+    if settings.replication > 1:
+        config["min.insync.replicas"] = str(settings.min_insync or settings.replication - 1)
     if topic.compact:
         # Not `compact,delete`: faust#176, recovery waits for ever when a changelog's start was deleted.
         config["cleanup.policy"] = "compact"

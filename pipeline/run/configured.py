@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from pipeline.alert.file import Alerts
 from pipeline.console.access.oidc import Provider
 from pipeline.evidence.keys import KeyFile
+from pipeline.kit import connection, fitting
 from pipeline.kit.config import Settings, faults
 from pipeline.kit.config.given import SOURCES, Value
 from pipeline.kit.config.option import Option, hidden
@@ -108,4 +109,6 @@ CHECKS: dict[str, Check] = {
     "content": lambda settings: modes(settings.content),
     "evidence_key": _key,
     "oidc_issuer": _provider,
+    "kafka_protocol": connection.check,
+    "min_insync": fitting.possible,
 }

@@ -44,7 +44,7 @@ def test_another_number_of_partitions_of_a_joined_topic_is_refused_with_the_way_
     ensure_topics(settings)
     more = settings.model_copy(update={"partitions": settings.partitions + 1})
     with pytest.raises(
-        Permanent, match=f"has {settings.partitions} partitions.*WHODID_PARTITIONS={settings.partitions}"
+        Permanent, match=f"partitions is {settings.partitions}, expected .*WHODID_PARTITIONS={settings.partitions}"
     ):
         ensure_topics(more)
 
