@@ -13,6 +13,7 @@ from contextlib import contextmanager
 
 from confluent_kafka import KafkaException
 
+from pipeline.kit import codecs
 from pipeline.kit.admin import ensure_topics
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Failure
@@ -37,6 +38,7 @@ def run_roles(
     `opened` opens the store.
     """
     stop = threading.Event()
+    codecs.require(faust="correlate" in roles)
     ensure_topics(settings)
     targets = dict(_targets(settings, roles, metrics, opened))
     # State is millions of long-lived objects without cycles; walking them again and again costs more than all the rest.
