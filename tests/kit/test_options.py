@@ -81,6 +81,17 @@ SET_BY: dict[str, dict[str, str]] = {
         "*": "oidc_client_secret",
         "test_scope_and_claim_of_groups_are_those_of_the_settings": "oidc_scope oidc_groups_claim",
     },
+    "tests/kafka/secured.py": {
+        "*": "kafka_protocol kafka_mechanism kafka_username kafka_password kafka_ca kafka_certificate kafka_key "
+             "kafka_key_password kafka_token_url kafka_client_id kafka_client_secret kafka_scope",
+    },
+    "tests/kafka/test_topics.py": {
+        "test_a_topic_that_is_missing_is_fatal_and_settings_that_no_topic_can_have_are_refused": "min_insync",
+        "test_a_process_that_may_not_make_topics_says_who_does": "create_topics",
+    },
+    "tests/kafka/test_members.py": {
+        "settings_of": "instance",
+    },
     "tests/flow/test_secrets.py": {
         "*": "content",
     },
