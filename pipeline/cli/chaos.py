@@ -16,6 +16,7 @@ from pipeline.cli.main import Summary, app, fail, settings_from
 from pipeline.cli.processes import stopping
 from pipeline.run import chaos as runner
 from pipeline.run.disturb import Kind
+from pipeline.run.ordered import BROKERS, Order, Outcome
 
 NONE = "none"
 
@@ -32,7 +33,9 @@ def chaos(
     ] = "",
     count: Annotated[int, typer.Option(help="How many disturbances.", min=0)] = 20,
     seconds: Annotated[float, typer.Option(help="Time over which the records are sent and disturbed.", min=1)] = 60.0,
-    broker: Annotated[str, typer.Option(help="`embedded`, or `kafka`: Apache Kafka, started here.")] = "embedded",
+    broker: Annotated[
+        str, typer.Option(help="`embedded`; or Apache Kafka, started here: `kafka`, one node, or `cluster`, three.")
+    ] = "embedded",
     bootstrap: Annotated[str | None, typer.Option(help="Or a Kafka that runs, host:port.")] = None,
     keep: Annotated[
         Path | None, typer.Option(help="Keep stores and logs here; default: only if something does not hold.")
@@ -48,10 +51,11 @@ def chaos(
       whodid chaos
       whodid chaos --seed 7 --faults kill,stop --count 40 --seconds 120
       whodid chaos --broker kafka --events 100000 --summary json
+      whodid chaos --broker cluster --events 200000 --seconds 90 --faults kill,broker
     """
-    if broker not in runner.BROKERS:
-        fail(f"--broker: expected one of {', '.join(runner.BROKERS)} (or --bootstrap host:port), got {broker!r}", 2)
-    order = runner.Order(seed, events, given, seconds, count, _kinds(faults), bootstrap or broker, _empty(keep))
+    if broker not in BROKERS:
+        fail(f"--broker: expected one of {', '.join(BROKERS)} (or --bootstrap host:port), got {broker!r}", 2)
+    order = Order(seed, events, given, seconds, count, _kinds(faults), bootstrap or broker, _empty(keep))
     with stopping() as stopped, _bar() as bar:
         said = bar.console.print if summary is None else _quiet
         try:
@@ -107,7 +111,7 @@ def _empty(keep: Path | None) -> Path | None:
     return keep
 
 
-def _show(outcome: runner.Outcome) -> None:
+def _show(outcome: Outcome) -> None:
     typer.echo(
         f"{outcome.records:,} records of {outcome.events:,} events, {outcome.sent:,} sent; "
         f"{len(outcome.disturbances)} disturbances, seed {outcome.seed}"

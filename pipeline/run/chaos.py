@@ -15,16 +15,17 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from pipeline.kit.admin import ensure_topics, positions
-from pipeline.kit.broker import ApacheKafka, EmbeddedBroker
+from pipeline.kit.broker import ApacheKafka, Broker, EmbeddedBroker
+from pipeline.kit.cluster import NODES, Cluster
 from pipeline.kit.config import Settings
+from pipeline.kit.connection import librdkafka
 from pipeline.kit.failures import Invalid, Transient
 from pipeline.kit.topics import PUBLIC, catalogue, full_name
 from pipeline.normalize.stage import context_of
@@ -35,7 +36,6 @@ from pipeline.run.disturb import (
     Crew,
     Disturbance,
     Groups,
-    Kind,
     environment,
     left_behind,
     marker_of,
@@ -43,6 +43,8 @@ from pipeline.run.disturb import (
 )
 from pipeline.run.feed import Feed, arrivals, story
 from pipeline.run.investigate import Investigation
+from pipeline.run.ordered import BROKERS, CLUSTER, EMBEDDED, KAFKA, Order, Outcome, Progress, can_only, copies, possible
+from pipeline.run.receiver import Receiver
 from pipeline.simulate import organisation
 from pipeline.simulate.faults import Faults
 from pipeline.store import connect
@@ -54,57 +56,6 @@ IDLE, STUCK = 3.0, 90.0
 PATIENCE = 300.0
 #: Seconds that a process may take to vanish from the list of processes after its end.
 GONE = 5.0
-BROKERS = ("embedded", "kafka")
-#: phase, done, of how many (None = unknown)
-Progress = Callable[[str, float, float | None], None]
-
-
-@dataclass
-class Order:
-    """What is to be done; all that is random follows from `seed`."""
-
-    seed: int = 1
-    events: int = 20_000
-    #: Directory that `whodid simulate` wrote; None makes one.
-    given: Path | None = None
-    #: Time over which the records are sent, and what happens meanwhile.
-    seconds: float = 60.0
-    disturbances: int = 20
-    #: Kinds to choose from; None = all that can be played here.
-    kinds: tuple[Kind, ...] | None = None
-    #: `embedded`, `kafka` (Apache Kafka, started here), or `host:port` of one that runs.
-    broker: str = "embedded"
-    #: Where everything is kept; None makes a directory, which is removed if everything holds.
-    home: Path | None = None
-
-
-@dataclass
-class Outcome:
-    """What was done, and what held."""
-
-    seed: int
-    records: int = 0
-    sent: int = 0
-    events: int = 0
-    disturbances: list[dict[str, Any]] = field(default_factory=list)
-    #: Processes that ended without being told to, and were started again.
-    ended_by_themselves: list[str] = field(default_factory=list)
-    #: Groups in which the embedded broker waited for a leader that had left (`disturb.Groups`).
-    groups_deleted: int = 0
-    seconds: dict[str, float] = field(default_factory=dict)
-    checks: list[proof.Check] = field(default_factory=list)
-    #: The first rows that differ: event id, and the fields as pairs (undisturbed, disturbed).
-    differing: dict[str, dict[str, Any]] = field(default_factory=dict)
-    home: str = ""
-
-    @property
-    def holds(self) -> bool:
-        """Whether everything that must hold does."""
-        return bool(self.checks) and all(check.holds for check in self.checks)
-
-    def shown(self) -> dict[str, Any]:
-        """As one JSON object."""
-        return {"holds": self.holds, **asdict(self)}
 
 
 class Interrupted(Exception):
@@ -124,6 +75,7 @@ class Chaos:
         self._stopped = stopped
         self._settings = settings
         self._outcome = Outcome(order.seed)
+        self._receiver = Receiver()
 
     def run(self) -> Outcome:
         """Blocks. Raises Interrupted, and Transient or Permanent when the run itself cannot be done."""
@@ -132,7 +84,8 @@ class Chaos:
         outcome.home = str(home)
         (home / "log").mkdir(parents=True, exist_ok=True)
         try:
-            self._run(home)
+            with self._receiver:
+                self._run(home)
         except BaseException:
             if order.home is None and self._stopped():
                 shutil.rmtree(home, ignore_errors=True)
@@ -160,10 +113,10 @@ class Chaos:
                 stack.callback(_delete_topics, settings)
             crew = Crew(
                 settings, home / "log", self._say,
-                broker if isinstance(broker, ApacheKafka) else None,
+                broker.nodes if isinstance(broker, Cluster) else [broker] if isinstance(broker, ApacheKafka) else [],
                 Groups(settings) if isinstance(broker, EmbeddedBroker) else None,
             )  # fmt: skip
-            self._disturb(crew, sequence, self._plan(broker))
+            self._disturb(crew, sequence, self._plan())
             self._drain(crew)
             if crew.groups is not None:
                 outcome.groups_deleted = crew.groups.deleted
@@ -193,7 +146,7 @@ class Chaos:
     def _settings_of(self, home: Path) -> Settings:
         values = {
             "prefix": f"chaos-{home.name}-", "data_dir": home, "clickhouse": f"chdb://{home}/store",
-            "hash_key": f"{self._order.seed:032d}",
+            "hash_key": f"{self._order.seed:032d}", "alerts": self._receiver.file(home), **copies(self._order.broker),
         }  # fmt: skip
         if self._order.broker in BROKERS and "session_timeout" not in self._settings.model_fields_set:
             # As `whodid up`: the embedded broker keeps a group waiting for half of it.
@@ -209,22 +162,25 @@ class Chaos:
             Investigation(settings, store).run(once)
             return proof.found(store)
 
-    def _broker(self, stack: ExitStack, home: Path) -> EmbeddedBroker | ApacheKafka | None:
+    def _broker(self, stack: ExitStack, home: Path) -> Broker | None:
         self._progress("starting the broker", 0, None)
         match self._order.broker:
-            case "embedded":
+            case name if name == EMBEDDED:
                 return stack.enter_context(EmbeddedBroker.start(log=home / "log" / "broker.log"))
-            case "kafka":
+            case name if name == KAFKA:
                 return stack.enter_context(ApacheKafka.start())
+            case name if name == CLUSTER:
+                return stack.enter_context(Cluster.start())
         return None
 
-    def _plan(self, broker: EmbeddedBroker | ApacheKafka | None) -> list[Disturbance]:
+    def _plan(self) -> list[Disturbance]:
         order = self._order
         can = possible(order.broker)
         for kind in order.kinds or ():
             if kind not in can:
                 raise Invalid(f"--faults {kind}", can_only(kind))
-        return plan(order.seed, order.kinds if order.kinds is not None else can, order.disturbances, order.seconds)
+        kinds = order.kinds if order.kinds is not None else can
+        return plan(order.seed, kinds, order.disturbances, order.seconds, NODES if order.broker == CLUSTER else 1)
 
     def _disturb(self, crew: Crew, sequence: list[Record], planned: list[Disturbance]) -> None:
         """Send, disturb, mend, and let the crew catch up by itself; then it is told to end."""
@@ -292,7 +248,7 @@ class Chaos:
 
     def _drain(self, crew: Crew) -> None:
         """Fresh processes work off what the others left, until nothing comes any more."""
-        command = [sys.executable, "-m", "pipeline", "run", "normalize", "correlate", "store",
+        command = [sys.executable, "-m", "pipeline", "run", "normalize", "correlate", "store", "alert",
                    "--until-idle", str(IDLE), "--summary", "json"]  # fmt: skip
         log = crew.logfile("drain")
         self._progress("until idle", 0, None)
@@ -328,6 +284,8 @@ class Chaos:
         self._progress("comparing", 0, None)
         with connect(settings) as store:
             got = proof.found(store, settings.prefix)
+            outcome.checks.append(self._receiver.check(store))
+            outcome.told = self._receiver.told
             outcome.checks += proof.conservation(wanted, got)
             check, differing = proof.timeline(undisturbed, got)
             outcome.checks.append(check)
@@ -356,24 +314,9 @@ class Chaos:
         self._outcome.seconds[what] = round(time.monotonic() - began, 1)
 
 
-def possible(broker: str) -> tuple[Kind, ...]:
-    """Kinds of disturbance that can be played with this broker on this machine."""
-    without = set() if broker == "kafka" else {Kind.BROKER}
-    if not sys.platform.startswith("linux"):
-        without.add(Kind.DISK)
-    return tuple(kind for kind in Kind if kind not in without)
-
-
-def can_only(kind: Kind) -> str:
-    """What a kind needs."""
-    if kind is Kind.BROKER:
-        return "`--broker kafka`: the embedded broker keeps nothing, and one that was started elsewhere is not ours"
-    return "Linux, where the limit of a running process can be set"
-
-
 def _delete_topics(settings: Settings) -> None:
     """Leave nothing behind on a broker that is not ours."""
-    client = AdminClient({"bootstrap.servers": settings.bootstrap, "log_level": 2})
+    client = AdminClient({**librdkafka(settings), "log_level": 2})
     for future in client.delete_topics([full_name(settings, name) for name in catalogue()]).values():
         with contextlib.suppress(KafkaException):
             future.result()

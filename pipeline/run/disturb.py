@@ -20,7 +20,9 @@ from confluent_kafka.admin import AdminClient
 
 from pipeline.kit.broker import ApacheKafka
 from pipeline.kit.config import Settings
+from pipeline.kit.connection import librdkafka
 from pipeline.kit.topics import PUBLIC
+from pipeline.run.receiver import NAME as RECEIVER
 from pipeline.run.roles import ORDERLY, PARENT
 from pipeline.run.status import GROUPS
 from pipeline.run.unreliable import AWAY, FULL
@@ -31,6 +33,7 @@ STAGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "correlate": (GROUPS["correlate"], ("events-by-credential", "events-by-actor", "steps")),
     "store": (GROUPS["store"], ("entries", "records", "dead-letters")),
     "recall": ("whodid-recall", ("recalls",)),
+    "alert": (f"whodid-alert-{RECEIVER}", ("alerts",)),
 }
 #: Every role of the middle runs twice, once beside the other in one process and once alone; the desk owns the store.
 CREW = {
@@ -38,6 +41,7 @@ CREW = {
     "normalize": ("normalize",),
     "correlate": ("correlate",),
     "desk": ("store",),
+    "teller": ("alert",),
 }
 #: Joins and leaves.
 GUEST = "guest"
@@ -59,8 +63,8 @@ class Kind(StrEnum):
 
 #: What each kind is done to, and the shortest and longest time that it lasts (seconds).
 TARGETS: dict[Kind, tuple[str, ...]] = {
-    Kind.KILL: ("worker", "normalize", "correlate", "desk"),
-    Kind.STOP: ("worker", "normalize", "correlate", "desk"),
+    Kind.KILL: ("worker", "normalize", "correlate", "desk", "teller"),
+    Kind.STOP: ("worker", "normalize", "correlate", "desk", "teller"),
     Kind.REBALANCE: ("worker", "normalize", "correlate", GUEST),
     Kind.STORE: ("store",),
     Kind.DISK: ("desk", "worker"),
@@ -75,6 +79,8 @@ LASTS: dict[Kind, tuple[float, float]] = {
     Kind.DISK: (1.0, 6.0),
     Kind.BROKER: (0.0, 3.0),
 }
+#: Seconds that one of several brokers has to be a follower again before the next may be killed.
+BACK = 10.0
 #: Share of the times that a process which leaves comes back at once.
 RESTARTED = 0.4
 
@@ -104,12 +110,15 @@ class Disturbance:
             case Kind.DISK:
                 said = f"{self.target} cannot write to disk for {after}"
             case Kind.BROKER:
-                said = f"SIGKILL broker, started again after {after}"
+                said = f"SIGKILL {self.target}, started again after {after}"
         return f"{self.at:6.1f} s  {said}"
 
 
-def plan(seed: int, kinds: Sequence[Kind], count: int, seconds: float) -> list[Disturbance]:
-    """`count` disturbances within `seconds`, every kind in turn, no target of two at once."""
+def plan(seed: int, kinds: Sequence[Kind], count: int, seconds: float, brokers: int = 1) -> list[Disturbance]:
+    """`count` disturbances within `seconds`, every kind in turn, no target of two at once.
+
+    Of several brokers one is away at a time, at most; the target is named with its number, from 1.
+    """
     chance = random.Random(seed)  # noqa: S311  (to be repeated, not to be secret)
     free: dict[str, float] = {}
     drawn: list[Kind] = []
@@ -119,11 +128,14 @@ def plan(seed: int, kinds: Sequence[Kind], count: int, seconds: float) -> list[D
             drawn = chance.sample(list(kinds), len(kinds))
         kind = drawn.pop()
         target = chance.choice(TARGETS[kind])
-        at = max(moment, free.get(target, 0.0))
+        busy = target
+        if kind is Kind.BROKER and brokers > 1:
+            target = f"{target} {chance.randint(1, brokers)}"
+        at = max(moment, free.get(busy, 0.0))
         lasts = chance.uniform(*LASTS[kind])
         if kind is Kind.REBALANCE and target != GUEST and chance.random() < RESTARTED:
             lasts = 0.0
-        free[target] = at + lasts + 0.1
+        free[busy] = at + lasts + (BACK if busy != target else 0.1)
         planned.append(Disturbance(round(at, 2), kind, target, round(lasts, 2)))
     return sorted(planned, key=lambda one: one.at)
 
@@ -145,7 +157,8 @@ class Crew:
     settings: Settings
     log: Path
     say: Callable[[str], None]
-    broker: ApacheKafka | None = None
+    #: Those that can be killed; none if the broker is another one.
+    brokers: list[ApacheKafka] = field(default_factory=list)
     groups: Groups | None = None
     members: dict[str, Member] = field(default_factory=dict)
     #: Told to end and not yet gone: process and monotonic time by which it must be.
@@ -189,8 +202,8 @@ class Crew:
                 (self.settings.data_dir / FULL).touch()
             case Kind.DISK:
                 self._limit(what.target, 0)
-            case Kind.BROKER if self.broker is not None:
-                self.broker.kill()
+            case Kind.BROKER:
+                self._broker(what.target).kill()
 
     def end(self, what: Disturbance) -> None:
         """End a disturbance."""
@@ -209,8 +222,8 @@ class Crew:
                 (self.settings.data_dir / FULL).unlink(missing_ok=True)
             case Kind.DISK:
                 self._limit(what.target, resource.RLIM_INFINITY)
-            case Kind.BROKER if self.broker is not None:
-                self.broker.resume()
+            case Kind.BROKER:
+                self._broker(what.target).resume()
 
     def leave(self, name: str) -> None:
         """Ask a process to end; `watch` sees whether it does."""
@@ -256,6 +269,9 @@ class Crew:
             if file.name != "broker.log" and ("stopped by a bug" in (text := file.read_text(errors="replace"))
                                               or "bug in normalizing" in text or "no batch:" in text)
         ]  # fmt: skip
+
+    def _broker(self, target: str) -> ApacheKafka:
+        return self.brokers[int(target.partition(" ")[2] or 1) - 1]
 
     def _kill(self, name: str) -> None:
         member = self.members.pop(name, None)
@@ -311,7 +327,7 @@ class Groups:
     LOOK_EVERY, JOINING = 2.0, 12.0
 
     def __init__(self, settings: Settings) -> None:
-        self._client = AdminClient({"bootstrap.servers": settings.bootstrap, "log_level": 0})
+        self._client = AdminClient({**librdkafka(settings), "log_level": 0})
         #: Group, and since when its present leader (which Tansu tells as its assignor) has been waited for.
         self._joining = {settings.prefix + group: ("", 0.0) for group, _ in STAGES.values()}
         self._looked = 0.0
