@@ -27,6 +27,7 @@ from pipeline.correlate.watermark import LEVELS, PARTITION
 from pipeline.hop import Hop
 from pipeline.kit.clients import HEARTBEATS
 from pipeline.kit.config import Settings
+from pipeline.kit.failures import Permanent
 from pipeline.kit.metrics import Metrics
 from pipeline.kit.outbox import Outbox
 from pipeline.kit.outputs import Outputs
@@ -97,6 +98,7 @@ class Correlator:
         self._hops = (self.first, self.second, self.third, self.fourth, self.fifth)
         #: Monotonic time at which items last came in or went out, for `--until-idle`.
         self.active = time.monotonic()
+        self.failed: Permanent | None = None
         self._wire()
 
     def _wire(self) -> None:

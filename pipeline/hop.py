@@ -21,6 +21,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import msgspec
 
 from pipeline.kit.config import Settings
+from pipeline.kit.failures import Permanent
 from pipeline.kit.metrics import Metrics
 from pipeline.kit.state import PartitionState, Segment, packed, unpacked
 from pipeline.kit.topics import full_name
@@ -47,6 +48,8 @@ class Owner(Protocol):
     metrics: Metrics
     app: Any
     active: float
+    #: Why nothing may go on; None while it may.
+    failed: Permanent | None
 
     async def delivered(self) -> None:
         """Wait until all outputs so far are with the broker."""
@@ -114,7 +117,7 @@ class Hop(Generic[Stage]):
         message = event.message
         partition = self.partitions.get(message.partition)
         if partition is None:
-            partition = self.partitions[message.partition] = self._load(message.partition)
+            partition = self.partitions[message.partition] = await self._loaded(message.partition)
         state = partition.state
         if message.offset <= state.offset:
             self._owner.metrics.add("replayed_batches")
@@ -164,6 +167,15 @@ class Hop(Generic[Stage]):
             # Not `seek`: that reaches into aiokafka from another thread than its own.
             await consumer.seek_wait({message.tp: wanted})
         return True
+
+    async def _loaded(self, number: int) -> Partition[Stage]:
+        """A partition's state. If it may not be read, the process ends: an agent that raised would be started again."""
+        try:
+            return self._load(number)
+        except Permanent as failure:
+            self._owner.failed = failure
+            await asyncio.Event().wait()
+            raise
 
     def _load(self, number: int) -> Partition[Stage]:
         state = PartitionState(self._types)

@@ -17,7 +17,13 @@ from typing import Any, TypeVar
 import cramjam
 import msgspec
 
+from pipeline.kit.failures import Permanent
+
 V = TypeVar("V", bound=msgspec.Struct)
+
+#: Counted up when a value changes so that an earlier version would misread it: one that may be read otherwise (a field
+#: added at the end) needs no new one. What a later version has written is refused.
+FORMAT = 1
 
 #: A segment is cut into parts of about this many bytes, so that no message grows without bound.
 PART_BYTES = 4 * 1024 * 1024
@@ -41,6 +47,8 @@ class Segment(msgspec.Struct, array_like=True, gc=False):
     offset: int
     final: bool
     changes: dict[str, bytes | None]
+    #: Of this and of the values (FORMAT); fields are only ever added at the end.
+    format: int = 0
 
 
 _encode, _decode = msgspec.msgpack.Encoder().encode, msgspec.msgpack.Decoder(Segment).decode
@@ -53,8 +61,14 @@ def packed(segment: Segment) -> bytes:
 
 
 def unpacked(data: bytes) -> Segment:
-    """A segment out of the changelog."""
-    return _decode(bytes(cramjam.zstd.decompress(data)))
+    """A segment out of the changelog. Raises Permanent for one that a later version wrote."""
+    segment = _decode(bytes(cramjam.zstd.decompress(data)))
+    if segment.format > FORMAT:
+        raise Permanent(
+            f"state: this changelog has format {segment.format}, this whodid knows {FORMAT} at most: run the newer "
+            "whodid (docs/operations/upgrade.md says how to go back)"
+        )
+    return segment
 
 
 class PartitionState:
@@ -127,7 +141,7 @@ class PartitionState:
     def _append(self, changes: dict[str, bytes | None], *, final: bool) -> Segment:
         self._number += 1
         self._register(self.epoch, self._number, changes)
-        return Segment(self.epoch, self._number, self.base, self.offset, final, changes)
+        return Segment(self.epoch, self._number, self.base, self.offset, final, changes, FORMAT)
 
     def _register(self, epoch: int, number: int, changes: dict[str, bytes | None]) -> None:
         written = 0

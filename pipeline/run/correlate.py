@@ -22,7 +22,10 @@ class CorrelateRole:
         self._metrics = metrics
 
     def run(self, end: Ending) -> None:
-        """Blocks; raises Transient when Faust gave up (the supervisor starts it again from the last checkpoint)."""
+        """Blocks; raises Transient when Faust gave up (the supervisor starts it again from the last checkpoint).
+
+        Raises Permanent for state that a later version wrote.
+        """
         asyncio.run(self._run(end))
 
     async def _run(self, end: Ending) -> None:
@@ -37,6 +40,8 @@ class CorrelateRole:
             raise Transient(f"correlate: Kafka at {self._settings.bootstrap} does not answer: {error}") from error
         try:
             while not app.should_stop and not end.due(correlator.last_active):
+                if correlator.failed is not None:
+                    raise correlator.failed
                 await asyncio.sleep(0.05)
             if app.should_stop and not end.stop.is_set():
                 raise Transient(f"correlate: stopped by Faust: {app.crash_reason!r}")

@@ -1,8 +1,10 @@
 """Checkpoints: all or nothing, in order, cleaned, and safe from a former owner."""
 
 import msgspec
+import pytest
 
-from pipeline.kit.state import PartitionState, Segment, packed, unpacked
+from pipeline.kit.failures import Permanent
+from pipeline.kit.state import FORMAT, PartitionState, Segment, packed, unpacked
 
 
 class Number(msgspec.Struct, array_like=True):
@@ -105,3 +107,12 @@ def test_what_a_former_owner_writes_after_its_successor_began_is_ignored():
 def test_segments_survive_their_encoding():
     segment = Segment(1, 2, 3, 4, True, {"n/x": b"y", "n/z": None})
     assert unpacked(packed(segment)) == segment
+
+
+def test_what_a_later_version_wrote_is_refused_and_what_an_earlier_one_did_is_not():
+    assert unpacked(packed(Segment(1, 2, 3, 4, True, {}))).format == 0
+    ((segment,), _) = PartitionState({}).checkpoint()
+    assert segment.format == FORMAT
+    segment.format += 1
+    with pytest.raises(Permanent, match=f"has format {FORMAT + 1}, this whodid knows {FORMAT} at most: run the newer"):
+        unpacked(packed(segment))
