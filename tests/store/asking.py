@@ -16,6 +16,7 @@ def value_of(entry, findings, names=()):
         "caused-by": [entry.tool_call, entry.tool_call_event, entry.prompt_event], "action": [event.action],
         "tool": [event.tool], "resource": event.resources, "outcome": [event.outcome], "kind": [event.kind],
         "actor-kind": [entry.actor_kind], "format": [event.format], "account": [event.account],
+        "producer": [event.producer],
         "region": [event.region], "address": [event.address], "user-agent": [event.user_agent],
         "policy": [event.policy], "error": [event.error], "link": [link.method if link else "none"],
         "confidence": [link.confidence if link else 0.0], "unbound": [entry.unbound],
