@@ -164,14 +164,11 @@ class Chaos:
 
     def _broker(self, stack: ExitStack, home: Path) -> Broker | None:
         self._progress("starting the broker", 0, None)
-        match self._order.broker:
-            case name if name == EMBEDDED:
-                return stack.enter_context(EmbeddedBroker.start(log=home / "log" / "broker.log"))
-            case name if name == KAFKA:
-                return stack.enter_context(ApacheKafka.start())
-            case name if name == CLUSTER:
-                return stack.enter_context(Cluster.start())
-        return None
+        if self._order.broker == EMBEDDED:
+            return stack.enter_context(EmbeddedBroker.start(log=home / "log" / "broker.log"))
+        kinds: dict[str, type[ApacheKafka | Cluster]] = {KAFKA: ApacheKafka, CLUSTER: Cluster}
+        kind = kinds.get(self._order.broker)
+        return stack.enter_context(kind.start()) if kind else None
 
     def _plan(self) -> list[Disturbance]:
         order = self._order

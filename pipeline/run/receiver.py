@@ -20,7 +20,7 @@ from pipeline.store import Store
 NAME = "receiver"
 #: Bytes of a webhook that are read at most.
 LARGEST = 16 * 1024 * 1024
-#: Every so manieth request is answered as by a server that is busy.
+#: One of so many requests is answered as by a server that is busy.
 BUSY = 7
 _ALL = "SELECT alert_id, suppressed = '' AND part_of = '' FROM alerts FINAL"
 

@@ -7,10 +7,10 @@ import pytest
 from confluent_kafka import Consumer, KafkaError, Producer
 from confluent_kafka.admin import AdminClient
 
-from pipeline.kit.admin import ensure_topics
+from pipeline.kit.admin import ensure_topics, topics
 from pipeline.kit.broker import ApacheKafka
 from pipeline.kit.clients import consumer_config, producer_config
-from pipeline.kit.cluster import REPLICATION, Cluster
+from pipeline.kit.cluster import MIN_INSYNC, REPLICATION, Cluster
 from pipeline.kit.config import Settings
 from pipeline.kit.topics import full_name
 from tests.flow.harness import wait_until
@@ -31,6 +31,8 @@ def cluster():
 def test_a_broker_is_lost_and_comes_back_while_messages_flow_and_every_one_is_there(cluster):
     settings = Settings(bootstrap=cluster.bootstrap, replication=REPLICATION)
     ensure_topics(settings)
+    made = topics(settings)[full_name(settings, "prompts")]
+    assert (made.replication, made.config["min.insync.replicas"]) == (REPLICATION, str(MIN_INSYNC))
     producer = Producer(producer_config(settings))
     numbers, errors = itertools.count(), []
 
