@@ -7,12 +7,14 @@ from typing import Any
 
 import faust
 from aiokafka.abc import AbstractTokenProvider
+from aiokafka.errors import KafkaConnectionError
 from faust.auth import OAuthCredentials, SASLCredentials, SSLCredentials
 from faust.transport.drivers import aiokafka
 
 from pipeline.kit.clients import FETCH_WAIT
 from pipeline.kit.config import Settings
 from pipeline.kit.connection import OAUTH, check, tls_context
+from pipeline.kit.failures import Failure
 from pipeline.kit.tokens import Tokens, tokens_of
 
 
@@ -48,7 +50,11 @@ class _Provider(AbstractTokenProvider):  # type: ignore[misc]
         self._tokens = tokens
 
     async def token(self) -> str:
-        return (await asyncio.to_thread(self._tokens.get)).value
+        try:
+            return (await asyncio.to_thread(self._tokens.get)).value
+        except Failure as error:
+            # What aiokafka takes for a broker that is away, and tries again.
+            raise KafkaConnectionError(str(error)) from error
 
 
 def credentials(settings: Settings) -> Any:

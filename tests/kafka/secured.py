@@ -57,11 +57,15 @@ class Secured:
             kafka_token_url=self.provider.url, kafka_client_id=CLIENT, kafka_client_secret=secret,
         )  # fmt: skip
 
+    def loopback(self):
+        """Of one on the same machine, without TLS."""
+        return dict(self.scram(listener="OPEN"), kafka_protocol="sasl_plaintext", kafka_ca=None)
+
     def ways(self):
         """Every way of connecting by its name."""
         return {
             "plain": self.scram("PLAIN"), "scram-256": self.scram("SCRAM-SHA-256"), "scram-512": self.scram(),
-            "mtls": self.mtls(), "oauth": self.oauth(),
+            "mtls": self.mtls(), "oauth": self.oauth(), "loopback": self.loopback(),
         }  # fmt: skip
 
     def admin(self):

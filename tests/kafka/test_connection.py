@@ -1,7 +1,10 @@
 """Settings of the connection that do not fit each other are refused with the name of the setting and what to do."""
 
+import asyncio
+
 import pytest
 import trustme
+from aiokafka.errors import KafkaConnectionError
 from faust.auth import OAuthCredentials, SASLCredentials, SSLCredentials
 
 from pipeline.kit.config import Settings
@@ -102,3 +105,13 @@ def test_tokens_are_asked_for_once_for_both_clients():
         assert expires > 0
         librdkafka(settings)
         assert provider.asked == [{"grant_type": "client_credentials"}]
+
+
+def test_an_identity_provider_that_is_away_is_to_faust_a_broker_that_is_away():
+    with IdentityProvider() as provider:
+        settings = Settings(**{**OAUTH, "kafka_token_url": provider.url, "kafka_scope": "away"})
+        provider.instead = 503, b""
+        with pytest.raises(KafkaConnectionError, match="gave no token but status 503"):
+            asyncio.run(credentials(settings).oauth_cb.token())
+        provider.instead = None
+        assert asyncio.run(credentials(settings).oauth_cb.token()).count(".") == 2
