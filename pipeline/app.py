@@ -288,6 +288,8 @@ def _faust_app(settings: Settings) -> Any:
         broker_credentials=credentials(settings),
         consumer_group_instance_id=settings.instance or None,
         broker_session_timeout=settings.session_timeout,
+        # Faust wants it to be longer than the session's.
+        broker_request_timeout=max(90.0, 2 * settings.session_timeout),
         broker_heartbeat_interval=settings.session_timeout / HEARTBEATS,
         broker_commit_interval=0.5,
         broker_max_poll_interval=600.0,

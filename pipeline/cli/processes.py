@@ -14,6 +14,7 @@ import typer
 
 from pipeline.cli.main import Summary, app, fail, settings_from
 from pipeline.kit.config import Settings
+from pipeline.kit.connection import OWN
 from pipeline.kit.metrics import Metrics
 from pipeline.run.roles import ROLES, run_roles
 
@@ -99,7 +100,7 @@ def run(
 
 def _embedded(settings: Settings) -> Settings:
     """Settings of the embedded shape: a store on disk, and a group that starts quickly."""
-    values = settings.model_dump()
+    values = settings.model_dump() | OWN
     if "clickhouse" not in settings.model_fields_set:
         values["clickhouse"] = f"chdb://{settings.data_dir.resolve()}/clickhouse"
     if "session_timeout" not in settings.model_fields_set:

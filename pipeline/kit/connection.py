@@ -19,6 +19,12 @@ from pipeline.kit.failures import Invalid
 from pipeline.kit.tokens import tokens_of
 
 OAUTH = "OAUTHBEARER"
+#: What counts, whatever is set, for a broker that a command starts on this machine for itself.
+OWN: dict[str, Any] = {
+    name: field.default
+    for name, field in Settings.model_fields.items()
+    if name.startswith("kafka_") or name in ("replication", "min_insync", "create_topics", "instance")
+}
 PREFIX = "WHODID_KAFKA_"
 #: Settings that only TLS has a use for.
 TLS_FILES = ("kafka_ca", "kafka_certificate", "kafka_key")

@@ -25,7 +25,7 @@ from pipeline.kit.admin import ensure_topics, positions
 from pipeline.kit.broker import ApacheKafka, Broker, EmbeddedBroker
 from pipeline.kit.cluster import NODES, Cluster
 from pipeline.kit.config import Settings
-from pipeline.kit.connection import librdkafka
+from pipeline.kit.connection import OWN, librdkafka
 from pipeline.kit.failures import Invalid, Transient
 from pipeline.kit.topics import PUBLIC, catalogue, full_name
 from pipeline.normalize.stage import context_of
@@ -146,8 +146,12 @@ class Chaos:
     def _settings_of(self, home: Path) -> Settings:
         values = {
             "prefix": f"chaos-{home.name}-", "data_dir": home, "clickhouse": f"chdb://{home}/store",
-            "hash_key": f"{self._order.seed:032d}", "alerts": self._receiver.file(home), **copies(self._order.broker),
+            "hash_key": f"{self._order.seed:032d}", "alerts": self._receiver.file(home),
+            # Several of its processes have the same role.
+            "instance": "",
         }  # fmt: skip
+        if self._order.broker in BROKERS:
+            values |= OWN | copies(self._order.broker)
         if self._order.broker in BROKERS and "session_timeout" not in self._settings.model_fields_set:
             # As `whodid up`: the embedded broker keeps a group waiting for half of it.
             values["session_timeout"] = 2.0

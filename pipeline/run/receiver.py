@@ -32,6 +32,11 @@ class Receiver:
         self._told: set[str] = set()
         self._asked = 0
         self._lock = threading.Lock()
+        self._server: ThreadingHTTPServer | None = None
+        #: Where it listens; empty before it does.
+        self.url = ""
+
+    def __enter__(self) -> Self:
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -45,20 +50,20 @@ class Receiver:
                 """What was told is asked for afterwards."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-
-    def __enter__(self) -> Self:
+        self.url = f"http://127.0.0.1:{self._server.server_port}/"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         return self
 
     def __exit__(self, _type: type[BaseException] | None, _value: object, _trace: TracebackType | None) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
 
     def file(self, folder: Path) -> Path:
         """A file of alerts that names it, for every alert there is: none is a part of a storm."""
         path = folder / "alerts.yml"
         destination = {
-            "name": NAME, "kind": "webhook", "url": f"http://127.0.0.1:{self._server.server_port}/",
+            "name": NAME, "kind": "webhook", "url": self.url,
             "allow": ["127.0.0.0/8"], "severity": "low",
         }  # fmt: skip
         path.write_text(json.dumps({"destinations": [destination], "storm": 10_000}), encoding="utf-8")

@@ -7,9 +7,14 @@ import trustme
 from aiokafka.errors import KafkaConnectionError
 from faust.auth import OAuthCredentials, SASLCredentials, SSLCredentials
 
+from pipeline.app import Correlator
+from pipeline.cli import processes
 from pipeline.kit.config import Settings
 from pipeline.kit.connection import check, librdkafka
 from pipeline.kit.failures import Invalid
+from pipeline.kit.metrics import Metrics
+from pipeline.run.chaos import Chaos
+from pipeline.run.ordered import Order
 from pipeline.transport import credentials
 from tests.kafka.identity import CLIENT, SECRET, IdentityProvider
 
@@ -115,3 +120,24 @@ def test_an_identity_provider_that_is_away_is_to_faust_a_broker_that_is_away():
             asyncio.run(credentials(settings).oauth_cb.token())
         provider.instead = None
         assert asyncio.run(credentials(settings).oauth_cb.token()).count(".") == 2
+
+
+def test_a_broker_that_a_command_starts_for_itself_is_spoken_to_plainly(tmp_path):
+    settings = Settings(**SCRAM, replication=3, instance="w1", create_topics=False)
+
+    def of_chaos(broker):
+        return Chaos(settings, Order(broker=broker), print, lambda *_: None)._settings_of(tmp_path)
+
+    for own in (processes._embedded(settings), of_chaos("embedded"), of_chaos("kafka")):
+        assert (own.kafka_protocol, own.kafka_mechanism, own.kafka_password) == ("plaintext", "", "")
+        assert (own.replication, own.instance, own.create_topics) == (1, "", True)
+    three = of_chaos("cluster")
+    assert (three.kafka_protocol, three.replication, three.min_insync) == ("plaintext", 3, 2)
+    other = of_chaos("kafka:9092")
+    assert (other.kafka_protocol, other.replication, other.instance) == ("sasl_ssl", 3, "")
+
+
+def test_faust_takes_a_session_timeout_that_outlasts_a_restart(tmp_path):
+    conf = Correlator(Settings(session_timeout=300, instance="w1", data_dir=tmp_path), Metrics()).app.conf
+    assert conf.broker_request_timeout > conf.broker_session_timeout == 300
+    assert conf.consumer_group_instance_id == "w1"
