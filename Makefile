@@ -67,12 +67,13 @@ kafka: ## Run Apache Kafka (one KRaft node on 127.0.0.1:9092); needs Java 17 and
 pictures: install ## Take the pictures of README and docs anew (needs Chromium)
 	WHODID_PICTURES=docs/pictures $(BIN)/python -m pytest tests/browser/test_pictures.py
 
-schemas: install ## Write the JSON Schemas, the documents of API and topics, and the pages of sources and settings anew
+schemas: install ## Write the JSON Schemas, the documents of API and topics, and the pages of sources, settings and metrics anew
 	$(BIN)/python -m schemas.generate
 	$(BIN)/python -m pipeline.run.openapi
 	$(BIN)/python -m pipeline.run.asyncapi
 	$(BIN)/python -m pipeline.run.source_pages
 	$(BIN)/python -m pipeline.run.config_page
+	$(BIN)/python -m pipeline.run.metrics_page
 
 dashboards: install ## Write the Grafana dashboards anew (ARGS="--console https://…" for another console)
 	$(BIN)/python -m dashboards $(ARGS)

@@ -25,6 +25,7 @@ from pipeline.assignor import WholeAssignor
 from pipeline.correlate import directory, sessions
 from pipeline.correlate.watermark import LEVELS, PARTITION
 from pipeline.hop import Hop
+from pipeline.kit import measured
 from pipeline.kit.clients import HEARTBEATS
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Permanent
@@ -85,17 +86,16 @@ class Correlator:
             self, SECOND, CHANGELOGS[SECOND], Batch, lambda state: sessions.Sessions(state, *limits),
             sessions.STATE_TYPES,
         )  # fmt: skip
-        self.third: Hop[drift.Drift] = Hop(
-            self, STEPS, CHANGELOGS[STEPS], Steps, drift.scorer(settings), drift.STATE_TYPES
-        )
-        self.fourth: Hop[misuse.Misuse] = Hop(
-            self, ENTRIES, CHANGELOGS[ENTRIES], Entries, misuse.scorer(settings), misuse.STATE_TYPES
-        )
+        drifts, misuses = drift.scorer(settings), misuse.scorer(settings)
+        self.third: Hop[drift.Drift] = Hop(self, STEPS, CHANGELOGS[STEPS], Steps, drifts, drift.STATE_TYPES)
+        self.fourth: Hop[misuse.Misuse] = Hop(self, ENTRIES, CHANGELOGS[ENTRIES], Entries, misuses, misuse.STATE_TYPES)
+        #: When the file of each model in use was last written, seconds since 1970.
+        self.models = {drifts.model: drifts.written, misuses.model: misuses.written}
         alerts = AlertFile.load(settings.alerts)
         self.fifth: Hop[Alerting] = Hop(
             self, FINDINGS, CHANGELOGS[FINDINGS], Findings, lambda state: Alerting(state, alerts), kept.STATE_TYPES
         )
-        self._hops = (self.first, self.second, self.third, self.fourth, self.fifth)
+        self.hops: tuple[Hop[Any], ...] = (self.first, self.second, self.third, self.fourth, self.fifth)
         #: Monotonic time at which items last came in or went out, for `--until-idle`.
         self.active = time.monotonic()
         self.failed: Permanent | None = None
@@ -192,6 +192,7 @@ class Correlator:
         self.metrics.add("rejected", len(stage.conflicts))
         self.metrics.add("held_dropped", stage.lost)
         if stage.conflicts:
+            self.metrics.count(measured.DEAD_LETTERS, "correlate", amount=len(stage.conflicts))
             self._outputs.send(DEAD_LETTERS, 0, _encode(DeadLetters(stage.conflicts)))
         stage.duplicates, stage.lost, stage.conflicts = 0, 0, []
 
@@ -199,10 +200,11 @@ class Correlator:
         """Send a dead letter."""
         self._outputs.send(DEAD_LETTERS, 0, _encode(DeadLetters([rejected])))
         self.metrics.add("rejected")
+        self.metrics.count(measured.DEAD_LETTERS, rejected.stage)
 
     async def finish(self) -> None:
         """A last checkpoint of every partition, so that the next start has nothing to do again."""
-        for hop in self._hops:
+        for hop in self.hops:
             await hop.finish()
         await self.app.producer.flush()
 
@@ -234,10 +236,10 @@ class Correlator:
         """Send what waits, unless more input is there that will fill the batches."""
         self._outputs.poll()
         now = time.monotonic()
-        if now - self._flushed >= LINGER or all(hop.drained for hop in self._hops):
+        if now - self._flushed >= LINGER or all(hop.drained for hop in self.hops):
             self._flushed = now
             self._outbox.flush()
-        for hop in self._hops:
+        for hop in self.hops:
             hop.tend()
 
     async def delivered(self) -> None:
@@ -265,7 +267,7 @@ class Correlator:
 
     async def _forget(self, *_args: Any, **_kwargs: Any) -> None:
         """In a rebalance every partition is given up: what is not in a checkpoint is done again by its next owner."""
-        for hop in self._hops:
+        for hop in self.hops:
             hop.partitions.clear()
 
     def _topic(self, name: str) -> Any:

@@ -79,6 +79,12 @@ class Partition(Generic[Stage]):
         """Values and offset."""
         return self.stage.state
 
+    @property
+    def waiting(self) -> float:
+        """Seconds since the last checkpoint while input waits for one; 0 if none waits."""
+        saving = self.saving is not None and not self.saving.done()
+        return time.monotonic() - self.checkpointed if self.unacknowledged or saving else 0.0
+
 
 class Hop(Generic[Stage]):
     """One hop: its owned partitions, its changelog table, and the rule of taking a message."""

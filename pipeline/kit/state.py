@@ -118,6 +118,11 @@ class PartitionState:
     def __len__(self) -> int:
         return len(self._values)
 
+    @property
+    def live(self) -> int:
+        """Bytes of keys and values as of the last checkpoint."""
+        return self._live
+
     def checkpoint(self) -> tuple[list[Segment], list[tuple[int, int]]]:
         """Segments to be written for the changes since the last call, and the (epoch, number) of those now needless."""
         dropped = self._clean()

@@ -38,6 +38,7 @@ class AlertRole:
         try:
             while True:
                 self._keep(end)
+                self._metrics.beat("alert")
                 if end.stop.wait(0.1):
                     break
                 if end.until_idle is not None and all(teller.ended for teller in self._tellers.values()):
@@ -45,6 +46,7 @@ class AlertRole:
                 self._file.refresh()
                 self._metrics.trouble("alerts file", self._file.trouble)
         finally:
+            self._metrics.rest("alert")
             for teller in self._tellers.values():
                 teller.stop.set()
             for teller in self._tellers.values():

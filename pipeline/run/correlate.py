@@ -12,6 +12,7 @@ from pipeline.kit.config import Settings
 from pipeline.kit.failures import Transient
 from pipeline.kit.metrics import Metrics
 from pipeline.run.ending import Ending
+from pipeline.run.owned import ROLE, Owned
 
 
 class CorrelateRole:
@@ -32,6 +33,7 @@ class CorrelateRole:
         correlator = Correlator(self._settings, self._metrics)
         app = correlator.app
         app.finalize()
+        owned = Owned(correlator)
         try:
             await app.start()
         except KafkaConnectionError as error:
@@ -42,10 +44,12 @@ class CorrelateRole:
             while not app.should_stop and not end.due(correlator.last_active):
                 if correlator.failed is not None:
                     raise correlator.failed
+                owned.look()
                 await asyncio.sleep(0.05)
             if app.should_stop and not end.stop.is_set():
                 raise Transient(f"correlate: stopped by Faust: {app.crash_reason!r}")
             await correlator.finish()
         finally:
+            self._metrics.rest(ROLE)
             with contextlib.suppress(asyncio.CancelledError):
                 await app.stop()

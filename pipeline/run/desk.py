@@ -20,7 +20,7 @@ from pipeline.console.guard import Guard
 from pipeline.kit.clients import producer_config
 from pipeline.kit.config import Settings
 from pipeline.kit.metrics import Metrics
-from pipeline.run import evidence_api
+from pipeline.run import evidence_api, ops_api
 from pipeline.run.audit import Audit
 from pipeline.run.bundle import proving
 from pipeline.run.decide import decided
@@ -44,6 +44,7 @@ class DeskRole:
             app.include_router(evidence_api.router(settings, store))
         else:
             app = _collector(settings, audit)
+        app.include_router(ops_api.router(metrics))
         if "collect" in roles:
             app.include_router(router(settings, producer, _sender))
         rights.check(app.routes)
@@ -57,7 +58,7 @@ class DeskRole:
             self._app, log_level="warning", access_log=False, timeout_graceful_shutdown=2,
             proxy_headers=bool(self._settings.proxies), forwarded_allow_ips=self._settings.proxies, server_header=False,
         )  # fmt: skip
-        server = _Server(config, end)
+        server = _Server(config, end, self._metrics)
         server.run(sockets=[self._socket])
         # What was told last, of who read what, is on its way.
         self._producer.flush(2)
@@ -80,13 +81,15 @@ def _collector(settings: Settings, audit: Audit) -> FastAPI:
 class _Server(uvicorn.Server):
     """Ends with the process's roles instead of taking over its signals."""
 
-    def __init__(self, config: uvicorn.Config, end: Ending) -> None:
+    def __init__(self, config: uvicorn.Config, end: Ending, metrics: Metrics) -> None:
         super().__init__(config)
+        self._metrics = metrics
         self._end = end
         self._started_at = time.monotonic()
 
     async def on_tick(self, counter: int) -> bool:
         """Whether to end, asked ten times a second."""
+        self._metrics.beat("desk")
         idle = self._end.until_idle is not None and self._end.due(self._started_at)
         return self._end.stop.is_set() or idle or await super().on_tick(counter)
 

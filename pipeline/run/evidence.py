@@ -100,6 +100,12 @@ class Evidence:
         """Whether it is time to sign heads, and there is something to sign."""
         return time.monotonic() >= self._due and any(one.grown for one in self._logs.values())
 
+    @property
+    def overdue(self) -> float:
+        """Seconds that it is time to sign heads, and none was; 0 if there is nothing to sign."""
+        grown = any(one.grown for one in list(self._logs.values()))
+        return max(0.0, time.monotonic() - self._due) if grown else 0.0
+
     def publish(self) -> int:
         """Sign a head of every log that has grown: what was appended is stored, and its rows. Returns how many.
 

@@ -28,9 +28,11 @@ from pipeline.kit.topics import PUBLIC, full_name, partition_of
 from pipeline.normalize.mask import mask_bytes
 from pipeline.normalize.stage import BUG, Normalized, context_of, process, reject
 from pipeline.run.ending import Ending
+from pipeline.run.heard import Heard
 from schemas.batch import Batch, DeadLetters, Mark, Own, Records
 from schemas.rejected import Record, Rejected
 
+ROLE = "normalize"
 FIRST, SECOND, RECORDS, DEAD_LETTERS = "events-by-credential", "events-by-actor", "records", "dead-letters"
 COMMIT_EVERY, MARK_EVERY = 1.0, 0.25
 #: Messages taken at once, and how long a batch waits for further items while there are more (seconds).
@@ -90,6 +92,7 @@ class NormalizeRole:
         self._spans: dict[tuple[str, int], tuple[int, int]] = {}
         self._turn = 0
         self._failed: list[str] = []
+        self._heard = Heard()
         self._ready = 0.0
         self._bugs = 0
         self._first = full_name(settings, FIRST)
@@ -98,10 +101,12 @@ class NormalizeRole:
     def run(self, end: Ending) -> None:
         """Blocks; raises KafkaException when the broker refuses us for good."""
         topics = [full_name(self._settings, topic) for topic in PUBLIC]
+        self._metrics.ready(ROLE, False)
         self._consumer.subscribe(topics, on_assign=self._assigned, on_revoke=self._revoked)
         committed = marked = flushed = active = time.monotonic()
         try:
             while not end.due(max(active, self._ready) if self._at_end() else None):
+                self._metrics.beat(ROLE)
                 now = time.monotonic()
                 if self._pace.wait():
                     active = now
@@ -124,8 +129,9 @@ class NormalizeRole:
                     self._metrics.trouble("producers", self._trust.trouble)
             self._commit()
             self._mark(dict.fromkeys(self._readers, ENDED))
-            self._producer.flush()
+            self._flush()
         finally:
+            self._metrics.rest(ROLE)
             self._pace.close()
             self._consumer.close()
 
@@ -143,8 +149,10 @@ class NormalizeRole:
                 self._emit(normalized, counts)
                 for event in normalized.events:
                     reader.latest = max(reader.latest, event.time)
+                self._heard.take(normalized)
         for name in ("records", "events", "ignored", "rejected", "bugs"):
             self._metrics.add(name, counts[name])
+        self._heard.tell(self._metrics)
         return counts["messages"]
 
     def _understood(self, message: Message) -> list[Normalized]:
@@ -209,7 +217,7 @@ class NormalizeRole:
     def _commit(self) -> None:
         """Everything delivered, then the offsets of what it was made of."""
         self._outbox.flush()
-        self._producer.flush()
+        self._flush()
         if self._failed:
             raise KafkaException(KafkaError(KafkaError._FAIL, "; ".join(self._failed[:3])))
         try:
@@ -217,6 +225,11 @@ class NormalizeRole:
         except KafkaException as error:
             if error.args[0].code() != KafkaError._NO_OFFSET:
                 self._on_error(error.args[0])
+
+    def _flush(self) -> None:
+        """Wait for the broker, however long it is away."""
+        while self._producer.flush(1.0):
+            self._metrics.beat(ROLE)
 
     def _levels(self) -> dict[tuple[str, int], int]:
         """Watermark of each input partition. A silent one holds nobody back; when all are silent, time goes on."""
@@ -253,6 +266,7 @@ class NormalizeRole:
         self._ready = time.monotonic()
         for tp in partitions:
             self._reader(tp.topic, tp.partition)
+        self._owned()
 
     def _found(self, partitions: list[TopicPartition]) -> list[tuple[int, int]]:
         """Where each was read to, and where it ends: a backlog may leave some unread for longer than anybody waits."""
@@ -267,6 +281,11 @@ class NormalizeRole:
     def _revoked(self, _consumer: Consumer, _partitions: list[TopicPartition]) -> None:
         self._commit()
         self._readers = {}
+        self._owned()
+
+    def _owned(self) -> None:
+        self._metrics.ready(ROLE, bool(self._readers))
+        self._metrics.owned(ROLE, Counter(topic.removeprefix(self._prefix) for topic, _ in self._readers))
 
     def _on_error(self, error: KafkaError) -> None:
         if error.fatal():

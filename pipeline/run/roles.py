@@ -19,6 +19,7 @@ from pipeline.kit.config import Settings
 from pipeline.kit.failures import Failure
 from pipeline.kit.metrics import Metrics
 from pipeline.run.ending import Ending
+from pipeline.run.observed import observed
 from pipeline.store import Store, connect
 
 ROLES = ("normalize", "correlate", "store", "alert", "console", "collect")
@@ -37,10 +38,14 @@ def run_roles(
 
     `opened` opens the store.
     """
-    stop = threading.Event()
     codecs.require(faust="correlate" in roles)
     ensure_topics(settings)
-    targets = dict(_targets(settings, roles, metrics, opened))
+    with observed(settings, roles, metrics):
+        return _run(dict(_targets(settings, roles, metrics, opened)), until_idle)
+
+
+def _run(targets: dict[str, Callable[[Ending], None]], until_idle: float | None) -> int:
+    stop = threading.Event()
     # State is millions of long-lived objects without cycles; walking them again and again costs more than all the rest.
     gc.collect()
     gc.freeze()

@@ -19,7 +19,7 @@ GROUPS = {"normalize": "whodid-normalize", "correlate": "whodid-correlate", "sto
 def report(settings: Settings, metrics: Metrics) -> dict[str, Any]:
     """Counters, troubles and lag per stage (messages not yet covered by a commit)."""
     try:
-        groups = {**GROUPS, **_destinations(settings)}
+        groups = {**GROUPS, **destinations(settings)}
         behind = {stage: lag(settings, settings.prefix + group) for stage, group in groups.items()}
         troubles = metrics.troubles
     except (KafkaException, Failure) as error:
@@ -32,7 +32,7 @@ def report(settings: Settings, metrics: Metrics) -> dict[str, Any]:
     }
 
 
-def _destinations(settings: Settings) -> dict[str, str]:
+def destinations(settings: Settings) -> dict[str, str]:
     """Group of each destination and hook; none while the file of alerts is wrong, which `troubles` tells."""
     try:
         said = Alerts.load(settings.alerts).said

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -17,10 +18,11 @@ import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from pipeline.evidence.log import Log
+from pipeline.kit import measured
 from pipeline.kit.clients import consumer_config, producer_config
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Transient
-from pipeline.kit.metrics import Metrics
+from pipeline.kit.metrics import Metrics, Sample
 from pipeline.kit.topics import full_name
 from pipeline.run.ending import Ending
 from pipeline.run.evidence import Deed, Evidence, Leaves
@@ -44,6 +46,9 @@ DUTY, LONGEST_AGE = 1.0, 1.0
 #: once, or so long after they were written last (seconds): an insert costs the same for few rows.
 OTHERS_BLOCKS, OTHERS_AGE = 5, 2.0
 FIRST_WAIT, LONGEST_WAIT = 0.2, 10.0
+#: Seconds that a write may take before the loop is said to be stuck.
+SLOW = 300.0
+ROLE = "store"
 log = logging.getLogger("whodid")
 
 
@@ -61,6 +66,7 @@ class StoreRole:
         self._told = 0.0
         self._producer = Producer(producer_config(settings))
         self._evidence = Evidence(settings, self.store, self._send) if settings.evidence_place else None
+        metrics.probe(self._samples)
         #: Logs of the partitions that this process has.
         self._logs: dict[tuple[str, int], Log] = {}
         #: Since when it has its partitions: it is not idle before it could read.
@@ -78,6 +84,7 @@ class StoreRole:
     def run(self, end: Ending) -> None:
         """Blocks until the end; what was read is written before it returns."""
         consumer = Consumer(consumer_config(self._settings, "whodid-store"))
+        self._metrics.ready(ROLE, False)
         consumer.subscribe(list(self._decoders), on_assign=partial(self._assigned, end), on_revoke=self._revoked)
         recaller = Recaller(self._settings, self.store, self._metrics)
         recaller.start()
@@ -86,6 +93,7 @@ class StoreRole:
         try:
             while not end.due(max(active, self._since, recaller.active) if consumer.assignment() else None):
                 recaller.check()
+                self._metrics.beat(ROLE, SLOW)
                 for message in consumer.consume(200, 0.05):
                     if self._read(message, block):
                         active = time.monotonic()
@@ -102,6 +110,7 @@ class StoreRole:
                 self._sign(end, last=True)
                 self._commit(consumer)
         finally:
+            self._metrics.rest(ROLE)
             recaller.close()
             self._producer.flush(10)
             consumer.close()
@@ -134,6 +143,7 @@ class StoreRole:
         self._until_in(partial(self._open_logs, consumer, partitions), end)
         consumer.assign(partitions)
         self._since = time.monotonic()
+        self._own(partitions)
 
     def _open_logs(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         if self._evidence is None:
@@ -155,6 +165,15 @@ class StoreRole:
             known = self._logs.pop((part.topic, part.partition), None)
             if known is not None and self._evidence is not None:
                 self._evidence.close([known.name])
+        self._own([])
+
+    def _own(self, partitions: list[TopicPartition]) -> None:
+        self._metrics.ready(ROLE, bool(partitions))
+        self._metrics.owned(ROLE, Counter(part.topic.removeprefix(self._settings.prefix) for part in partitions))
+
+    def _samples(self) -> list[Sample]:
+        overdue = self._evidence.overdue if self._evidence is not None else 0.0
+        return [Sample(measured.HEAD_OVERDUE, (), overdue)]
 
     def _sign(self, end: Ending, *, last: bool = False) -> bool:
         """Sign heads if it is time to: every row and leaf that was read is in. False if told to stop meanwhile."""
@@ -173,6 +192,7 @@ class StoreRole:
         """Try until the store has it; False only if told to stop while the store is away."""
         wait = FIRST_WAIT
         while True:
+            self._metrics.beat(ROLE, SLOW)
             try:
                 write()
             except Transient as error:
@@ -192,7 +212,9 @@ class StoreRole:
             if block.leaves is None:
                 block.leaves = self._evidence.leaves(block.deeds)
             self._evidence.write(block.leaves)
+        began = time.monotonic()
         written = self.store.write_timeline(block.entries) if block.entries else None
+        self._metrics.observe(measured.STORE_WRITE, time.monotonic() - began, "timeline")
         self._metrics.add("rows", block.rows)
         self._metrics.add("leaves", block.leaves.amount if block.leaves else 0)
         if written is not None:
@@ -231,10 +253,12 @@ class StoreRole:
 
     def _tell(self) -> None:
         """Write what waits: what is not of the timeline, and what the inventory is told of it."""
+        began = time.monotonic()
         if self._others.rows:
             self._write_others(self._others)
         if self._owed:
             self.store.write_inventory(self._owed)
+        self._metrics.observe(measured.STORE_WRITE, time.monotonic() - began, "rest")
         self._owed, self._others, self._told = [], Block(), time.monotonic()
 
     def _commit(self, consumer: Consumer) -> None:

@@ -23,6 +23,7 @@ from pipeline.alert.line import Clock, Line, Parcel, RealClock
 from pipeline.alert.notice import news_of, notice
 from pipeline.alert.respond import Hook
 from pipeline.alert.wire import Reply, Wire
+from pipeline.kit import measured
 from pipeline.kit.clients import consumer_config, producer_config
 from pipeline.kit.config import Settings
 from pipeline.kit.metrics import Metrics
@@ -42,6 +43,8 @@ BEFORE = 3600.0
 REMEMBERED = 20_000
 #: Seconds that what is under way may take when told to stop.
 PATIENCE = 5.0
+#: Seconds that its loop may take to come round: committing waits for the broker.
+SLOW = 120.0
 #: Offsets of a partition that are not decided, with how many parcels each still waits for; and where a parcel is from.
 Pending = OrderedDict[int, int]
 Origin = tuple[Message, Pending]
@@ -104,6 +107,7 @@ class Teller:
         try:
             while not self._over(consumer, line, active):
                 line.check()
+                self._metrics.beat(f"alert {one.name}", SLOW)
                 messages = consumer.consume(100, 0) if line.waiting < FULL else []
                 for message in messages:
                     self._take(message, line, wire)
@@ -117,6 +121,7 @@ class Teller:
             await self._last(line)
             self._commit(consumer)
         finally:
+            self._metrics.rest(f"alert {one.name}")
             await line.stop()
             await wire.close()
             consumer.close()
@@ -221,10 +226,13 @@ class Teller:
     def _done(self, origin: Origin, again: Callable[[], Alerts], name: str, outcome: str) -> None:
         """A parcel is decided; what could not be told becomes a dead letter before its offset counts."""
         message, pending = origin
-        if outcome == "delivered":
+        told = outcome == "delivered"
+        self._metrics.count(measured.DELIVERIES, self.destination.name, outcome if told else "failed")
+        if told:
             self._metrics.add("delivered")
         else:
             self._metrics.add("delivery_failures")
+            self._metrics.count(measured.DEAD_LETTERS, "alert")
             self._send(DEAD_LETTERS, _encode(DeadLetters([self._rejected(message, again(), name, outcome)])))
         offset = message.offset()
         if offset in pending:
@@ -246,6 +254,7 @@ class Teller:
     def _record(self, delivery: Delivery) -> None:
         if delivery.outcome == "retry":
             self._metrics.add("delivery_retries")
+            self._metrics.count(measured.DELIVERIES, self.destination.name, "retry")
         self._send(DELIVERIES, _encode(Deliveries([delivery])))
 
     def _send(self, topic: str, value: bytes, partition: int | None = None) -> None:

@@ -22,12 +22,13 @@ import msgspec
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Permanent
 from pipeline.kit.state import PartitionState
-from pipeline.score import chains, findings, history, verdicts
+from pipeline.score import chains, findings, history, modelfile, verdicts
 from pipeline.score import model as models
 from pipeline.score.chains import Chains, Declared
 from pipeline.score.history import Agent, Call, Deeds
 from pipeline.score.measures import Place, Usual, measure
 from pipeline.score.model import Model
+from pipeline.score.modelfile import Scorer
 from pipeline.score.rules.exceptions import Exceptions
 from schemas.alert import Feedback
 from schemas.finding import Finding
@@ -232,7 +233,7 @@ def _ask(session: Session, step: Step) -> None:
 
 def scorer(
     settings: Settings, *, clock: Callable[[], float] = time.monotonic, now: Callable[[], float] = time.time
-) -> Callable[[PartitionState], Drift]:
+) -> Scorer[Drift]:
     """Makes the stage of a partition. Raises Permanent when a configured file is not there or not as it must be.
 
     `clock` says when files are looked at again, `now` which exceptions are over.
@@ -243,4 +244,7 @@ def scorer(
     except OSError as error:
         raise Permanent(f"settings drift_model, tool_chains: {error.filename}: {error.strerror}") from error
     exceptions = Exceptions.load(settings.exceptions, clock=clock, now=now)
-    return lambda state: Drift(state, model, settings.drift_budget, declared, exceptions)
+    return Scorer(
+        lambda state: Drift(state, model, settings.drift_budget, declared, exceptions), model.name,
+        modelfile.written(models.NAME, settings.drift_model),
+    )  # fmt: skip

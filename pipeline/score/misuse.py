@@ -21,10 +21,11 @@ import msgspec
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Permanent
 from pipeline.kit.state import PartitionState, V
-from pipeline.score import baseline, detections, frame, past, telling, verdicts
+from pipeline.score import baseline, detections, frame, modelfile, past, telling, verdicts
 from pipeline.score.act import UNKNOWN, Act
 from pipeline.score.baseline import Baselines
 from pipeline.score.detections import Detection
+from pipeline.score.modelfile import Scorer
 from pipeline.score.own import Own, Told
 from pipeline.score.past import DAY, Past
 from pipeline.score.profile import EVIDENCE, GROWTH, Found, Population, Prior, Profile, Session, Token
@@ -306,7 +307,7 @@ def _remember(now: Past, act: Act) -> None:
 
 def scorer(
     settings: Settings, *, clock: Callable[[], float] = time.monotonic, now: Callable[[], float] = time.time
-) -> Callable[[PartitionState], Misuse]:
+) -> Scorer[Misuse]:
     """Makes the stage of a partition. Raises Permanent when a configured file is not there or not as it must be.
 
     `clock` says when files are looked at again, `now` which exceptions are over.
@@ -319,7 +320,10 @@ def scorer(
         Rulebook.load(settings.rules, clock=clock),
         Exceptions.load(settings.exceptions, clock=clock, now=now),
     )
-    return lambda state: Misuse(state, known, settings.alert_budget, rules, exceptions)
+    return Scorer(
+        lambda state: Misuse(state, known, settings.alert_budget, rules, exceptions), known.version,
+        modelfile.written(baseline.NAME, settings.baselines),
+    )  # fmt: skip
 
 
 def finder(settings: Settings) -> Callable[[str, list[Entry]], bool | None]:

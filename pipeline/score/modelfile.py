@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import msgspec
 
 from pipeline.kit.failures import Permanent
+from pipeline.kit.state import PartitionState
 from pipeline.score.trees import Tree, sound
 
 M = TypeVar("M", bound=msgspec.Struct)
+S = TypeVar("S")
 _GZIP = b"\x1f\x8b"
 
 
@@ -29,12 +34,36 @@ def read(kind: type[M], name: str, file: Path | None, made_by: str) -> tuple[M, 
 
     Raises OSError; Permanent for what `made_by`, a command, does not write.
     """
-    data = (file or resources.files("pipeline.score") / "models" / f"{name}.json.gz").read_bytes()
+    data = _place(name, file).read_bytes()
     where = str(file or f"the {name} that comes with the program")
     try:
         return msgspec.json.decode(gzip.decompress(data) if data[:2] == _GZIP else data, type=kind), where
     except (msgspec.MsgspecError, OSError, EOFError) as error:
         raise Permanent(f"{where}: expected what `{made_by}` writes: {error}") from error
+
+
+@dataclass(frozen=True)
+class Scorer(Generic[S]):
+    """Makes the stage of a partition, which scores by this model (`name@version`) out of a file written then."""
+
+    make: Callable[[PartitionState], S]
+    model: str
+    written: float
+
+    def __call__(self, state: PartitionState) -> S:
+        """The stage."""
+        return self.make(state)
+
+
+def written(name: str, file: Path | None) -> float:
+    """When the same file was last written, seconds since 1970; 0 if that cannot be known."""
+    with suppress(OSError), resources.as_file(_place(name, file)) as found:
+        return found.stat().st_mtime
+    return 0.0
+
+
+def _place(name: str, file: Path | None) -> Traversable:
+    return file or resources.files("pipeline.score") / "models" / f"{name}.json.gz"
 
 
 class _Named(msgspec.Struct):

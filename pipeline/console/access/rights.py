@@ -40,6 +40,7 @@ def reads(role: Role) -> Right:
 RIGHTS: dict[str, Role | Right] = {
     # Strangers.
     "GET /healthz": OPEN,
+    "GET /readyz": OPEN,
     "GET /login": OPEN,
     "POST /login": OPEN,
     "GET /login/oidc": OPEN,
@@ -63,6 +64,7 @@ RIGHTS: dict[str, Role | Right] = {
     "GET /v1/reconstruct": Role.VIEWER,
     "GET /v1/reconstruct/bundle": Role.VIEWER,
     "GET /v1/status": Role.VIEWER,
+    "GET /metrics": Role.VIEWER,
     "GET /v1/coverage": Role.VIEWER,
     "GET /v1/search": Role.VIEWER,
     "GET /v1/search/count": Role.VIEWER,

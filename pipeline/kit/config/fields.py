@@ -32,6 +32,18 @@ class Fields(KafkaFields):
         shown="~/.local/share/whodid", example="/var/lib/whodid",
     )  # fmt: skip
 
+    ops_host: str = option(
+        "process.ops_host", "127.0.0.1",
+        "Address at which a process tells of its metrics and its health, without asking who wants to know "
+        "(docs/observability.md); loopback until told otherwise.",
+        example="10.0.0.7",
+    )  # fmt: skip
+    ops_port: int | None = option(
+        "process.ops_port", None,
+        "The port of that; 0 takes a free one, without one there is no such listener.",
+        example="9464", ge=0, le=65535,
+    )  # fmt: skip
+
     grace: float = option(
         "correlation.grace", 5.0,
         "Event time that an event of unknown credential waits for its issuance before it is shown unattributed.",
