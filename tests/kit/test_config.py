@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from pipeline.kit.config import Settings, faults, place
-from pipeline.kit.config.given import Misconfigured
+from pipeline.kit.config.given import Misconfigured, of_file
 from pipeline.kit.config.option import hidden, without_password
 
 
@@ -41,16 +41,14 @@ def test_each_setting_has_a_place_of_its_own_in_the_file_and_is_read_from_there(
     known = Settings.options()
     assert len({one.place for one in known.values()}) == len(known)
     assert all(one.table and one.key and one.meaning for one in known.values())
-    values = {"whole number": "7000", "number": "0.5", "path": '"x"', "text": '"https://x.example"'}
-    special = {"partitions": "7", "replication": "2", "session_timeout": "7.0", "session_life": "90.0"}
+    values = {"whole number": 7, "number": 0.5, "path": '"x"', "text": '"x"', "true or false": "true"}
     tables: dict[str, list[str]] = {}
-    for name, one in known.items():
-        given = special.get(name, values.get(one.type, "true"))
-        tables.setdefault(one.table, []).append(f"{one.key} = {given}")
+    for one in known.values():
+        tables.setdefault(one.table, []).append(f"{one.key} = {values[one.type]}")
     path = written("\n".join(f"[{table}]\n" + "\n".join(keys) for table, keys in tables.items()))
-    found = Settings()
-    assert found.model_fields_set == set(known), "a field that the file cannot set"
-    assert found.rules == path.parent / "x", "a relative path is one beside the file"
+    found = of_file(known, os.environ)
+    assert (set(found.values), found.faults) == (set(known), [])
+    assert found.values["rules"].value == path.parent / "x", "a relative path is one beside the file"
 
 
 @pytest.mark.parametrize(
