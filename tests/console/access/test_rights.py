@@ -12,7 +12,8 @@ from pipeline.console.access.rights import HEAVY, MOUNTS, OPEN, RIGHTS, Right, T
 from pipeline.console.access.who import Role
 from pipeline.console.app import create
 from pipeline.kit.failures import Permanent
-from pipeline.run import evidence_api
+from pipeline.kit.metrics import Metrics
+from pipeline.run import evidence_api, ops_api
 from pipeline.sources import collector
 from pipeline.store import access, casework
 from tests.console.access.desk import SECRET, Client, text
@@ -113,6 +114,7 @@ def whole(store, settings, callers, effects) -> FastAPI:
     """A desk with every router that there is."""
     app = create(store, settings, dict, effects["decided"].append)
     app.include_router(evidence_api.router(settings, store))
+    app.include_router(ops_api.router(Metrics()))
     app.include_router(collector.router(settings, effects["sent"]))
     return app
 
@@ -167,7 +169,11 @@ def test_whoever_may_not_is_turned_away_and_has_done_nothing(route, whole, calle
         if caller == "viewer":
             assert SECRET not in text(answer)
         # Some ask for what is not there, or cannot be answered here; nobody is told that they may not.
-        fine = (200, 201, 202, 303, 404, 409, 503) if route == "GET /healthz" else (200, 201, 202, 303, 404, 409)
+        fine = (
+            (200, 201, 202, 303, 404, 409, 503)
+            if route in ("GET /healthz", "GET /readyz")
+            else (200, 201, 202, 303, 404, 409)
+        )
         assert answer.status_code in (*fine, 401, 403) if right == OPEN else answer.status_code in fine, answer.text
 
 
