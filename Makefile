@@ -48,6 +48,7 @@ format: install ## Mend style
 bench: install ## Events per second against a null pipeline and per-event Faust, in one run
 	$(BIN)/python -m benchmarks.throughput $(ARGS)
 
+PYTHONS ?= python3.12 python3.13
 MINUTES ?= 10
 
 soak: install ## Constant load for MINUTES=10, and what grows meanwhile: memory, lag, state, a line each 15 seconds
@@ -78,14 +79,28 @@ schemas: install ## Write the JSON Schemas, the documents of API and topics, and
 dashboards: install ## Write the Grafana dashboards anew (ARGS="--console https://…" for another console)
 	$(BIN)/python -m dashboards $(ARGS)
 
-lock: ## Write requirements.lock anew from pyproject.toml
+lock: ## Write requirements.lock, and its part that runs whodid, anew from pyproject.toml
 	$(PYTHON) -m venv $(VENV)-lock
 	$(VENV)-lock/bin/python -m pip install --quiet --disable-pip-version-check uv
 	$(VENV)-lock/bin/uv pip compile pyproject.toml --extra embedded --extra chat --group dev --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-annotate --upgrade --quiet -o requirements.lock
+	$(VENV)-lock/bin/uv pip compile pyproject.toml --extra embedded --extra chat --extra s3 --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-annotate --no-header -c requirements.lock --quiet -o requirements-run.lock
 	rm -rf $(VENV)-lock
+
+dist: install ## Build wheel, sdist and locked dependencies into dist/, each time the same bytes
+	rm -rf dist
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m hatchling build -d dist > /dev/null
+	cp requirements-run.lock dist/requirements.txt
+	cd dist && sha256sum * | tee SHA256SUMS
+
+dist-check: dist ## Install that into an empty environment elsewhere, and run it from there
+	.ci/dist-check $(PYTHON)
+
+test-pythons: ## Run the tests of package, settings, formats and command line on other Pythons (PYTHONS="python3.12 python3.13")
+	for python in $(PYTHONS); do .ci/other-python $$python || exit 1; done
 
 clean: ## Remove what was made here
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
 
-.PHONY: help install demo test lint format bench soak chaos fuzz kafka pictures schemas dashboards lock clean
+.PHONY: help install demo test lint format bench soak chaos fuzz kafka pictures schemas dashboards lock dist dist-check test-pythons clean

@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 from enum import StrEnum
-from importlib import import_module
+from importlib import import_module, metadata
 from pathlib import Path
 from typing import Annotated
 
@@ -46,9 +46,18 @@ app = typer.Typer(
 )
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"whodid {metadata.version('whodid')}")
+        raise typer.Exit
+
+
 @app.callback()
 def common(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more on standard error.")] = False,
+    _: Annotated[
+        bool, typer.Option("--version", help="Print the version and end.", callback=_version, is_eager=True)
+    ] = False,
     config: Annotated[Path | None, typer.Option(help="The file of settings, instead of WHODID_CONFIG.")] = None,
 ) -> None:
     """Settings come from a file (docs/configuration.md) and from WHODID_… variables, which win over it.
