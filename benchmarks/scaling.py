@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil
@@ -30,8 +31,9 @@ READERS = {
 #: Partitions come in multiples of this: they divide evenly among more numbers of workers.
 ROUND = 12
 #: What the tables are between, in a page.
+#: Lines of a page between which tables go; the first ends with the arguments that make them.
 BEGIN, END = (
-    "<!-- tables: python -m benchmarks.scaling docs/scaling.json --page docs/scaling.md -->",
+    re.compile(r"^<!-- tables: python -m benchmarks\.scaling (.+) -->$", re.MULTILINE),
     "<!-- end of tables -->",
 )
 #: The most that the settings allow.
@@ -204,11 +206,15 @@ def main(arguments: list[str] | None = None) -> None:
     if given.page is None:
         print(text)
         return
-    before, _, rest = given.page.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
-    if not after:
-        raise SystemExit(f"{given.page}: expected the lines `{BEGIN}` and `{END}`, between which the tables go")
-    given.page.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")
+    page = given.page.read_text()
+    begins = BEGIN.search(page)
+    if begins is None or END not in page[begins.end() :]:
+        raise SystemExit(
+            f"{given.page}: expected a line `<!-- tables: python -m benchmarks.scaling … -->` and `{END}`, "
+            "between which the tables go"
+        )
+    after = page[page.index(END, begins.end()) :]
+    given.page.write_text(f"{page[: begins.end()]}\n\n{text}\n\n{after}")
 
 
 def too_many(found: dict[int, dict[str, float]]) -> Iterator[str]:

@@ -9,24 +9,26 @@ from benchmarks.scaling import BEGIN, END, MOST_PARTITIONS, Machines, Measured, 
 
 ROOT = Path(__file__).parents[2]
 RESULT = ROOT / "docs" / "scaling.json"
-PAGE = ROOT / "docs" / "scaling.md"
 
 
-def test_the_page_has_what_the_command_prints(capsys):
-    main([str(RESULT)])
-    begin, end = (PAGE.read_text().index(mark) for mark in (BEGIN, END))
-    written = PAGE.read_text()[begin + len(BEGIN) : end].strip()
-    assert written == capsys.readouterr().out.strip(), (
-        "python -m benchmarks.scaling docs/scaling.json --page docs/scaling.md"
-    )
+@pytest.mark.parametrize("name", ["scaling.md", "capacity.md"])
+def test_the_page_has_what_the_command_prints(name, capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    page = (ROOT / "docs" / name).read_text()
+    begins = BEGIN.search(page)
+    arguments = begins[1].partition(" --page ")[0].split()
+    assert begins[1].endswith(f"--page docs/{name}")
+    main(arguments)
+    written = page[begins.end() : page.index(END)].strip()
+    assert written == capsys.readouterr().out.strip(), f"python -m benchmarks.scaling {begins[1]}"
 
 
 def test_the_tables_of_a_page_are_written_between_its_marks(tmp_path, capsys):
-    page = tmp_path / "page.md"
-    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    page, begin = tmp_path / "page.md", "<!-- tables: python -m benchmarks.scaling x -->"
+    page.write_text(f"before\n{begin}\nold\n{END}\nafter\n")
     main([str(RESULT), "--page", str(page)])
     main([str(RESULT)])
-    assert page.read_text() == f"before\n{BEGIN}\n\n{capsys.readouterr().out}\n{END}\nafter\n"
+    assert page.read_text() == f"before\n{begin}\n\n{capsys.readouterr().out}\n{END}\nafter\n"
     page.write_text("a page without marks")
     with pytest.raises(SystemExit, match="between which the tables go"):
         main([str(RESULT), "--page", str(page)])
