@@ -54,9 +54,9 @@ MINUTES ?= 10
 soak: install ## Constant load for MINUTES=10, and what grows meanwhile: memory, lag, state, a line each 15 seconds
 	@$(BIN)/python -m benchmarks.soak --minutes $(MINUTES) $(ARGS)
 
-chaos: install ## Kill, stop and starve the pipeline's processes; its timeline must stay exact (on Apache Kafka too if it is there)
+chaos: install ## Kill, stop and starve the pipeline's processes; its timeline must stay exact (on three nodes of Apache Kafka too, if it is there)
 	$(BIN)/whodid chaos $(ARGS)
-	@if command -v java > /dev/null && command -v mvn > /dev/null; then $(BIN)/whodid chaos --broker kafka $(ARGS); \
+	@if command -v java > /dev/null && command -v mvn > /dev/null; then $(BIN)/whodid chaos --broker cluster $(ARGS); \
 	else echo "not done on Apache Kafka: it needs a JDK 17 and Maven"; fi
 
 fuzz: install ## A million mutated records through every normalizer, guided by coverage (ARGS="--runs 100000")

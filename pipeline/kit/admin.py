@@ -19,7 +19,7 @@ from pipeline.kit.topics import catalogue, kafka_config
 
 #: Seconds for one answer of the broker, and for new topics to be seen everywhere.
 ANSWER, APPEAR = 10.0, 30.0
-#: Seconds after which it is looked why there is no answer yet.
+#: Seconds after which it is looked for the first time why there is no answer yet.
 ASK = 1.0
 #: librdkafka's mock cluster has no CreateTopics; it makes a topic when a client asks about it.
 MOCK_CLUSTER = "mockCluster"
@@ -155,9 +155,10 @@ class _Admin(AdminClient):  # type: ignore[misc]
 
 def _metadata(client: _Admin, settings: Settings) -> ClusterMetadata:
     deadline = time.monotonic() + ANSWER
+    patience = ASK
     while True:
         try:
-            return client.list_topics(timeout=min(ASK, ANSWER))
+            return client.list_topics(timeout=max(0.1, min(patience, deadline - time.monotonic())))
         except KafkaException as error:
             client.poll(0)
             if client.reasons.refused:
@@ -167,6 +168,8 @@ def _metadata(client: _Admin, settings: Settings) -> ClusterMetadata:
                 ) from error
             if time.monotonic() > deadline:
                 raise _away(settings, error, client.reasons.last or refused_token(settings)) from error
+            # A broker that has much to do may need longer.
+            patience *= 2
 
 
 def _create(client: _Admin, settings: Settings, names: Iterable[str]) -> None:
