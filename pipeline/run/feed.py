@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import threading
 from pathlib import Path
@@ -29,7 +30,8 @@ class Feed:
     def __init__(self, settings: Settings, sequence: list[Record], seed: int) -> None:
         self._settings = settings
         self._sequence = sequence
-        self._chance = random.Random(f"partitions {seed}")  # noqa: S311  (to be repeated, not to be secret)
+        chance = random.Random(f"partitions {seed}")  # noqa: S311  (to be repeated, not to be secret)
+        self._partitions = [chance.randrange(settings.partitions) for _ in sequence]
         self._producer = Producer(producer_config(settings))
         self._failed = threading.Event()
         self.done = 0
@@ -40,14 +42,14 @@ class Feed:
         return len(self._sequence) - self.done
 
     def send(self, share: float) -> None:
-        """Send on until this share of all is sent. The client keeps what the broker does not take yet."""
+        """Send on until this share of all is sent, or the client can keep no more that the broker does not take yet."""
         until = min(len(self._sequence), int(share * len(self._sequence)) + 1)
-        for record in self._sequence[self.done : until]:
-            partition = self._chance.randrange(self._settings.partitions)
-            self._producer.produce(
-                full_name(self._settings, record.topic), record.value, partition=partition, on_delivery=self._delivered
-            )
-        self.done = max(self.done, until)
+        with contextlib.suppress(BufferError):
+            while self.done < until:
+                record, partition = self._sequence[self.done], self._partitions[self.done]
+                name = full_name(self._settings, record.topic)
+                self._producer.produce(name, record.value, partition=partition, on_delivery=self._delivered)
+                self.done += 1
         self._producer.poll(0)
 
     def close(self) -> None:

@@ -8,18 +8,18 @@ import sys
 import time
 
 import pytest
-from confluent_kafka import Consumer
+from confluent_kafka import Consumer, Producer
 
-from pipeline.kit.admin import ensure_topics
+from pipeline.kit.admin import ensure_topics, positions
 from pipeline.kit.broker import ApacheKafka
-from pipeline.kit.clients import consumer_config
+from pipeline.kit.clients import consumer_config, producer_config
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Invalid, Transient
 from pipeline.kit.topics import full_name
 from pipeline.run import proof
 from pipeline.run.chaos import Chaos
 from pipeline.run.disturb import GUEST, Groups, Kind, left_behind, marker_of, plan
-from pipeline.run.feed import arrivals
+from pipeline.run.feed import Feed, arrivals
 from pipeline.run.ordered import CLUSTER, Order, possible
 from pipeline.run.receiver import Receiver
 from pipeline.run.unreliable import AWAY, FULL, Unreliable
@@ -124,6 +124,19 @@ def test_arrivals_are_the_records_out_of_order_some_twice_and_some_broken():
     assert 100 < len(whole) - len(story) < 200
     assert 2 <= len(came) - len(whole) <= 30
     assert [record.offset for record in came] != sorted(record.offset for record in came)
+
+
+def test_what_a_client_cannot_keep_while_its_broker_is_away_is_sent_later(mock, tmp_path):
+    settings = settings_for(mock, tmp_path)
+    ensure_topics(settings)
+    story = [Record(str(n).encode(), "", "prompts", 0, n) for n in range(300)]
+    feed = Feed(settings, story, 1)
+    feed._producer = Producer({**producer_config(settings), "queue.buffering.max.messages": 100, "linger.ms": 1000})
+    feed.send(1.0)
+    assert 0 < feed.left < 300
+    wait_until(lambda: feed.send(1.0) or not feed.left)
+    feed.close()
+    assert sum(at.end for at in positions(settings, "none", ["prompts"]).values()) == 300
 
 
 def test_a_broker_that_keeps_nothing_is_not_restarted():

@@ -61,6 +61,23 @@ def test_a_member_of_librdkafka_that_restarts_disturbs_nobody(safe, tmp_path):
         member.consumer.close()
 
 
+def test_of_two_with_one_name_the_first_is_told_that_it_is_out(safe, tmp_path):
+    settings = settings_of(safe, "twin", tmp_path, "twins-")
+    ensure_topics(settings)
+    first = Member(settings)
+    wait_until(lambda: polled(first) == [0, 1, 2, 3])
+    second = Member(settings)
+    wait_until(lambda: polled(second) == [0, 1, 2, 3])
+
+    def out():
+        message = first.consumer.poll(0.1)
+        return message is not None and message.error() is not None and message.error().fatal()
+
+    wait_until(out)
+    for member in (first, second):
+        member.consumer.close()
+
+
 def start(settings, log):
     command = [sys.executable, "-m", "pipeline", "--verbose", "run", "correlate"]
     with log.open("ab") as said:
