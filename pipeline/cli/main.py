@@ -113,7 +113,7 @@ def main() -> None:
 #: Modules of commands, and the commands that each has a part in.
 MODULES = {
     "alerts": "alerts", "aliases": "aliases", "cases": "cases views", "chaos": "chaos",
-    "config": "config", "coverage": "coverage", "detections": "train evaluate",
+    "config": "config", "coverage": "coverage", "detections": "train evaluate", "doctor": "doctor",
     "drift": "drift train evaluate", "evidence": "evidence verify",
     "findings": "finding findings", "incident": "reconstruct", "inputs": "investigate",
     "inventory": "identities sessions credentials", "keys": "keys reads", "measure": "simulate evaluate",

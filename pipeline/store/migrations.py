@@ -67,6 +67,13 @@ def migrate(store: Target, migrations: list[Migration] | None = None) -> list[in
     return [migration.version for migration in missing]
 
 
+def standing(store: Target) -> list[int]:
+    """Versions that are missing; nothing is changed."""
+    there = store.rows("SELECT count() FROM system.tables WHERE database = currentDatabase() AND name = 'migrations'")
+    applied = {row[0] for row in store.rows(_APPLIED)} if there[0][0] else set()
+    return [migration.version for migration in known() if migration.version not in applied]
+
+
 def known() -> list[Migration]:
     """The migrations that this program carries, in order."""
     found = [
