@@ -79,13 +79,15 @@ schemas: install ## Write the JSON Schemas, the documents of API and topics, and
 dashboards: install ## Write the Grafana dashboards anew (ARGS="--console https://…" for another console)
 	$(BIN)/python -m dashboards $(ARGS)
 
-lock: ## Write requirements.lock, and its part that runs whodid, anew from pyproject.toml
+lock: ## Write the locks anew from pyproject.toml: of development, of what runs, of the image
 	$(PYTHON) -m venv $(VENV)-lock
 	$(VENV)-lock/bin/python -m pip install --quiet --disable-pip-version-check uv
 	$(VENV)-lock/bin/uv pip compile pyproject.toml --extra embedded --extra chat --group dev --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-annotate --upgrade --quiet -o requirements.lock
 	$(VENV)-lock/bin/uv pip compile pyproject.toml --extra embedded --extra chat --extra s3 --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-annotate --no-header -c requirements.lock --quiet -o requirements-run.lock
+	$(VENV)-lock/bin/uv pip compile pyproject.toml --extra chat --extra s3 --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-annotate --no-header -c requirements.lock --quiet -o docker/requirements.lock
 	rm -rf $(VENV)-lock
 
 dist: install ## Build wheel, sdist and locked dependencies into dist/, each time the same bytes
@@ -95,7 +97,10 @@ dist: install ## Build wheel, sdist and locked dependencies into dist/, each tim
 	cd dist && sha256sum * | tee SHA256SUMS
 
 dist-check: dist ## Install that into an empty environment elsewhere, and run it from there
-	.ci/dist-check $(PYTHON)
+	.ci/dist-check $(BIN)/uv $(PYTHON)
+
+image-check: ## Take the steps of docker/Dockerfile in an overlay of this machine, and run what comes of it read-only (needs root)
+	$(PYTHON) docker/without_docker.py
 
 test-pythons: ## Run the tests of package, settings, formats and command line on other Pythons (PYTHONS="python3.12 python3.13")
 	for python in $(PYTHONS); do .ci/other-python $$python || exit 1; done
@@ -103,4 +108,4 @@ test-pythons: ## Run the tests of package, settings, formats and command line on
 clean: ## Remove what was made here
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
 
-.PHONY: help install demo test lint format bench soak chaos fuzz kafka pictures schemas dashboards lock dist dist-check test-pythons clean
+.PHONY: help install demo test lint format bench soak chaos fuzz kafka pictures schemas dashboards lock dist dist-check image-check test-pythons clean

@@ -1,60 +1,150 @@
-"""The compose file starts what `whodid run` really takes. (No container is started: there is no engine to rely on.)"""
+"""Compose files start what `whodid` really takes, locked down. (No container is started: there is no engine here.)"""
 
+import json
+import os
 import re
-from pathlib import Path
+import shutil
+import subprocess
+import sys
 
+import pytest
 import yaml
 
-from pipeline.kit.config import Settings
 from pipeline.run.roles import ROLES
+from tests.cli.tree import parsed
+from tests.docker.described import DOCKER, FILES, VARIABLES, configured, ours, services
 
-DOCKER = Path(__file__).parents[2] / "docker"
 PROVISIONING = DOCKER.parent / "dashboards" / "provisioning"
-COMPOSE = yaml.safe_load((DOCKER / "compose.yaml").read_text())["services"]
-OURS = {name: service for name, service in COMPOSE.items() if service.get("image") == "whodid:latest"}
+EACH = pytest.mark.parametrize("name", FILES)
+
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux" or os.uname().machine != "x86_64", reason="Docker Compose is there for Linux on x86_64"
+)
 
 
-def test_every_role_runs_once_and_no_other_is_asked_for():
-    commands = [service["command"] for service in OURS.values()]
-    assert all(command[0] == "run" for command in commands)
-    assert sorted(role for command in commands for role in command[1:]) == sorted(ROLES)
+def mounts(name):
+    """Files of this repository that containers see: (service, path here, path there, options)."""
+    for key, one in services(name).items():
+        for mount in one.get("volumes", []):
+            source, target, *options = mount.split(":")
+            if source.startswith("."):
+                yield key, (DOCKER / source).resolve(), target, options
 
 
-def test_every_variable_is_a_setting():
-    known = {f"WHODID_{name.upper()}" for name in Settings.model_fields}
-    for service in OURS.values():
-        assert set(service["environment"]) <= known
+@EACH
+def test_docker_compose_takes_the_file(name):
+    assert set(json.loads(configured(name))["services"]) == set(services(name))
 
 
-def test_no_secret_is_written_in_the_file():
-    for service in COMPOSE.values():
-        for name, value in service.get("environment", {}).items():
-            if "PASSWORD" in name or "KEY" in name:
-                assert value.startswith("${"), name
-            assert "@" not in value or "${CLICKHOUSE_PASSWORD" in value or "QUORUM" in name or "PLUGINS" in name
+def test_docker_compose_would_refuse_a_file_with_a_slip(tmp_path):
+    text = (DOCKER / "compose.yaml").read_text().replace("stop_grace_period", "stop_grace_time")
+    slip = DOCKER / "compose.slip.yaml"
+    (tmp_path / slip.name).write_text(text)
+    with pytest.raises(AssertionError, match="stop_grace_time"):
+        configured(tmp_path / slip.name)
 
 
-def test_only_loopback_is_published():
-    assert all(port.startswith("127.0.0.1:") for service in COMPOSE.values() for port in service.get("ports", []))
+@EACH
+def test_every_role_runs_and_every_command_exists(name):
+    commands = [one["command"] for one in ours(name).values()]
+    assert {parsed([str(word) for word in command]) for command in commands} >= {"run", "topics create"}
+    roles = {word for command in commands if command[0] == "run" for word in command[1:]}
+    assert roles == set(ROLES)
+
+
+@EACH
+def test_every_variable_is_a_setting(name):
+    for one in ours(name).values():
+        assert {variable for variable in one["environment"] if variable.startswith("WHODID_")} <= VARIABLES
+
+
+@EACH
+def test_no_secret_is_written_in_the_file(name):
+    for key, one in services(name).items():
+        for variable, value in one.get("environment", {}).items():
+            if re.search("PASSWORD|SECRET|KEY|TOKEN|CLICKHOUSE$", variable):
+                secret = value.startswith(("${", "/run/secrets/", "/etc/")) or variable.endswith("_CLICKHOUSE_HOST")
+                assert secret, (key, variable)
+        assert not re.search(r"://[^/\s]*:[^/$\s]+@", json.dumps(one)), key
+
+
+@EACH
+def test_every_service_is_locked_down_and_bounded(name):
+    for key, one in services(name).items():
+        assert one["cap_drop"] == ["ALL"], key
+        assert one["security_opt"] == ["no-new-privileges:true"], key
+        assert "privileged" not in one, key
+        assert set(one["deploy"]["resources"]["limits"]) == {"cpus", "memory"}, key
+        assert int(one["logging"]["options"]["max-file"]) > 1, key
+        assert one["networks"], key
+        assert "docker.sock" not in json.dumps(one), key
+    for key, one in ours(name).items():
+        assert one["read_only"] is True, key
+        assert any(place.startswith("/tmp:") for place in one["tmpfs"]), key
+        assert "user" not in one, "the image says it"
+
+
+@EACH
+def test_every_service_says_when_it_is_well(name):
+    """Ours by the check in the image, unless they end by themselves; others by one of their own."""
+    for key, one in services(name).items():
+        ends = one.get("restart") == "no"
+        if ends:
+            assert one["healthcheck"] == {"disable": True}, key
+        else:
+            assert ("healthcheck" in one) != (key in ours(name)), key
+        for other, how in one.get("depends_on", {}).items():
+            waited = (
+                "service_completed_successfully" if services(name)[other].get("restart") == "no" else "service_healthy"
+            )
+            assert how["condition"] == waited, (key, other)
+
+
+@EACH
+def test_only_loopback_is_published(name):
+    assert all(port.startswith("127.0.0.1:") for one in services(name).values() for port in one.get("ports", []))
+
+
+@EACH
+def test_images_are_pinned(name):
+    assert all(re.search(r":v?\d+\.\d+(\.\d+)?$", one["image"]) for one in services(name).values())
+
+
+@EACH
+def test_files_that_are_mounted_are_there_and_read_only(name):
+    found = list(mounts(name))
+    assert found
+    for key, path, _, options in found:
+        assert path.exists(), (key, path)
+        assert options == ["ro"], (key, path)
+
+
+@EACH
+def test_make_secrets_draws_every_secret_once_for_its_reader_alone(name, tmp_path):
+    script = tmp_path / "make-secrets"
+    shutil.copy(DOCKER / "make-secrets", script)
+    subprocess.run([script], check=True, capture_output=True)
+    drawn = {path: path.read_text() for path in sorted((tmp_path / "secrets").iterdir())}
+    wanted = yaml.safe_load((DOCKER / name).read_text())["secrets"]
+    assert {one["file"] for one in wanted.values()} <= {f"./secrets/{path.name}" for path in drawn}
+    assert all(path.stat().st_mode & 0o077 == 0 for path in drawn)
+    subprocess.run([script], check=True, capture_output=True)
+    assert {path: path.read_text() for path in drawn} == drawn
+
+
+def test_databases_and_brokers_reach_nothing_outside():
+    networks = yaml.safe_load((DOCKER / "compose.yaml").read_text())["networks"]
+    assert {name for name, one in networks.items() if not (one or {}).get("internal")} == {"out"}
+    outside = {key for key, one in services("compose.yaml").items() if "out" in one["networks"]}
+    assert outside == {"desk", "grafana", "prometheus"}
 
 
 def test_grafana_is_given_what_the_repository_holds_and_clickhouse_its_reader():
-    mounts = [mount for name in ("grafana", "clickhouse") for mount in COMPOSE[name]["volumes"]]
-    paths = dict(mount.split(":")[:2] for mount in mounts if mount.startswith("../"))
-    assert all((DOCKER / path).exists() for path in paths)
-    assert all(mount.endswith(":ro") for mount in mounts if mount.startswith("../"))
+    there = {target: path for _, path, target, _ in mounts("compose.yaml")}
     (provider,) = yaml.safe_load((PROVISIONING / "dashboards" / "whodid.yaml").read_text())["providers"]
-    assert provider["options"]["path"] == paths["../dashboards/generated"]
+    assert there[provider["options"]["path"]] == (DOCKER.parent / "dashboards" / "generated").resolve()
     source = (PROVISIONING / "datasources" / "whodid.yaml").read_text()
-    assert all(name in COMPOSE["grafana"]["environment"] for name in re.findall(r"\$\{(\w+)\}", source))
-    assert COMPOSE["clickhouse"]["environment"]["GRAFANA_CLICKHOUSE_PASSWORD"].startswith("${")
-    assert all((":" in service["image"] and not service["image"].endswith(":latest")) or name in OURS
-               for name, service in COMPOSE.items())  # fmt: skip
-
-
-def test_the_image_copies_what_the_package_holds_and_runs_as_nobody_special():
-    text = (DOCKER / "Dockerfile").read_text()
-    for folder in ("pipeline", "schemas", "requirements.lock", "pyproject.toml"):
-        assert f"COPY {folder}" in text
-    assert "USER whodid" in text
-    assert "--require-hashes" in text
+    environment = services("compose.yaml")["grafana"]["environment"]
+    assert all(variable in environment for variable in re.findall(r"\$\{(\w+)\}", source))
+    clickhouse = services("compose.yaml")["clickhouse"]["environment"]
+    assert clickhouse["GRAFANA_CLICKHOUSE_PASSWORD"].startswith("${")
