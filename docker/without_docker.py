@@ -1,7 +1,7 @@
 """The steps of docker/Dockerfile become a tree, without Docker, and what is in it is run as a container would run it.
 
 In:     docker/Dockerfile; root on Linux, for an overlay of this machine that stands for the base image
-Out:    the tree at its real paths, run read-only as user 10001: its size, version and help; with BOOTSTRAP=host:port a worker
+Out:    the tree at its real paths, run read-only as user 10001: size, version, help; with BOOTSTRAP=host:port a worker
 Fails:  with the status of the step that failed
 
 Each stage is an overlay over `/` in a mount namespace of its own, so a step can write where it likes and nothing of it
