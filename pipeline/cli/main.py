@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
+from pipeline.kit import logs
 from pipeline.kit.config import Settings, faults, place
 from pipeline.kit.failures import Failure, Invalid, Permanent
 
@@ -66,11 +67,9 @@ def common(
     """
     if config is not None:
         os.environ[place.VARIABLE] = str(config)
-    logging.basicConfig(
-        level=logging.INFO if verbose else logging.WARNING,
-        format="%(asctime)s %(levelname)s %(name)s %(message)s",
-        stream=sys.stderr,
-    )
+    given = faults.effective().get("log_format")
+    form: logs.Format = "json" if given is not None and given.value == "json" else "text"
+    logs.begin(form, logging.INFO if verbose else logging.WARNING)
     # Faust reports that a timer of 20 ms is late whenever a checkpoint takes longer: that is no news.
     logging.getLogger("mode.timers").setLevel(logging.ERROR)
     if not verbose:

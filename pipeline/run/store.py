@@ -22,6 +22,7 @@ from pipeline.kit import measured
 from pipeline.kit.clients import consumer_config, producer_config
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Transient
+from pipeline.kit.logs import about, place_of
 from pipeline.kit.metrics import Metrics, Sample
 from pipeline.kit.topics import full_name
 from pipeline.run.ending import Ending
@@ -124,7 +125,7 @@ class StoreRole:
         try:
             value = self._decoders[message.topic()].decode(message.value() or b"")
         except (msgspec.MsgspecError, TypeError) as fault:
-            log.error("%s/%d/%d: no batch: %s", message.topic(), message.partition(), message.offset(), fault)
+            log.error("no batch: %s", fault, extra=about(**place_of(message)))
             self._metrics.add("bugs")
             return True
         rows = list(map(Row, value.entries)) if isinstance(value, Entries) else []

@@ -26,6 +26,7 @@ from pipeline.alert.wire import Reply, Wire
 from pipeline.kit import measured
 from pipeline.kit.clients import consumer_config, producer_config
 from pipeline.kit.config import Settings
+from pipeline.kit.logs import about, place_of
 from pipeline.kit.metrics import Metrics
 from pipeline.kit.topics import full_name
 from pipeline.run.ending import Ending
@@ -155,7 +156,7 @@ class Teller:
         try:
             batch = _decode(message.value() or b"")
         except (msgspec.MsgspecError, TypeError) as fault:
-            log.error("%s/%d/%d: no alerts: %s", message.topic(), partition, offset, fault)
+            log.error("no alerts: %s", fault, extra=about(**place_of(message)))
             self._metrics.add("bugs")
             return
         if batch.only not in ("", self.destination.name):

@@ -58,6 +58,9 @@ SET_BY: dict[str, dict[str, str]] = {
         "test_what_is_older_than_it_is_kept_goes_and_the_rest_verifies":
             "keep_timeline keep_records keep_findings keep_dead_letters keep_audit",
     },
+    "tests/kit/test_logs.py": {
+        "test_a_process_logs_everything_in_the_format_of_the_settings": "log_format",
+    },
     "tests/flow/test_observed.py": {
         "test_a_broker_that_is_away_makes_a_process_unready_and_not_dead": "ops_host ops_port",
     },

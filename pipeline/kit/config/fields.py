@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import field_validator
@@ -42,6 +43,12 @@ class Fields(KafkaFields):
         "process.ops_port", None,
         "The port of that; 0 takes a free one, without one there is no such listener.",
         example="9464", ge=0, le=65535,
+    )  # fmt: skip
+
+    log_format: Literal["text", "json"] = option(
+        "process.log_format", "text",
+        "How a process logs on standard error: `text`, or `json`, an object a line (docs/observability.md).",
+        example="json",
     )  # fmt: skip
 
     grace: float = option(
