@@ -25,6 +25,7 @@ from dashboards.panels import Board, Choice, Panel
 __all__ = ["Board", "rendered"]
 
 PLUGIN = "grafana-clickhouse-datasource"
+PROMETHEUS = "prometheus"
 _SOURCE = DataSourceRef(PLUGIN, "${datasource}")
 _TAG = "whodid"
 _BUILDERS: Mapping[str, Any] = {"table": table.Panel, "timeseries": timeseries.Panel, "stat": stat.Panel}
@@ -50,8 +51,26 @@ class Query(Dataquery):
         }
 
 
+class Expression(Dataquery):
+    """A query of Prometheus, as Grafana saves it: over time, or of now."""
+
+    def __init__(self, expr: str, over_time: bool) -> None:
+        self._expr, self._over_time = expr, over_time
+
+    def to_json(self) -> dict[str, object]:
+        """As Grafana stores it."""
+        return {
+            "refId": "A",
+            "datasource": _SOURCE.to_json() | {"type": PROMETHEUS},
+            "expr": self._expr,
+            "range": self._over_time,
+            "instant": not self._over_time,
+            "legendFormat": "__auto",
+        }
+
+
 class _Target(Builder[Dataquery]):
-    def __init__(self, query: Query) -> None:
+    def __init__(self, query: Dataquery) -> None:
         self._query = query
 
     def build(self) -> Dataquery:
@@ -60,6 +79,7 @@ class _Target(Builder[Dataquery]):
 
 def rendered(board: Board, console: str) -> str:
     """One dashboard as JSON text, which links to the console at this address."""
+    label, plugin = ("Prometheus", PROMETHEUS) if board.measured else ("ClickHouse", PLUGIN)
     made = (
         build.Dashboard(board.title)
         .uid(f"whodid-{board.name}")
@@ -72,7 +92,7 @@ def rendered(board: Board, console: str) -> str:
         .readonly()
         .link(build.DashboardLink("Dashboards").type(DashboardLinkType.DASHBOARDS).tags([_TAG]).keep_time(True))
         .link(build.DashboardLink("Console").type(DashboardLinkType.LINK).url("${console:raw}/").target_blank(True))
-        .with_variable(build.DatasourceVariable("datasource").label("ClickHouse").type(PLUGIN))
+        .with_variable(build.DatasourceVariable("datasource").label(label).type(plugin))
         .with_variable(build.ConstantVariable("console").label("Console").value(console.rstrip("/")))
     )
     for choice in board.choices:
@@ -81,7 +101,7 @@ def rendered(board: Board, console: str) -> str:
     for heading, panels in board.rows.items():
         made = made.with_row(build.Row(heading).id(next(numbers)))
         for panel in panels:
-            made = made.with_panel(_panel(panel).id(next(numbers)))
+            made = made.with_panel(_panel(panel, board.measured).id(next(numbers)))
     return JSONEncoder(indent=1, sort_keys=True, ensure_ascii=False).encode(made.build()) + "\n"
 
 
@@ -98,17 +118,18 @@ def _variable(choice: Choice) -> build.QueryVariable:
     )
 
 
-def _panel(panel: Panel) -> Any:  # noqa: ANN401  (a builder of whichever kind)
+def _panel(panel: Panel, measured: bool) -> Any:  # noqa: ANN401  (a builder of whichever kind)
+    make = Expression if measured else Query
     made: Any = _BUILDERS[panel.shape]()
     made = (
         made.title(panel.title)
         .description(panel.description)
-        .datasource(_SOURCE)
+        .datasource(DataSourceRef(PROMETHEUS if measured else PLUGIN, "${datasource}"))
         .unit(panel.unit)
         .span(panel.width)
         .height(panel.height)
         .no_value("none in this time")
-        .with_target(_Target(Query(_squeezed(panel.sql), panel.shape == "timeseries")))
+        .with_target(_Target(make(_squeezed(panel.sql), panel.shape == "timeseries")))
     )
     if panel.shape != "table":
         return made.data_links([_link(words, path) for words, path in panel.links.items()])

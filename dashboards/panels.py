@@ -46,6 +46,8 @@ class Board(NamedTuple):
     description: str
     rows: Mapping[str, tuple[Panel, ...]]
     choices: tuple[Choice, ...] = ()
+    #: Whether its panels ask Prometheus, in its language, and not the store.
+    measured: bool = False
 
 
 def table(title: str, description: str, sql: str, links: Mapping[str, str], *, unit: str = COUNT,

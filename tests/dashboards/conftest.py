@@ -4,6 +4,7 @@ import time
 import pytest
 
 from dashboards.__main__ import BOARDS, CONSOLE
+from dashboards.__main__ import MEASURED as MEASURED_BOARDS
 from dashboards.board import rendered
 from dashboards.macros import Span
 from pipeline.kit.config import Settings
@@ -12,6 +13,8 @@ from pipeline.store import connect
 from tests import demo
 
 MADE = {board.name: json.loads(rendered(board, CONSOLE)) for board in BOARDS}
+#: Those that ask Prometheus.
+MEASURED = {board.name: json.loads(rendered(board, CONSOLE)) for board in MEASURED_BOARDS}
 
 
 @pytest.fixture(scope="package")

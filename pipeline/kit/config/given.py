@@ -19,7 +19,14 @@ from pipeline.kit.config.place import VARIABLE, config_file, secret_of, trusted_
 from pipeline.kit.failures import Invalid
 
 #: Variables that are none of the settings: the file itself, the parent of a process, `pipeline.emit`, Grafana, tests.
-OTHERS = (VARIABLE, "WHODID_PARENT", "WHODID_COLLECTOR", "WHODID_CLICKHOUSE_HOST", "WHODID_PICTURES")
+OTHERS = (
+    VARIABLE,
+    "WHODID_PARENT",
+    "WHODID_COLLECTOR",
+    "WHODID_CLICKHOUSE_HOST",
+    "WHODID_PROMETHEUS_URL",
+    "WHODID_PICTURES",
+)
 TESTS = "WHODID_TEST_"
 _KEY = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)'|([\w-]+))\s*=""")
 _TABLE = re.compile(r"\s*\[\s*([\w.-]+)\s*\]")
