@@ -19,6 +19,7 @@ from clickhouse_connect.driver import Client
 from pipeline.kit.failures import Transient
 from pipeline.store import alerts as alert_rows
 from pipeline.store import write
+from pipeline.store.cluster import Cluster
 from pipeline.store.columns import Row
 from pipeline.store.faults import translated
 from schemas.alert import Alert, Delivery, Response
@@ -52,7 +53,10 @@ class Store:
     one and gives it back; there are as many as there were calls at once.
     """
 
-    def __init__(self, opened: Callable[[], Client], first: Client, embedded: bool, folder: Path | None = None) -> None:
+    def __init__(
+        self, opened: Callable[[], Client], first: Client, embedded: bool, folder: Path | None = None,
+        cluster: Cluster | None = None,
+    ) -> None:  # fmt: skip
         self._open = opened
         self._idle = deque([first])
         self._closed = False
@@ -60,6 +64,8 @@ class Store:
         self._folder = folder
         #: Whether the engine runs in this process, and no other process can open the store.
         self.embedded = embedded
+        #: The cluster that its tables are on.
+        self.cluster = cluster
 
     def __enter__(self) -> Store:
         return self
@@ -81,9 +87,10 @@ class Store:
             return client.raw_query(sql, dict(parameters or {}), dict(settings or {}))
 
     def command(self, sql: str, parameters: Mapping[str, Any] | None = None) -> None:
-        """Run a statement that returns nothing."""
+        """Run a statement that returns nothing: on a cluster, wherever there are rows that it is about."""
         with self._borrowed() as client:
-            client.command(sql, dict(parameters or {}))
+            for one in self.cluster.statements(sql) if self.cluster else [sql]:
+                client.command(one, dict(parameters or {}))
 
     def insert(self, block: write.Block) -> None:
         """Write a block; it is visible when this returns. Written twice, it changes nothing that a query shows."""

@@ -13,7 +13,9 @@ from clickhouse_connect.driver.exceptions import ProgrammingError
 
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Invalid, Transient
+from pipeline.store import cluster as clusters
 from pipeline.store.client import Store, find_room
+from pipeline.store.cluster import Cluster
 from pipeline.store.faults import translated
 from pipeline.store.migrations import migrate
 
@@ -33,14 +35,15 @@ def connect(settings: Settings, *, migrated: bool = True) -> Store:
     """
     address = urlsplit(settings.clickhouse)
     embedded = address.scheme == "chdb"
-    database, opened = _embedded(settings.clickhouse) if embedded else _server(settings.clickhouse)
+    database, opened = _embedded(settings.clickhouse) if embedded else _server(settings)
+    cluster = _cluster(settings, embedded, database)
     path = _path(settings.clickhouse) if embedded else _MEMORY
     folder = None if path == _MEMORY else Path(path)
     if folder is not None and not folder.exists():
         find_room(folder)
     with translated():
-        first = _first_client(opened, database)
-    store = Store(lambda: opened(database), first, embedded, folder)
+        first = _first_client(opened, database, cluster)
+    store = Store(lambda: opened(database), first, embedded, folder, cluster)
     try:
         if migrated:
             migrate(store)
@@ -77,12 +80,22 @@ def _path(address: str) -> str:
     return _MEMORY if location in ("", "memory", _MEMORY) else location
 
 
-def _server(address: str) -> tuple[str, Callable[[str | None], Client]]:
-    parts = urlsplit(address)
+def _cluster(settings: Settings, embedded: bool, database: str) -> Cluster | None:
+    if embedded and settings.clickhouse_cluster:
+        raise Invalid(
+            "clickhouse_cluster", "empty, since an embedded store is no server; or an http:// address in `clickhouse`",
+            settings.clickhouse_cluster,
+        )  # fmt: skip
+    return Cluster(settings.clickhouse_cluster, database) if settings.clickhouse_cluster else None
+
+
+def _server(settings: Settings) -> tuple[str, Callable[[str | None], Client]]:
+    parts = urlsplit(settings.clickhouse)
     database = parts.path.strip("/") or DATABASE
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", database):
         raise Invalid("clickhouse", "a database name of letters, digits and _", database)
     scheme = _SCHEMES[parts.scheme]
+    session = _SESSION | (clusters.session(settings.clickhouse_quorum) if settings.clickhouse_cluster else {})
 
     def opened(database: str | None) -> Client:
         return clickhouse_connect.get_client(
@@ -92,7 +105,7 @@ def _server(address: str) -> tuple[str, Callable[[str | None], Client]]:
             username=unquote(parts.username or "default"),
             password=unquote(parts.password or ""),
             database=database,
-            settings=_SESSION,
+            settings=session,
             connect_timeout=5,
             send_receive_timeout=60,
             query_retries=0,
@@ -103,7 +116,7 @@ def _server(address: str) -> tuple[str, Callable[[str | None], Client]]:
     return database, opened
 
 
-def _first_client(opened: Callable[[str | None], Client], database: str) -> Client:
+def _first_client(opened: Callable[[str | None], Client], database: str, cluster: Cluster | None) -> Client:
     """A client of the database, which is created if absent.
 
     It stays open, because an engine in memory ends with its last client.
@@ -115,7 +128,7 @@ def _first_client(opened: Callable[[str | None], Client], database: str) -> Clie
             "SELECT count() FROM system.databases WHERE name = {name:String}", {"name": database}
         ).result_rows
         if not known[0][0]:
-            client.command(f"CREATE DATABASE IF NOT EXISTS {database}")
+            client.command(f"CREATE DATABASE IF NOT EXISTS {database} {cluster.clause if cluster else ''}".rstrip())
     except BaseException:
         client.close()
         raise

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from pipeline.store.client import Store
+from pipeline.store.placement import local, whole
 from pipeline.store.write import block_of
 
 _DONE = "SETTINGS mutations_sync = 2, allow_nondeterministic_mutations = 1"
@@ -38,8 +39,8 @@ GROUPS = {
     "audit": Group(times=(("reads", "at"), ("logins", "at"))),
 }  # fmt: skip
 _MONTHS = """
-SELECT table, toUInt32OrZero(partition) AS month, sum(rows), sum(bytes_on_disk) FROM system.parts
-WHERE active AND database = currentDatabase() AND table IN {tables:Array(String)} AND month > 0
+SELECT table, toUInt32OrZero(partition) AS month, sum(rows), sum(bytes_on_disk) FROM {parts}
+WHERE active AND database = {{database:String}} AND table IN {{tables:Array(String)}} AND month > 0
 GROUP BY table, month ORDER BY month, table
 """
 _IS_OLDER = "{column} < fromUnixTimestamp64Micro({{before:Int64}}, 'UTC')"
@@ -115,7 +116,10 @@ class Hold(NamedTuple):
 def months(store: Store) -> list[Month]:
     """What lies in months, by month."""
     tables = [table for group in GROUPS.values() for table in group.months]
-    return [Month(*row) for row in store.rows(_MONTHS, {"tables": tables})]
+    # On a cluster it is the tables on the nodes that have parts.
+    parts, named = (store.cluster.parts, local) if store.cluster else ("system.parts", str)
+    given = {"tables": [named(table) for table in tables], "database": store.rows("SELECT currentDatabase()")[0][0]}
+    return [Month(whole(row[0]), *row[1:]) for row in store.rows(_MONTHS.format(parts=parts), given)]
 
 
 def amount(store: Store, group: str, wanted: Iterable[int]) -> int:

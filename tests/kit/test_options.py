@@ -64,6 +64,10 @@ SET_BY: dict[str, dict[str, str]] = {
     "tests/flow/test_observed.py": {
         "test_a_broker_that_is_away_makes_a_process_unready_and_not_dead": "ops_host ops_port",
     },
+    "tests/store/test_cluster.py": {
+        "test_an_embedded_store_is_on_no_cluster": "clickhouse_cluster",
+        "test_a_quorum_is_a_number_or_the_majority": "clickhouse_quorum",
+    },
     "tests/flow/test_evidence.py": {
         "*": "head_every",
     },

@@ -13,13 +13,14 @@ from urllib.parse import urlsplit
 
 from pydantic import field_validator
 
+from pipeline.kit.config.cluster import ClusterFields
 from pipeline.kit.config.kafka import KafkaFields
 from pipeline.kit.config.option import option
 
 _HOME = Path(os.environ.get("XDG_DATA_HOME", "~/.local/share")).expanduser() / "whodid"
 
 
-class Fields(KafkaFields):
+class Fields(ClusterFields, KafkaFields):
     """Durations in seconds, sizes in bytes."""
 
     clickhouse: str = option(
