@@ -10,7 +10,7 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Transient
-from pipeline.store import connect, write
+from pipeline.store import cluster, connect, write
 from pipeline.store.columns import Row
 from tests.store.entries import entry
 
@@ -18,6 +18,7 @@ SETTINGS = (
     "optimize_on_insert", "max_partitions_per_insert_block", "insert_deduplicate", "async_insert",
     "do_not_merge_across_partitions_select_final",
 )  # fmt: skip
+CLUSTER = cluster.session("2")
 
 
 def native(*columns) -> bytes:
@@ -37,6 +38,7 @@ class StandIn(http.server.BaseHTTPRequestHandler):
 
     answer = None
     requests: list
+    databases = 1
 
     def do_POST(self):
         parameters = {name: values[-1] for name, values in parse_qs(urlsplit(self.path).query).items()}
@@ -60,11 +62,11 @@ class StandIn(http.server.BaseHTTPRequestHandler):
         if "version()" in query:
             return b"25.8.1.1\tUTC\n"
         if "system.settings" in query:
-            amount = len(SETTINGS)
-            columns = [strings(*SETTINGS), strings(*"0" * amount), [b"\0"] * amount]
+            names = (*SETTINGS, *CLUSTER)
+            columns = [strings(*names), strings(*"0" * len(names)), [b"\0"] * len(names)]
             return native(*zip(("name", "value", "readonly"), ("String", "String", "UInt8"), columns, strict=True))
         if "system.databases" in query:
-            return native(("count()", "UInt64", [(1).to_bytes(8, "little")]))
+            return native(("count()", "UInt64", [self.databases.to_bytes(8, "little")]))
         return b""
 
     def log_message(self, *_):
@@ -101,6 +103,21 @@ def test_a_block_goes_out_as_it_is_with_its_settings(server):
         "async_insert": "0", "do_not_merge_across_partitions_select_final": "1",
         "database": "audit",
     }  # fmt: skip
+
+
+def test_on_a_cluster_every_request_waits_for_its_shards_and_its_quorum(server, monkeypatch):
+    monkeypatch.setattr(StandIn, "databases", 0)
+    settings = Settings(clickhouse=server, clickhouse_cluster="audit-eu", clickhouse_quorum="2")
+    with connect(settings, migrated=False) as store:
+        made = StandIn.requests[-1]
+        store.write_timeline([Row(entry("a"))])
+        block = StandIn.requests[-1][0]
+        store.command("ALTER TABLE pivots DROP PARTITION 202311")
+        dropped = StandIn.requests[-1]
+    assert b"CREATE DATABASE IF NOT EXISTS audit ON CLUSTER 'audit-eu'" in made[0].get("query", "").encode() + made[2]
+    assert {name: block[name] for name in CLUSTER} == {name: str(value) for name, value in CLUSTER.items()}
+    sent = dropped[0].get("query", "").encode() + dropped[2]
+    assert b"ALTER TABLE pivots_local ON CLUSTER 'audit-eu' DROP PARTITION 202311" in sent
 
 
 def test_no_session_is_opened_and_the_password_travels_in_a_header(server):
