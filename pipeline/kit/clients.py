@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from confluent_kafka import KafkaError, KafkaException
+
 from pipeline.kit.config import Settings
 from pipeline.kit.connection import librdkafka
 
@@ -51,3 +53,12 @@ def consumer_config(settings: Settings, group: str) -> dict[str, Any]:
         "fetch.wait.max.ms": FETCH_WAIT,
         "log_level": 0,
     }
+
+
+def check_alive(error: KafkaError) -> None:
+    """Raise KafkaException for an error after which a client does nothing any more, as when another took its name.
+
+    librdkafka hands that over with a code of its own, and then does not call it fatal.
+    """
+    if error.fatal() or error.code() == KafkaError._FATAL:
+        raise KafkaException(error)

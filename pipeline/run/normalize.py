@@ -17,7 +17,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 
 from pipeline.correlate.route import route
 from pipeline.correlate.watermark import ENDED, NORMALIZER
-from pipeline.kit.clients import consumer_config, producer_config
+from pipeline.kit.clients import check_alive, consumer_config, producer_config
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Invalid, Permanent
 from pipeline.kit.metrics import Metrics
@@ -288,8 +288,7 @@ class NormalizeRole:
         self._metrics.owned(ROLE, Counter(topic.removeprefix(self._prefix) for topic, _ in self._readers))
 
     def _on_error(self, error: KafkaError) -> None:
-        if error.fatal():
-            raise KafkaException(error)
+        check_alive(error)
         self._metrics.trouble("normalize", error.str() if error.code() != KafkaError._PARTITION_EOF else "")
 
 

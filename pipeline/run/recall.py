@@ -20,7 +20,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 
 from pipeline.correlate.keys import CREDENTIAL, session_key
 from pipeline.correlate.route import route
-from pipeline.kit.clients import consumer_config, producer_config
+from pipeline.kit.clients import check_alive, consumer_config, producer_config
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Transient
 from pipeline.kit.metrics import Metrics
@@ -165,6 +165,7 @@ class Recaller:
 
     def _read(self, message: Message) -> list[Recall]:
         if message.error() is not None:
+            check_alive(message.error())
             return []
         try:
             return _decode(message.value() or b"").recalls

@@ -19,7 +19,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 
 from pipeline.evidence.log import Log
 from pipeline.kit import measured
-from pipeline.kit.clients import consumer_config, producer_config
+from pipeline.kit.clients import check_alive, consumer_config, producer_config
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Transient
 from pipeline.kit.logs import about, place_of
@@ -119,8 +119,7 @@ class StoreRole:
     def _read(self, message: Message, block: Block) -> bool:
         error = message.error()
         if error is not None:
-            if error.fatal():
-                raise KafkaException(error)
+            check_alive(error)
             return False
         try:
             value = self._decoders[message.topic()].decode(message.value() or b"")

@@ -24,7 +24,7 @@ from pipeline.alert.notice import news_of, notice
 from pipeline.alert.respond import Hook
 from pipeline.alert.wire import Reply, Wire
 from pipeline.kit import measured
-from pipeline.kit.clients import consumer_config, producer_config
+from pipeline.kit.clients import check_alive, consumer_config, producer_config
 from pipeline.kit.config import Settings
 from pipeline.kit.logs import about, place_of
 from pipeline.kit.metrics import Metrics
@@ -148,8 +148,7 @@ class Teller:
     def _take(self, message: Message, line: Line, wire: Wire) -> None:
         error = message.error()
         if error is not None:
-            if error.fatal():
-                raise KafkaException(error)
+            check_alive(error)
             return
         partition, offset = message.partition(), message.offset()
         self._next[partition] = offset + 1

@@ -5,11 +5,11 @@ import subprocess
 import sys
 
 import pytest
-from confluent_kafka import Consumer
+from confluent_kafka import Consumer, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from pipeline.kit.admin import ensure_topics
-from pipeline.kit.clients import consumer_config
+from pipeline.kit.clients import check_alive, consumer_config
 from pipeline.kit.config import Settings
 from pipeline.kit.connection import librdkafka
 from pipeline.kit.topics import full_name
@@ -68,12 +68,16 @@ def test_of_two_with_one_name_the_first_is_told_that_it_is_out(safe, tmp_path):
     wait_until(lambda: polled(first) == [0, 1, 2, 3])
     second = Member(settings)
     wait_until(lambda: polled(second) == [0, 1, 2, 3])
+    errors = []
 
     def out():
         message = first.consumer.poll(0.1)
-        return message is not None and message.error() is not None and message.error().fatal()
+        errors.extend([message.error()] if message is not None and message.error() else [])
+        return errors
 
     wait_until(out)
+    with pytest.raises(KafkaException, match=r"same group\.instance\.id"):
+        check_alive(errors[0])
     for member in (first, second):
         member.consumer.close()
 
