@@ -25,7 +25,7 @@ from pipeline.assignor import WholeAssignor
 from pipeline.correlate import directory, sessions
 from pipeline.correlate.watermark import LEVELS, PARTITION
 from pipeline.hop import Hop
-from pipeline.kit import measured
+from pipeline.kit import measured, tracing
 from pipeline.kit.clients import HEARTBEATS
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Permanent
@@ -230,7 +230,7 @@ class Correlator:
             self._outbox.add(topic, partition_of(item.key, self.settings.partitions), item)
 
     def _send(self, topic: str, partition: int, items: list[Any]) -> None:
-        self._outputs.send(topic, partition, _encode(WRAPS.get(topic, Batch)(items)))
+        self._outputs.send(topic, partition, _encode(WRAPS.get(topic, Batch)(items)), tracing.headers())
 
     async def _flush(self) -> None:
         """Send what waits, unless more input is there that will fill the batches."""

@@ -20,6 +20,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
+from pipeline.kit import tracing
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Permanent
 from pipeline.kit.metrics import Metrics
@@ -97,6 +98,7 @@ class Hop(Generic[Stage]):
         self._owner = owner
         self._message = message
         self._decode = msgspec.msgpack.Decoder(message).decode
+        self._name = topic
         self._topic = full_name(owner.settings, topic)
         self._make: Callable[[PartitionState], Stage] = make
         self._types = types
@@ -132,7 +134,8 @@ class Hop(Generic[Stage]):
         if message.offset > state.offset + 1 and await self._fetch_again(partition, message):
             return
         partition.seeking = -1
-        self._apply(partition.stage, message, apply)
+        with tracing.continued(self._name, message.headers, partition=message.partition, offset=message.offset):
+            self._apply(partition.stage, message, apply)
         state.offset = message.offset
         self._owner.metrics.add("batches")
         partition.unacknowledged.append(event)

@@ -26,6 +26,7 @@ from pipeline.run.bundle import proving
 from pipeline.run.decide import decided
 from pipeline.run.ending import Ending
 from pipeline.run.status import report
+from pipeline.run.traced import Traced
 from pipeline.sources.collector import router
 from pipeline.store import Store, connect
 
@@ -48,6 +49,8 @@ class DeskRole:
         if "collect" in roles:
             app.include_router(router(settings, producer, _sender))
         rights.check(app.routes)
+        if settings.traces:
+            app.add_middleware(Traced)
         self._app = app
         self._socket = _bind(settings.host, settings.port)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -17,6 +18,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 
 from pipeline.correlate.route import route
 from pipeline.correlate.watermark import ENDED, NORMALIZER
+from pipeline.kit import tracing
 from pipeline.kit.clients import check_alive, consumer_config, producer_config
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Invalid, Permanent
@@ -112,7 +114,9 @@ class NormalizeRole:
                     active = now
                     self._producer.poll(0.05)
                 else:
-                    taken = self._take(self._consumer.consume(CONSUMED, 0.05))
+                    messages = self._consumer.consume(CONSUMED, 0.05)
+                    with tracing.span(ROLE, messages=len(messages)) if messages else nullcontext():
+                        taken = self._take(messages)
                     active = now if taken else active
                     # While more input waits, it will fill the batches.
                     if taken < CONSUMED or now - flushed >= LINGER:
@@ -195,15 +199,18 @@ class NormalizeRole:
 
     def _send(self, topic: str, partition: int, items: list[Any]) -> None:
         wrap: Callable[[list[Any]], msgspec.Struct] = {RECORDS: Records, DEAD_LETTERS: DeadLetters}.get(topic, Batch)
-        self._produce(topic, partition, _encode(wrap(items)), len(items))
+        self._produce(topic, partition, _encode(wrap(items)), len(items), tracing.headers())
 
-    def _produce(self, topic: str, partition: int, value: bytes, items: int) -> None:
+    def _produce(
+        self, topic: str, partition: int, value: bytes, items: int, headers: dict[str, str] | None = None
+    ) -> None:
         acknowledged = partial(self._delivered, items)
         while True:
             try:
                 self._producer.produce(
-                    full_name(self._settings, topic), value, partition=partition, on_delivery=acknowledged
-                )
+                    full_name(self._settings, topic), value, partition=partition, headers=headers,
+                    on_delivery=acknowledged,
+                )  # fmt: skip
                 return
             except BufferError:
                 self._producer.poll(0.1)

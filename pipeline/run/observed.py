@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
-from pipeline.kit import measured
+from pipeline.kit import measured, tracing
 from pipeline.kit.config import Settings
 from pipeline.kit.metrics import Metrics
 
@@ -20,6 +20,12 @@ def observed(settings: Settings, roles: Sequence[str], metrics: Metrics) -> Iter
     """Nothing is loaded, and nobody asked, in a process that nobody looks at."""
     for role in roles:
         metrics.set(measured.ROLE, 1, role)
+    with tracing.running(settings, roles), _told(settings, roles, metrics):
+        yield
+
+
+@contextmanager
+def _told(settings: Settings, roles: Sequence[str], metrics: Metrics) -> Iterator[None]:
     listens = settings.ops_port is not None
     if not listens and not {"console", "collect"} & set(roles):
         yield

@@ -11,6 +11,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -18,7 +19,7 @@ import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from pipeline.evidence.log import Log
-from pipeline.kit import measured
+from pipeline.kit import measured, tracing
 from pipeline.kit.clients import check_alive, consumer_config, producer_config
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Transient
@@ -100,8 +101,9 @@ class StoreRole:
                         active = time.monotonic()
                 began = time.monotonic()
                 if block.rows >= BLOCK_ROWS or (block.rows and began - block.started >= age):
-                    if not self._until_in(partial(self._write, block), end):
-                        return
+                    with tracing.span(ROLE, block.trace, rows=block.rows) if block.trace else nullcontext():
+                        if not self._until_in(partial(self._write, block), end):
+                            return
                     # A write costs about the same for few rows as for many: under load, blocks grow by themselves.
                     age = min(max(BLOCK_AGE, DUTY * (time.monotonic() - began)), LONGEST_AGE)
                     block = Block()
@@ -127,6 +129,8 @@ class StoreRole:
             log.error("no batch: %s", fault, extra=about(**place_of(message)))
             self._metrics.add("bugs")
             return True
+        if tracing.on():
+            block.trace = tracing.parent_of(message.headers()) or block.trace
         rows = list(map(Row, value.entries)) if isinstance(value, Entries) else []
         block.add(value, rows)
         known = self._logs.get((message.topic(), message.partition()))
@@ -284,6 +288,8 @@ class Block:
         self.rejected: list[Any] = []
         #: What the messages add to logs, and the leaves that were made of it: once, however often the write is tried.
         self.deeds: list[Deed] = []
+        #: The trace that the last traced message belongs to.
+        self.trace = ""
         self.leaves: Leaves | None = None
         self.started = time.monotonic()
         #: Others whose rows it took over, but for their entries.

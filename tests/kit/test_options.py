@@ -61,6 +61,9 @@ SET_BY: dict[str, dict[str, str]] = {
     "tests/kit/test_logs.py": {
         "test_a_process_logs_everything_in_the_format_of_the_settings": "log_format",
     },
+    "tests/flow/test_traces.py": {
+        "test_a_batch_is_one_trace_from_its_records_to_its_rows": "traces trace_share",
+    },
     "tests/flow/test_observed.py": {
         "test_a_broker_that_is_away_makes_a_process_unready_and_not_dead": "ops_host ops_port",
     },

@@ -52,6 +52,17 @@ class Fields(ClusterFields, KafkaFields):
         example="json",
     )  # fmt: skip
 
+    traces: str = option(
+        "process.traces", "",
+        "Where spans of the pipeline itself go (OTLP over HTTP, needs the extra `otel`); empty = none are made.",
+        example="http://127.0.0.1:4318/v1/traces",
+    )  # fmt: skip
+    trace_share: float = option(
+        "process.trace_share", 0.01,
+        "Share of the batches and requests that are traced, from their beginning to their end.",
+        ge=0, le=1,
+    )  # fmt: skip
+
     grace: float = option(
         "correlation.grace", 5.0,
         "Event time that an event of unknown credential waits for its issuance before it is shown unattributed.",
@@ -280,6 +291,13 @@ class Fields(ClusterFields, KafkaFields):
         if not dsn.startswith(("chdb://", "http://", "https://", "clickhouse://", "clickhouses://")):
             raise ValueError("expected chdb://…, http://… or https://…, e.g. http://user:secret@clickhouse:8123/whodid")
         return dsn
+
+    @field_validator("traces")
+    @classmethod
+    def _collector(cls, url: str) -> str:
+        if url and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc):
+            raise ValueError("expected http://… or https://…, e.g. http://127.0.0.1:4318/v1/traces")
+        return url
 
     @field_validator("public_url", "oidc_issuer")
     @classmethod
