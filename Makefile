@@ -102,10 +102,16 @@ dist-check: dist ## Install that into an empty environment elsewhere, and run it
 image-check: ## Take the steps of docker/Dockerfile in an overlay of this machine, and run what comes of it read-only (needs root)
 	$(PYTHON) docker/without_docker.py
 
+sbom: ## Print what is in the image as CycloneDX JSON, from docker/requirements.lock
+	@.ci/sbom
+
+audit: ## Ask whether a known weakness is in what runs (needs a vulnerability service), and look for bandit's in our code
+	@.ci/audit
+
 test-pythons: ## Run the tests of package, settings, formats and command line on other Pythons (PYTHONS="python3.12 python3.13")
 	for python in $(PYTHONS); do .ci/other-python $$python || exit 1; done
 
 clean: ## Remove what was made here
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
 
-.PHONY: help install demo test lint format bench soak chaos fuzz kafka pictures schemas dashboards lock dist dist-check image-check test-pythons clean
+.PHONY: help install demo test lint format bench soak chaos fuzz kafka pictures schemas dashboards lock dist dist-check image-check sbom audit test-pythons clean

@@ -233,5 +233,5 @@ def _alone(settings: Settings, desk: DeskReader, migrated: bool = False) -> Stor
 
 
 def _bracketed(host: str) -> str:
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # nosec B104
     return f"[{host}]" if ":" in host else host

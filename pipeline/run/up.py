@@ -104,7 +104,7 @@ class Up:
                 if child.poll() is not None:
                     raise Transient(f"{name} ended with status {child.returncode}:\n{self._tail(name)}")
             try:
-                with urllib.request.urlopen(self.address + "/healthz", timeout=1):  # noqa: S310  (always http://)
+                with urllib.request.urlopen(self.address + "/healthz", timeout=1):  # noqa: S310  # nosec B310  (always http://)
                     return
             except (urllib.error.URLError, OSError):
                 time.sleep(0.1)
