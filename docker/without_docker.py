@@ -140,19 +140,22 @@ def look(stage: Stage, said: dict[str, str]) -> None:
 
 
 def _stays_up(stage: Stage, health: list[str]) -> None:
-    """A worker runs until its own health check is content, and ends when it is told to."""
-    began = time.monotonic()
+    """A worker runs until its own health check is content and it is ready, and ends in order when it is told to."""
+    began, waiting = time.monotonic(), [health, [part.replace("/healthz", "/readyz") for part in health]]
     worker = subprocess.Popen(_as_user(stage, "whodid", "run", "normalize", "correlate"), env=stage.environment)
     try:
-        while subprocess.run(
-            _as_user(stage, *health), env=stage.environment, capture_output=True, check=False
-        ).returncode:
-            if worker.poll() is not None or time.monotonic() - began > PATIENCE:
-                raise SystemExit(f"the worker is not healthy (status {worker.poll()})")
+        while waiting:
+            asked = subprocess.run(
+                _as_user(stage, *waiting[0]), env=stage.environment, capture_output=True, check=False
+            )
+            if asked.returncode == 0:
+                waiting.pop(0)
+            elif worker.poll() is not None or time.monotonic() - began > PATIENCE:
+                raise SystemExit(f"the worker (status {worker.poll()}): {asked.stderr.decode()[-300:]}")
     finally:
         worker.terminate()
     status = worker.wait(60)
-    print(f"worker: healthy after {time.monotonic() - began:.0f} s, ended with {status}", flush=True)
+    print(f"worker: healthy, ready and ended with {status} within {time.monotonic() - began:.0f} s", flush=True)
     if status:
         raise SystemExit(status)
 

@@ -13,6 +13,8 @@ from pipeline.kit.config import Settings
 DOCKER = Path(__file__).parents[2] / "docker"
 FILES = sorted(path.name for path in DOCKER.glob("compose*.yaml"))
 OURS = "whodid:"
+#: What docker/make-secrets writes into docker/.env.
+DRAWN = {"GRAFANA_CLICKHOUSE_PASSWORD": "drawn", "CLICKHOUSE_CLUSTER_SECRET": "drawn"}
 #: Every variable that names a setting, or the file of a secret one.
 VARIABLES = {one.variable for one in Settings.options().values()} | {
     one.variable + "_FILE" for one in Settings.options().values() if one.secret
@@ -36,7 +38,7 @@ def configured(name):
     program = Path(found.origin).with_name("docker-compose")
     done = subprocess.run(
         [program, "-f", str(DOCKER / name), "--env-file", os.devnull, "config", "--format", "json"], check=False,
-        capture_output=True, text=True, timeout=60, env={**os.environ, "GRAFANA_CLICKHOUSE_PASSWORD": "drawn"},
+        capture_output=True, text=True, timeout=60, env={**os.environ, **DRAWN},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout

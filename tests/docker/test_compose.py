@@ -12,7 +12,7 @@ import yaml
 
 from pipeline.run.roles import ROLES
 from tests.cli.tree import parsed
-from tests.docker.described import DOCKER, FILES, VARIABLES, configured, ours, services
+from tests.docker.described import DOCKER, DRAWN, FILES, VARIABLES, configured, ours, services
 
 PROVISIONING = DOCKER.parent / "dashboards" / "provisioning"
 EACH = pytest.mark.parametrize("name", FILES)
@@ -130,6 +130,7 @@ def test_make_secrets_draws_every_secret_once_for_its_reader_alone(name, tmp_pat
     assert all(path.stat().st_mode & 0o077 == 0 for path in drawn)
     subprocess.run([script], check=True, capture_output=True)
     assert {path: path.read_text() for path in drawn} == drawn
+    assert {line.partition("=")[0] for line in (tmp_path / ".env").read_text().splitlines()} == set(DRAWN)
 
 
 def test_databases_and_brokers_reach_nothing_outside():
@@ -137,6 +138,38 @@ def test_databases_and_brokers_reach_nothing_outside():
     assert {name for name, one in networks.items() if not (one or {}).get("internal")} == {"out"}
     outside = {key for key, one in services("compose.yaml").items() if "out" in one["networks"]}
     assert outside == {"desk", "grafana", "prometheus"}
+
+
+def test_the_cluster_keeps_three_copies_and_everybody_knows_all_of_it():
+    found = services("compose.cluster.yaml")
+    brokers = [key for key in found if re.fullmatch(r"kafka-\d", key)]
+    properties = (DOCKER / "kafka" / "cluster.properties").read_text()
+    assert (len(brokers), "min.insync.replicas=2\n" in properties) == (3, True)
+    for one in ours("compose.cluster.yaml").values():
+        environment = one["environment"]
+        assert environment["WHODID_BOOTSTRAP"] == ",".join(f"{broker}:9093" for broker in brokers)
+        assert (environment["WHODID_REPLICATION"], environment["WHODID_MIN_INSYNC"]) == ("3", "2")
+    servers = {key for key in found if key.startswith("clickhouse-")}
+    cluster = yaml.safe_load((DOCKER / "clickhouse" / "cluster.yaml").read_text())
+    shards = cluster["remote_servers"]["whodid"]["shard"]
+    assert {one["host"] for shard in shards for one in shard["replica"]} == servers
+    assert [len(shard["replica"]) for shard in shards] == [2, 2]
+    keeper = yaml.safe_load((DOCKER / "clickhouse" / "keeper.yaml").read_text())["keeper_server"]
+    members = {one["hostname"] for one in keeper["raft_configuration"]["server"]}
+    assert (
+        members
+        == {one["host"] for one in cluster["zookeeper"]["node"]}
+        == {k for k in found if k.startswith("keeper-")}
+    )
+
+
+def test_the_proxy_stands_before_every_desk_and_server_and_is_believed():
+    found = services("compose.cluster.yaml")
+    backends = re.findall(r"^ +server (\S+) \1:(\d+) check", (DOCKER / "proxy" / "haproxy.cfg").read_text(), flags=re.M)
+    behind = {key for key in found if key.startswith(("desk-", "clickhouse-"))}
+    assert {name for name, _ in backends} == behind
+    address = found["proxy"]["networks"]["edge"]["ipv4_address"]
+    assert all(found[name]["environment"]["WHODID_PROXIES"] == address for name in behind if name.startswith("desk"))
 
 
 def test_grafana_is_given_what_the_repository_holds_and_clickhouse_its_reader():
