@@ -111,7 +111,7 @@ def main() -> None:
 
 #: Modules of commands, and the commands that each has a part in.
 MODULES = {
-    "alerts": "alerts", "aliases": "aliases", "cases": "cases views", "chaos": "chaos",
+    "alerts": "alerts", "aliases": "aliases", "backup": "store", "cases": "cases views", "chaos": "chaos",
     "config": "config", "coverage": "coverage", "detections": "train evaluate", "doctor": "doctor",
     "drift": "drift train evaluate", "evidence": "evidence verify",
     "findings": "finding findings", "incident": "reconstruct", "inputs": "investigate",

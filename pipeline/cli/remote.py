@@ -54,20 +54,20 @@ def open_reader(settings: Settings) -> Reader:
     return StoreReader(_alone(settings, desk), settings)
 
 
-def open_store(settings: Settings) -> Store:
-    """The store itself, to be written to, its schema brought up to date.
+def open_store(settings: Settings, *, migrated: bool = True, engine: Path | None = None) -> Store:
+    """The store itself, to be written to, its schema brought up to date (see `connect`).
 
     A running desk that owns an embedded store answers questions only. Raises Transient saying so.
     """
     if not settings.clickhouse.startswith("chdb:"):
-        return connect(settings)
+        return connect(settings, migrated=migrated)
     desk = desk_of(settings)
     if desk.owns(settings.clickhouse):
         raise Transient(
             f"store: {settings.clickhouse} belongs to the running desk at {desk.address}, whose API only reads: "
             "end it, then repeat this; a ClickHouse server can be written to while desks run"
         )
-    return _alone(settings, desk, migrated=True)
+    return _alone(settings, desk, migrated=migrated, engine=engine)
 
 
 def desk_of(settings: Settings) -> DeskReader:
@@ -216,7 +216,7 @@ class StoreReader:
         self.store.close()
 
 
-def _alone(settings: Settings, desk: DeskReader, migrated: bool = False) -> Store:
+def _alone(settings: Settings, desk: DeskReader, *, migrated: bool = False, engine: Path | None = None) -> Store:
     path = Path(settings.clickhouse.removeprefix("chdb://"))
     address = desk.address
     start = f"start one with `whodid up`, or name where it listens with WHODID_HOST and WHODID_PORT (tried {address})"
@@ -225,7 +225,7 @@ def _alone(settings: Settings, desk: DeskReader, migrated: bool = False) -> Stor
     if not path.is_dir():
         raise Transient(f"store: there is none at {path}; set WHODID_CLICKHOUSE to yours, or {start}")
     try:
-        return connect(settings, migrated=migrated)
+        return connect(settings, migrated=migrated, engine=engine)
     except Transient as error:
         if desk.unknown:
             raise Transient(f"{error}. A desk answers at {address} that has to know who asks: {KEY}") from error

@@ -28,14 +28,15 @@ _SESSION = {
 }
 
 
-def connect(settings: Settings, *, migrated: bool = True) -> Store:
+def connect(settings: Settings, *, migrated: bool = True, engine: Path | None = None) -> Store:
     """Open the store that `settings.clickhouse` names, create its database if absent, bring its schema up to date.
 
+    `engine` is a configuration of ClickHouse's for an embedded engine, if it is to know more than where its files are.
     Raises Transient when it is away, or when an embedded store belongs to another process; Invalid for a wrong address.
     """
     address = urlsplit(settings.clickhouse)
     embedded = address.scheme == "chdb"
-    database, opened = _embedded(settings.clickhouse) if embedded else _server(settings)
+    database, opened = _embedded(settings.clickhouse, engine) if embedded else _server(settings)
     cluster = _cluster(settings, embedded, database)
     path = _path(settings.clickhouse) if embedded else _MEMORY
     folder = None if path == _MEMORY else Path(path)
@@ -53,14 +54,17 @@ def connect(settings: Settings, *, migrated: bool = True) -> Store:
     return store
 
 
-def _embedded(address: str) -> tuple[str, Callable[[str | None], Client]]:
+def _embedded(address: str, engine: Path | None) -> tuple[str, Callable[[str | None], Client]]:
     path = _path(address)
     if path != _MEMORY and not path.startswith("/"):
         raise Invalid("clickhouse", "chdb:///absolute/path or chdb://memory", address)
+    told = {"config-file": str(engine)} if engine else None
 
     def opened(database: str | None) -> Client:
         try:
-            return clickhouse_connect.get_client(interface="chdb", path=path, database=database, settings=_SESSION)
+            return clickhouse_connect.get_client(
+                interface="chdb", path=path, database=database, settings=_SESSION, chdb_options=told
+            )
         except ImportError as error:
             raise Invalid(
                 "clickhouse", "an installed chdb (pip install 'whodid[embedded]') or an http:// address"

@@ -40,9 +40,14 @@ def translated() -> Iterator[None]:
         raise Transient(f"store: {_first_line(error)}") from error
 
 
+def passing(code: int) -> bool:
+    """Whether an error of ClickHouse passes by itself, or when an operator mends the store."""
+    return code in _PASSING
+
+
 def _passing(error: DatabaseError) -> bool:
     if error.code is not None:
-        return error.code in _PASSING
+        return passing(error.code)
     # Without a code of ClickHouse's it was no answer of ClickHouse's: refused, broken off, or a proxy's 502.
     return isinstance(error, OperationalError) or type(error) is DatabaseError
 
