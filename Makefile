@@ -108,8 +108,8 @@ sbom: ## Print what is in the image as CycloneDX JSON, from docker/requirements.
 audit: ## Ask whether a known weakness is in what runs (needs a vulnerability service), and look for bandit's in our code
 	@.ci/audit
 
-test-pythons: ## Run the tests of package, settings, formats and command line on other Pythons (PYTHONS="python3.12 python3.13")
-	for python in $(PYTHONS); do .ci/other-python $$python || exit 1; done
+test-pythons: install ## Run the tests of package, settings, formats and scoring, and the demo, on other Pythons (PYTHONS="python3.12 python3.13")
+	for python in $(PYTHONS); do .ci/other-python $(BIN)/uv $$python || exit 1; done
 
 clean: ## Remove what was made here
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
