@@ -49,8 +49,7 @@ class DeskRole:
         if "collect" in roles:
             app.include_router(router(settings, producer, _sender))
         rights.check(app.routes)
-        if settings.traces:
-            app.add_middleware(Traced)
+        app.add_middleware(Traced, metrics=metrics)
         self._app = app
         self._socket = _bind(settings.host, settings.port)
 

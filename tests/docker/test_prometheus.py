@@ -1,16 +1,22 @@
 """Rules of Prometheus: what they name is measured, each has a runbook, and every command of a runbook is one."""
 
+import json
 import re
 import shlex
 import shutil
 import subprocess
+import urllib.request
 from pathlib import Path
 
 import pytest
 import yaml
 
+from pipeline.kit.broker import free_port
 from pipeline.kit.measured import ALL
+from pipeline.kit.metrics import Metrics
+from pipeline.run.ops import Ops
 from tests.cli.tree import COMMANDS, parsed
+from tests.flow.harness import wait_until
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docker" / "prometheus"
@@ -85,3 +91,42 @@ def test_promtool_takes_the_files_and_plays_every_rule():
     played = re.findall(r'labels: \'\{alertname="(\w+)"', (FOLDER / "alerts_test.yml").read_text())
     # Time begins in 1970 there, when no model can be old.
     assert set(played) == set(RULES) - {"ModelOld"}
+
+
+def test_prometheus_itself_reads_a_process_and_knows_the_rules(tmp_path):
+    program = shutil.which("prometheus")
+    if program is None:
+        pytest.skip("prometheus is not installed")
+    port, metrics = free_port(), Metrics()
+    metrics.ready("normalize", True)
+    with Ops(metrics, "127.0.0.1", 0) as ops:
+        config = yaml.safe_load((FOLDER / "prometheus.yml").read_text())
+        config["global"]["scrape_interval"] = "1s"
+        config["rule_files"] = [str(FOLDER / "alerts.yml")]
+        # Names of containers are known to a container engine alone.
+        config["scrape_configs"][0].pop("dns_sd_configs")
+        config["scrape_configs"][0]["static_configs"] = [{"targets": [f"127.0.0.1:{ops.port}"]}]
+        (tmp_path / "prometheus.yml").write_text(yaml.safe_dump(config))
+        command = [
+            program, f"--config.file={tmp_path}/prometheus.yml", f"--storage.tsdb.path={tmp_path}/data",
+            f"--web.listen-address=127.0.0.1:{port}",
+        ]  # fmt: skip
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as child:
+            try:
+                wait_until(lambda: asked(port, "/api/v1/query?query=whodid_ready").get("result"))
+                (ready,) = asked(port, "/api/v1/query?query=whodid_ready")["result"]
+                (group,) = asked(port, "/api/v1/rules")["groups"]
+            finally:
+                child.terminate()
+    assert ready["value"][1] == "1"
+    assert {rule["name"] for rule in group["rules"]} == set(RULES)
+    assert all(rule["health"] != "err" for rule in group["rules"])
+
+
+def asked(port, path):
+    """What Prometheus' API answers; empty while it does not."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+            return json.load(answer)["data"]
+    except OSError:
+        return {}

@@ -13,9 +13,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from pydantic import ValidationError
 from starlette.testclient import TestClient
 
-from pipeline.kit import tracing
+from pipeline.kit import measured, tracing
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Invalid
+from pipeline.kit.metrics import Metrics
 from pipeline.run.traced import Traced
 from tests.flow.harness import drain, send, settings_for
 
@@ -82,7 +83,8 @@ def test_a_batch_is_one_trace_from_its_records_to_its_rows(embedded, tmp_path):
 def test_requests_of_the_desk_are_spans_of_their_route_and_not_of_their_address():
     app = FastAPI()
     app.get("/v1/identities/{name}")(lambda name: {"name": name})
-    app.add_middleware(Traced)
+    metrics = Metrics()
+    app.add_middleware(Traced, metrics=metrics)
     with collecting() as (url, bodies):
         with tracing.running(Settings(traces=url, trace_share=1.0), ["console"]), TestClient(app) as client:
             client.get("/v1/identities/ana@example.com?q=secret")
@@ -92,6 +94,8 @@ def test_requests_of_the_desk_are_spans_of_their_route_and_not_of_their_address(
         "http.request.method": "GET", "http.route": "/v1/identities/{name}", "http.response.status_code": 200,
     }  # fmt: skip
     assert b"ana@example.com" not in b"".join(bodies)
+    (timed,) = metrics.samples()
+    assert (timed.metric, timed.labels, sum(timed.buckets)) == (measured.HTTP, ("GET", "2xx"), 1)
 
 
 def test_without_a_collector_nothing_is_made_and_with_a_share_of_none_nothing_is_sent():

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import threading
 import time
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -19,6 +20,8 @@ from pipeline.kit.metrics import Metrics
 from pipeline.run import metrics_page
 from pipeline.run.exposition import Exposition
 from pipeline.run.ops import Ops
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -85,6 +88,15 @@ def test_every_metric_is_told_with_its_kind_and_labels(metrics, ask, accept, par
     assert found["whodid_scoring_seconds"].samples[0].value == pytest.approx(3e-6)
     buckets = {one.labels["le"]: one.value for one in found["whodid_store_write_seconds"].samples if "le" in one.labels}
     assert (buckets["0.25"], buckets["0.5"], buckets["+Inf"]) == (0, 1, 1)
+
+
+def test_every_metric_of_the_list_is_measured_somewhere():
+    text = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "pipeline").rglob("*.py"))
+    names = {name for name, one in vars(measured).items() if isinstance(one, measured.Measured)}
+    assert {name for name in names if f"measured.{name}" not in text} == set()
+    # The normalizer adds what it has counted in a loop over names.
+    counted = set(re.findall(r'\.add\(\s*"(\w+)"', text)) | {"records", "events", "ignored", "rejected", "bugs"}
+    assert set(COUNTERS) <= counted
 
 
 def test_every_family_is_there_before_anything_was_counted(metrics):
