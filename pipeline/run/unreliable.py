@@ -47,6 +47,13 @@ class Unreliable(Store):
         self._reach()
         return self._real.rows(sql, parameters, binary)
 
+    def raw(
+        self, sql: str, parameters: Mapping[str, Any] | None = None, settings: Mapping[str, Any] | None = None
+    ) -> bytes:
+        """As the real one, unless away."""
+        self._reach()
+        return self._real.raw(sql, parameters, settings)
+
     def command(self, sql: str, parameters: Mapping[str, Any] | None = None) -> None:
         """As the real one, unless away."""
         self._reach()

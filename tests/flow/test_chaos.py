@@ -233,9 +233,11 @@ def test_a_store_can_be_told_to_be_away(tmp_path):
         for name in ("refused", "broken off"):
             with pytest.raises(Transient):
                 store.write_entries([entry(name)])
-        with pytest.raises(Transient):
-            store.rows("SELECT 1")
+        for ask in (store.rows, lambda sql: store.raw(sql, {})):
+            with pytest.raises(Transient):
+                ask("SELECT 1")
         (tmp_path / AWAY).unlink()
+        assert store.raw("SELECT 1 AS one", {})
         assert store.rows("SELECT event_id FROM entries") == [("broken off",)]
         (tmp_path / FULL).touch()
         with pytest.raises(Transient, match="No space left"):
