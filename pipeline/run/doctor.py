@@ -51,8 +51,14 @@ def examined() -> Iterator[Line]:
         return
     settings = Settings()
     yield Line("settings", "ok", f"{len(settings.model_fields_set)} are given")
+    away: set[str] = set()
     for part, look in LOOKS.items():
-        yield from _guarded(part, look, settings)
+        # A broker that does not answer is waited for once.
+        if part == "lag" and "broker" in away:
+            continue
+        for line in _guarded(part, look, settings):
+            away |= {line.part} if line.away else set()
+            yield line
 
 
 def _guarded(part: str, look: Look, settings: Settings) -> Iterator[Line]:
@@ -172,7 +178,6 @@ LOOKS: dict[str, Look] = {
 FIXES = {
     "software": "pip install whodid again, with its extras",
     "broker": "is WHODID_BOOTSTRAP the right address, and does a broker run there? docs/kafka.md",
-    "lag": "see the line of the broker",
     "store": "is WHODID_CLICKHOUSE the right address, user and password? docs/operations/store-fails.md",
     "destinations": "whodid alerts check",
     "evidence": "docs/operations/evidence-head-overdue.md",
