@@ -114,7 +114,7 @@ MODULES = {
     "alerts": "alerts", "aliases": "aliases", "backup": "store", "cases": "cases views", "chaos": "chaos",
     "config": "config", "coverage": "coverage", "detections": "train evaluate", "doctor": "doctor",
     "drift": "drift train evaluate", "evidence": "evidence verify",
-    "findings": "finding findings", "incident": "reconstruct", "inputs": "investigate",
+    "findings": "finding findings", "grants": "store", "incident": "reconstruct", "inputs": "investigate",
     "inventory": "identities sessions credentials", "keys": "keys reads", "measure": "simulate evaluate",
     "outputs": "timeline event status dead-letters", "processes": "up demo run", "producers": "producers",
     "replay": "replay", "respond": "respond", "retention": "retention holds erase", "rules": "rules",
