@@ -118,7 +118,7 @@ MODULES = {
     "inventory": "identities sessions credentials", "keys": "keys reads", "measure": "simulate evaluate",
     "outputs": "timeline event status dead-letters", "processes": "up demo run", "producers": "producers",
     "replay": "replay", "respond": "respond", "retention": "retention holds erase", "rules": "rules",
-    "searching": "search tail export", "sending": "send", "sources": "sources", "tiers": "store",
+    "searching": "search tail export", "sending": "send", "sources": "sources", "store": "store", "tiers": "store",
     "topics": "topics",
 }  # fmt: skip
 

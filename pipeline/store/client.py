@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from clickhouse_connect.driver import Client
+from clickhouse_connect.driver.exceptions import DatabaseError
 
 from pipeline.kit.failures import Transient
 from pipeline.store import alerts as alert_rows
 from pipeline.store import write
 from pipeline.store.cluster import Cluster
 from pipeline.store.columns import Row
-from pipeline.store.faults import translated
+from pipeline.store.faults import translated, unreached
 from schemas.alert import Alert, Delivery, Response
 from schemas.batch import RawRecord
 from schemas.behaviour import Behaviour
@@ -39,6 +40,8 @@ _INSERT = {
     "insert_deduplicate": 0,
     # The offset is committed after the insert returns, so it must be in by then.
     "async_insert": 0,
+    # A fault that is met after the answer has begun would stand in its body, behind a status that says all is well.
+    "wait_end_of_query": 1,
 }
 #: Bytes that stay free on the disk of an embedded store, and how many a byte of a block may need on it.
 #: The engine takes a write that the disk refused for one that succeeded (seen with chdb 4.4: files of no bytes, and no
@@ -163,10 +166,18 @@ class Store:
                 client = self._idle.pop()
             except IndexError:
                 client = self._open()
+            kept = True
             try:
                 yield client
+            except DatabaseError as error:
+                # The next call finds a host that answers; an engine in memory would end with its last client.
+                kept = self.embedded or not unreached(error)
+                raise
             finally:
-                self._idle.append(client)
+                if kept:
+                    self._idle.append(client)
+                else:
+                    client.close()
         if self._closed:
             self.close()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -12,42 +11,50 @@ from clickhouse_connect.driver import Client
 from clickhouse_connect.driver.exceptions import ProgrammingError
 
 from pipeline.kit.config import Settings
-from pipeline.kit.failures import Invalid, Transient
+from pipeline.kit.failures import Invalid, Permanent, Transient
 from pipeline.store import cluster as clusters
 from pipeline.store.client import Store, find_room
 from pipeline.store.cluster import Cluster
 from pipeline.store.faults import translated
-from pipeline.store.migrations import migrate
+from pipeline.store.migrations import migrate, require
+from pipeline.store.server import ANSWER, served
+from pipeline.store.versions import check_version
 
 DATABASE = "whodid"
 _MEMORY = ":memory:"
-_SCHEMES = {"http": "http", "https": "https", "clickhouse": "http", "clickhouses": "https"}
 _SESSION = {
     # Every row's month follows from its key, so rows that replace each other are never in two partitions.
     "do_not_merge_across_partitions_select_final": 1,
 }
 
 
-def connect(settings: Settings, *, migrated: bool = True, engine: Path | None = None) -> Store:
+def connect(settings: Settings, *, migrated: bool = True, engine: Path | None = None, patience: int = ANSWER) -> Store:
     """Open the store that `settings.clickhouse` names, create its database if absent, bring its schema up to date.
 
+    With `clickhouse_migrate=never` the schema is only checked. `patience` is how many seconds a statement may take.
     `engine` is a configuration of ClickHouse's for an embedded engine, if it is to know more than where its files are.
-    Raises Transient when it is away, or when an embedded store belongs to another process; Invalid for a wrong address.
+    Raises Transient when it is away, or when an embedded store belongs to another process; Invalid for a wrong address;
+    Permanent for a server or a schema that this program cannot use.
     """
+    makes = settings.clickhouse_migrate == "auto"
     address = urlsplit(settings.clickhouse)
     embedded = address.scheme == "chdb"
-    database, opened = _embedded(settings.clickhouse, engine) if embedded else _server(settings)
+    database, opened = _embedded(settings.clickhouse, engine) if embedded else _server(settings, patience)
     cluster = _cluster(settings, embedded, database)
     path = _path(settings.clickhouse) if embedded else _MEMORY
     folder = None if path == _MEMORY else Path(path)
     if folder is not None and not folder.exists():
         find_room(folder)
     with translated():
-        first = _first_client(opened, database, cluster)
+        first = _first_client(opened, database, cluster, makes or not migrated)
     store = Store(lambda: opened(database), first, embedded, folder, cluster)
     try:
-        if migrated:
-            migrate(store)
+        if not embedded:
+            check_version(str(first.server_version))
+        if migrated and makes:
+            migrate(store, shared=not embedded)
+        elif migrated:
+            require(store)
     except BaseException:
         store.close()
         raise
@@ -93,34 +100,19 @@ def _cluster(settings: Settings, embedded: bool, database: str) -> Cluster | Non
     return Cluster(settings.clickhouse_cluster, database) if settings.clickhouse_cluster else None
 
 
-def _server(settings: Settings) -> tuple[str, Callable[[str | None], Client]]:
-    parts = urlsplit(settings.clickhouse)
-    database = parts.path.strip("/") or DATABASE
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", database):
-        raise Invalid("clickhouse", "a database name of letters, digits and _", database)
-    scheme = _SCHEMES[parts.scheme]
+def _server(settings: Settings, patience: int) -> tuple[str, Callable[[str | None], Client]]:
+    server = served(settings)
     session = _SESSION | (clusters.session(settings.clickhouse_quorum) if settings.clickhouse_cluster else {})
 
     def opened(database: str | None) -> Client:
-        return clickhouse_connect.get_client(
-            interface=scheme,
-            host=parts.hostname or "localhost",
-            port=parts.port or (8443 if scheme == "https" else 8123),
-            username=unquote(parts.username or "default"),
-            password=unquote(parts.password or ""),
-            database=database,
-            settings=session,
-            connect_timeout=5,
-            send_receive_timeout=60,
-            query_retries=0,
-            autogenerate_session_id=False,
-            client_name="whodid",
-        )
+        return server.client(database, session, patience)
 
-    return database, opened
+    return server.database or DATABASE, opened
 
 
-def _first_client(opened: Callable[[str | None], Client], database: str, cluster: Cluster | None) -> Client:
+def _first_client(
+    opened: Callable[[str | None], Client], database: str, cluster: Cluster | None, creates: bool
+) -> Client:
     """A client of the database, which is created if absent.
 
     It stays open, because an engine in memory ends with its last client.
@@ -132,6 +124,10 @@ def _first_client(opened: Callable[[str | None], Client], database: str, cluster
             "SELECT count() FROM system.databases WHERE name = {name:String}", {"name": database}
         ).result_rows
         if not known[0][0]:
+            if not creates:
+                raise Permanent(
+                    f"store: there is no database {database}. Run `whodid store migrate` as somebody who may make it"
+                )
             client.command(f"CREATE DATABASE IF NOT EXISTS {database} {cluster.clause if cluster else ''}".rstrip())
     except BaseException:
         client.close()

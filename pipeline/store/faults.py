@@ -45,11 +45,13 @@ def passing(code: int) -> bool:
     return code in _PASSING
 
 
+def unreached(error: DatabaseError) -> bool:
+    """Whether it was no answer of ClickHouse's, since it has no code of it: refused, broken off, or a proxy's 502."""
+    return error.code is None and (isinstance(error, OperationalError) or type(error) is DatabaseError)
+
+
 def _passing(error: DatabaseError) -> bool:
-    if error.code is not None:
-        return passing(error.code)
-    # Without a code of ClickHouse's it was no answer of ClickHouse's: refused, broken off, or a proxy's 502.
-    return isinstance(error, OperationalError) or type(error) is DatabaseError
+    return unreached(error) if error.code is None else passing(error.code)
 
 
 def _first_line(error: DatabaseError, limit: int = 300) -> str:

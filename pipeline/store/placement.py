@@ -28,7 +28,7 @@ DIVIDED = {
 }
 #: Tables that every node has whole.
 EVERYWHERE = frozenset({
-    "migrations", "dead_letters", "aliases", "behaviours",
+    "migrations", "migration_lock", "dead_letters", "aliases", "behaviours",
     "findings", "finding_pivots", "finding_evidence", "alerts", "responses", "deliveries",
     "tree_nodes", "tree_heads", "evidence_keys", "erasures", "removals", "holds",
     "replays", "replayed_entries", "replayed", "replay_differences",

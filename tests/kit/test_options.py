@@ -105,6 +105,15 @@ SET_BY: dict[str, dict[str, str]] = {
     "tests/kafka/test_members.py": {
         "settings_of": "instance",
     },
+    "tests/store/test_starting.py": {
+        "test_a_process_that_may_not_migrate_says_who_does": "clickhouse_migrate",
+    },
+    "tests/store/test_wire.py": {
+        "test_the_password_may_stand_apart_from_the_address": "clickhouse_password",
+    },
+    "tests/store/test_tls.py": {
+        "*": "clickhouse_ca clickhouse_certificate clickhouse_key clickhouse_server_name",
+    },
     "tests/flow/test_secrets.py": {
         "*": "content",
     },

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from pydantic import field_validator
 
+from pipeline.kit.config.clickhouse import ClickHouseFields
 from pipeline.kit.config.cluster import ClusterFields
 from pipeline.kit.config.kafka import KafkaFields
 from pipeline.kit.config.option import option
@@ -20,14 +21,9 @@ from pipeline.kit.config.option import option
 _HOME = Path(os.environ.get("XDG_DATA_HOME", "~/.local/share")).expanduser() / "whodid"
 
 
-class Fields(ClusterFields, KafkaFields):
+class Fields(ClusterFields, ClickHouseFields, KafkaFields):
     """Durations in seconds, sizes in bytes."""
 
-    clickhouse: str = option(
-        "clickhouse.url", "chdb://memory",
-        "`chdb:///absolute/path` or `chdb://memory` (embedded), or `http(s)://user:password@host:port/database`.",
-        secret=True, address=True, example="https://whodid:…@clickhouse:8443/whodid",
-    )  # fmt: skip
     data_dir: Path = option(
         "process.data_dir", _HOME,
         "Where the embedded store, keys and process state live.",
@@ -284,13 +280,6 @@ class Fields(ClusterFields, KafkaFields):
         "Largest message taken; larger ones become dead letters.",
         unit="bytes", ge=1024,
     )  # fmt: skip
-
-    @field_validator("clickhouse")
-    @classmethod
-    def _known_store(cls, dsn: str) -> str:
-        if not dsn.startswith(("chdb://", "http://", "https://", "clickhouse://", "clickhouses://")):
-            raise ValueError("expected chdb://…, http://… or https://…, e.g. http://user:secret@clickhouse:8123/whodid")
-        return dsn
 
     @field_validator("traces")
     @classmethod
