@@ -58,6 +58,7 @@ class Behind(NamedTuple):
 
 def make(settings: Settings, store: Store, destination: str, *, full: bool, advance: Advance) -> Manifest:
     """Back up everything, or what has come since the last full backup that is there. Raises as the module says."""
+    store.whole("backup")
     place = _place(destination)
     now = datetime.now(UTC)
     base = None if full else _last_full(place, backup.database(store))
@@ -105,6 +106,7 @@ def check(source: str, made: Manifest, store: Store) -> None:
 
 def restore(store: Store, source: str, made: Manifest, advance: Advance) -> None:
     """Make a store of a backup; of one in which a restore broke off, anew. Raises as the module says."""
+    store.whole("restore")
     backup.prepare(store)
     base = {one.name for one in _finished(_place(source), made.base)[-1].tables} if made.base else set()
     for table in made.tables:

@@ -17,7 +17,7 @@ from typing import Any
 from clickhouse_connect.driver import Client
 from clickhouse_connect.driver.exceptions import DatabaseError
 
-from pipeline.kit.failures import Transient
+from pipeline.kit.failures import Permanent, Transient
 from pipeline.store import alerts as alert_rows
 from pipeline.store import write
 from pipeline.store.cluster import Cluster
@@ -69,6 +69,14 @@ class Store:
         self.embedded = embedded
         #: The cluster that its tables are on.
         self.cluster = cluster
+
+    def whole(self, what: str) -> None:
+        """Raises Permanent on a cluster, for what is done to one server."""
+        if self.cluster is not None:
+            raise Permanent(
+                f"{what}: WHODID_CLICKHOUSE_CLUSTER is set, and this is done on one server: set it to nothing and give "
+                "each shard's own address (docs/clickhouse.md)"
+            )
 
     def __enter__(self) -> Store:
         return self

@@ -33,6 +33,7 @@ GROUP BY table, disk_name ORDER BY table, disk_name
 
 def move(store: Store, policy: str, volume: str, days: int) -> list[str]:
     """From now on, and of what is there already, rows older than so many days go to a volume. Raises as above."""
+    store.whole("tiers")
     if days < 1:
         raise Invalid("after", "a number of days, 1 or more", days)
     known = [(row[0], row[1]) for row in store.rows(_VOLUMES)]
@@ -50,6 +51,7 @@ def move(store: Store, policy: str, volume: str, days: int) -> list[str]:
 
 def stay(store: Store) -> list[str]:
     """From now on nothing is moved; what was moved stays where it is."""
+    store.whole("tiers")
     sql = (
         "SELECT name FROM system.tables WHERE database = currentDatabase() AND create_table_query LIKE '% TO VOLUME %'"
     )

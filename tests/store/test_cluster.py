@@ -10,7 +10,8 @@ import pytest
 
 from pipeline.kit.config import Settings
 from pipeline.kit.failures import Invalid, Permanent
-from pipeline.store import Store, cluster, connect, migrations, queries, removal, timeline
+from pipeline.run import backups
+from pipeline.store import Store, cluster, connect, migrations, queries, removal, tiers, timeline
 from pipeline.store.cluster import Cluster
 from pipeline.store.placement import DIVIDED, EVERYWHERE
 from tests import kept
@@ -238,3 +239,13 @@ def test_a_quorum_is_a_number_or_the_majority():
     assert cluster.session(Settings(clickhouse_quorum="2").clickhouse_quorum)["insert_quorum"] == "2"
     with pytest.raises(ValueError, match="clickhouse_quorum"):
         Settings(clickhouse_quorum="most")
+
+
+@pytest.mark.parametrize("deed", [
+    lambda store, where: backups.make(Settings(), store, where, full=True, advance=lambda *_: None),
+    lambda store, where: backups.restore(store, where, None, lambda *_: None),
+    lambda store, _: tiers.move(store, "tiered", "cold", 90), lambda store, _: tiers.stay(store),
+], ids=["backup", "restore", "tiers", "tiers --off"])  # fmt: skip
+def test_what_is_done_to_one_server_is_refused_with_the_way_out(clustered, tmp_path, deed):
+    with pytest.raises(Permanent, match="give each shard's own address"):
+        deed(clustered, str(tmp_path))
