@@ -47,7 +47,11 @@ def test_docker_compose_would_refuse_a_file_with_a_slip(tmp_path):
 @EACH
 def test_every_role_runs_and_every_command_exists(name):
     commands = [one["command"] for one in ours(name).values()]
-    assert {parsed([str(word) for word in command]) for command in commands} >= {"run", "topics create"}
+    assert {parsed([str(word) for word in command]) for command in commands} >= {
+        "run",
+        "topics create",
+        "store migrate",
+    }
     roles = {word for command in commands if command[0] == "run" for word in command[1:]}
     assert roles == set(ROLES)
 
