@@ -35,6 +35,9 @@ else
 	$(PYTEST) $(ARGS)
 endif
 
+test-long: install ## Run the tests that take long, and show at length what others show too
+	$(PYTEST) -m long
+
 lint: install ## Style, types, and which package may import which
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -84,9 +87,9 @@ lock: ## Write the locks anew from pyproject.toml: of development, of what runs,
 	$(VENV)-lock/bin/python -m pip install --quiet --disable-pip-version-check uv
 	$(VENV)-lock/bin/uv pip compile pyproject.toml --extra embedded --extra chat --group dev --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-annotate --upgrade --quiet -o requirements.lock
-	$(VENV)-lock/bin/uv pip compile pyproject.toml --extra embedded --extra chat --extra s3 --universal --python-version 3.11 \
+	$(VENV)-lock/bin/uv pip compile pyproject.toml --extra embedded --extra chat --extra s3 --extra otel --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-annotate --no-header -c requirements.lock --quiet -o requirements-run.lock
-	$(VENV)-lock/bin/uv pip compile pyproject.toml --extra chat --extra s3 --universal --python-version 3.11 \
+	$(VENV)-lock/bin/uv pip compile pyproject.toml --extra chat --extra s3 --extra otel --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-annotate --no-header -c requirements.lock --quiet -o docker/requirements.lock
 	rm -rf $(VENV)-lock
 
@@ -114,4 +117,4 @@ test-pythons: install ## Run the tests of package, settings, formats and scoring
 clean: ## Remove what was made here
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
 
-.PHONY: help install demo test lint format bench soak chaos fuzz kafka pictures schemas dashboards lock dist dist-check image-check sbom audit test-pythons clean
+.PHONY: help install demo test test-long lint format bench soak chaos fuzz kafka pictures schemas dashboards lock dist dist-check image-check sbom audit test-pythons clean

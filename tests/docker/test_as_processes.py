@@ -20,6 +20,7 @@ from pipeline.store import connect
 from tests.docker.described import ours
 from tests.normalize.test_aws_cloudtrail import CALL
 
+pytestmark = pytest.mark.long
 PATIENCE = 120
 #: Of the order in which they wait for each other.
 FIRST, THEN = ("topics", "tables"), ("worker", "desk")

@@ -1,11 +1,13 @@
 """The Dockerfile, held against hadolint and this repository. (`make image-check` takes its steps.)"""
 
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
 import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -17,10 +19,12 @@ BUILD, FINAL = re.split(r"^FROM ", TEXT, flags=re.M)[1:]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
+#: Beside the Python that runs the tests, which may not be on PATH.
+HADOLINT = shutil.which("hadolint", path=os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"])))
+
+
 def linted(text):
-    return subprocess.run(
-        [shutil.which("hadolint"), "--format", "json", "-"], input=text, capture_output=True, text=True, check=False
-    )
+    return subprocess.run([HADOLINT, "--format", "json", "-"], input=text, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="hadolint is there for Linux")

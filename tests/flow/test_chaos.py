@@ -58,7 +58,7 @@ def test_the_timeline_is_exact_while_one_of_three_brokers_after_the_other_is_los
         pytest.skip(missing)
     kinds = (*KINDS, Kind.BROKER)
     order = Order(
-        seed=5, events=6_000, seconds=25, disturbances=12, kinds=kinds, broker=CLUSTER, home=tmp_path / "chaos"
+        seed=5, events=3_000, seconds=25, disturbances=12, kinds=kinds, broker=CLUSTER, home=tmp_path / "chaos"
     )
     outcome = played(order)
     assert len({one["target"] for one in outcome.disturbances if one["kind"] is Kind.BROKER}) == 2

@@ -72,6 +72,10 @@ def running(settings, *makers):
             stop.set()
             for thread in threads:
                 thread.join(60)
+            for role in roles:
+                # A process has one embedded engine at a time.
+                if isinstance(role, StoreRole):
+                    role.store.close()
 
 
 @pytest.fixture(scope="module")

@@ -114,8 +114,10 @@ def test_each_process_is_restarted_under_load_and_nothing_is_lost_or_told_twice(
         with connect(settings) as store:
             columns = [name for (name,) in store.rows(COLUMNS)]
             found, letters = rows(store), store.rows("SELECT count() FROM dead_letters")
-    told = [said["data"]["actor"] for _, said in receiver.got if said["type"] == "alert.opened"]
-    assert sorted(told) == sorted(set(told)) == [f"a{number}" for number in range(len(FLEET))]
+    told = [said["data"]["alert_id"] for _, said in receiver.got if said["type"] == "alert.opened"]
+    assert len(told) == len(set(told)), "each is told once"
+    actors = {said["data"]["actor"] for _, said in receiver.got}
+    assert actors >= {f"a{number}" for number in range(len(FLEET))}
     assert letters == [(0,)]
     vouched = columns.index("producer")
     kept = [at for at in range(len(columns)) if at != vouched]

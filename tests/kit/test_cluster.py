@@ -15,7 +15,7 @@ from pipeline.kit.config import Settings
 from pipeline.kit.topics import full_name
 from tests.flow.harness import wait_until
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.kafka, pytest.mark.long, pytest.mark.timeout(240)]
 #: Messages before, during and after the loss of a broker.
 BLOCK = 500
 

@@ -3,6 +3,7 @@
 from confluent_kafka import KafkaException
 
 from pipeline.kit.config import Settings
+from pipeline.kit.producers import Trust
 from pipeline.run.audit import MOST, Audit
 
 
@@ -12,7 +13,9 @@ class Broker:
     def __init__(self) -> None:
         self.has, self.away, self.full, self.waiting = [], False, False, []
 
-    def produce(self, topic, body, on_delivery) -> None:
+    def produce(self, topic, body, headers, on_delivery) -> None:
+        said = {name: one.encode() for name, one in headers.items()}
+        assert Trust(Settings()).producer(said, "cloud-audit", body) == "whodid/desk"
         if self.full:
             raise BufferError
         self.waiting.append((topic, body, on_delivery))
