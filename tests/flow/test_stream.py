@@ -95,7 +95,7 @@ def test_poison_on_every_topic_becomes_dead_letters_and_the_rest_goes_on(embedde
 
 @pytest.fixture(scope="session")
 def load():
-    made = Load(20_000)
+    made = Load(50_000)
     return list(made), made.truth.events
 
 
@@ -107,8 +107,9 @@ def undisturbed(embedded, tmp_path_factory, load):
     return timeline(settings)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
-def test_a_worker_killed_in_the_middle_of_20000_events_leaves_the_same_timeline(embedded, tmp_path, load, undisturbed):
+def test_a_worker_killed_in_the_middle_of_50000_events_leaves_the_same_timeline(embedded, tmp_path, load, undisturbed):
     """On Apache Kafka workers are killed in `test_chaos`."""
     settings = settings_for(embedded, tmp_path)
     send(settings, load[0])

@@ -43,6 +43,7 @@ def nothing_left(tmp_path):
     wait_until(lambda: not processes(str(tmp_path)), 20)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("nothing_left")
 def test_the_demo_ends_by_itself_and_tells_the_whole_story_each_time(tmp_path):
     for _ in range(2):

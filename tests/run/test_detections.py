@@ -44,6 +44,7 @@ def test_an_organisation_with_attacks_is_measured_and_adds_up(settings):
         assert one["kept"] == (one["ratio"] <= 1.5)
 
 
+@pytest.mark.long
 def test_baselines_are_made_without_labels_and_are_the_same_each_time(settings, tmp_path, monkeypatch):
     monkeypatch.setattr(baselines, "SEQUENCES", 40)
     made = [baselines.trained([3, 4], 2, settings, nobody) for _ in range(2)]

@@ -61,7 +61,9 @@ def test_unchanged_history_has_no_difference(settings):
         assert made.alerts > 0
 
 
-@pytest.mark.parametrize("faults", ["delay=30,skew=3", "loss=0.02,duplicates=0.02,delay=300"])
+@pytest.mark.parametrize(
+    "faults", [pytest.param("delay=30,skew=3", marks=pytest.mark.long), "loss=0.02,duplicates=0.02,delay=300"]
+)
 def test_nor_has_one_that_came_late_twice_and_in_another_order(tmp_path, faults):
     made = settings_in(tmp_path)
     investigated(made, *organisation(tmp_path / "logs", EVENTS, faults, seed=7))

@@ -52,6 +52,7 @@ def test_the_attackers_calls_are_those_of_direct_runs_that_no_benign_run_makes(s
     )
 
 
+@pytest.mark.long
 def test_the_same_runs_give_the_same_file(settings, tmp_path):
     for name in ("a.json.gz", "b.json.gz"):
         modelfile.write(learned(list(runs(12)), settings, {"made up": {"benign": 36}}), tmp_path / name)
