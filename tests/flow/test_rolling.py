@@ -6,6 +6,7 @@ import time
 import urllib.error
 import urllib.request
 
+import pytest
 from confluent_kafka import Producer
 
 from benchmarks.load import Load
@@ -87,6 +88,7 @@ def restart(settings, fleet, name):
     return running(settings, FLEET[name])
 
 
+@pytest.mark.long
 def test_each_process_is_restarted_under_load_and_nothing_is_lost_or_told_twice(embedded, tmp_path):
     with receiving() as receiver:
         settings = configured(embedded, tmp_path, receiver).model_copy(update={"port": free_port()})
